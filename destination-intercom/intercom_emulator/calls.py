@@ -1,0 +1,148 @@
+"""Reading a call: which endpoint it means, what it may, in which version it speaks, and what its body says."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from intercom_emulator.answers import Refusal
+from intercom_emulator.settings import VERSIONS, Settings
+
+PREVIEW = (99, 0)
+UNKNOWN = "other"  # the endpoint of a call that means none
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint: the scope that it needs, if any, and the first version that has it."""
+
+    template: str
+    scope: str | None
+    since: tuple[int, int] = (1, 0)
+
+
+_ENDPOINTS = (
+    Endpoint("GET /me", None),
+    Endpoint("GET /contacts", "read_contacts", (2, 0)),
+    Endpoint("POST /contacts", "write_contacts", (2, 0)),
+    Endpoint("POST /contacts/search", "read_contacts", (2, 0)),
+    Endpoint("GET /contacts/find_by_external_id/{external_id}", "read_contacts", (2, 13)),
+    Endpoint("GET /contacts/{id}", "read_contacts", (2, 0)),
+    Endpoint("PUT /contacts/{id}", "write_contacts", (2, 0)),
+    Endpoint("DELETE /contacts/{id}", "write_contacts", (2, 0)),
+    Endpoint("POST /contacts/{id}/archive", "write_contacts", (2, 0)),
+    Endpoint("POST /contacts/{id}/unarchive", "write_contacts", (2, 0)),
+    Endpoint("GET /data_attributes", "attributes"),
+    Endpoint("POST /data_attributes", "attributes"),
+    Endpoint("GET /events", "events"),
+    Endpoint("POST /events", "events"),
+)
+_BY_TEMPLATE = {each.template: each for each in _ENDPOINTS}
+_PARTS = [(each, each.template.replace(" ", "").split("/")) for each in _ENDPOINTS if "{" in each.template]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it arrived. Header names are in lower case; `argument` is the path's, percent-decoded."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    raw: bytes
+    endpoint: Endpoint | None
+    argument: str
+    now: float  # Intercom's clock, unix seconds
+
+    @property
+    def template(self) -> str:
+        """The endpoint's name, for counts and faults."""
+        return self.endpoint.template if self.endpoint else UNKNOWN
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters, the last of a name."""
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body, an object; refused where it is none."""
+        if not self.raw:
+            return {}
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Refusal(400, "bad_request", "The Content-Type header should be application/json")
+        try:
+            body = json.loads(self.raw, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise Refusal(400, "bad_request", "The body is not JSON") from error
+        if not isinstance(body, dict):
+            raise Refusal(400, "bad_request", "The body is not a JSON object")
+        return body
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def read_call(method: str, target: str, headers: Mapping[str, str], raw: bytes, now: float) -> Call:
+    """Find the endpoint that a request means."""
+    path = target.partition("?")[0]
+    lowered = {name.lower(): value for name, value in headers.items()}
+    endpoint, argument = _BY_TEMPLATE.get(f"{method} {path}"), ""
+    if endpoint is None:
+        parts = f"{method}{path}".split("/")
+        for candidate, pattern in _PARTS:
+            if len(parts) == len(pattern) and all(_fits(*pair) for pair in zip(pattern, parts, strict=True)):
+                place = next(index for index, part in enumerate(pattern) if part.startswith("{"))
+                endpoint, argument = candidate, unquote(parts[place])
+                break
+    return Call(method, target, lowered, raw, endpoint, argument, now)
+
+
+def _fits(pattern: str, part: str) -> bool:
+    """Return whether one part of a path is what the template has there."""
+    return bool(part) if pattern.startswith("{") else pattern == part
+
+
+def authorize(call: Call, settings: Settings) -> None:
+    """Refuse a token that is not valid here, or not for this endpoint. Such answers spend no quota."""
+    scheme, _, token = call.headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Refusal(401, "unauthorized", "Access Token Invalid", unmetered=True)
+    if token in settings.refused_tokens:
+        raise Refusal(401, settings.refused_tokens[token], "Access Token Invalid", unmetered=True)
+    if token in settings.foreign_tokens:
+        raise Refusal(settings.foreign_token_status, "unauthorized", "Access Token Invalid", unmetered=True)
+    if token not in settings.tokens:
+        raise Refusal(401, "unauthorized", "Access Token Invalid", unmetered=True)
+    scopes = settings.tokens[token]
+    needed = call.endpoint.scope if call.endpoint else None
+    if needed and scopes != "*" and needed not in scopes:
+        raise Refusal(401, "token_unauthorized", "Not authorized to access resource", unmetered=True)
+
+
+def version_name(call: Call, settings: Settings) -> str:
+    """Return the version that a call is answered in: its header's if there is such a version, else the app's."""
+    name = call.headers.get("intercom-version", "")
+    return name if name in VERSIONS else settings.app_version
+
+
+def agree_version(call: Call, settings: Settings) -> tuple[int, int]:
+    """Return the version as numbers, or refuse: an Accept that excludes JSON, an unknown version, one too old."""
+    _check_accept(call.headers.get("accept", "*/*"))
+    name = call.headers.get("intercom-version", settings.app_version)
+    if name not in VERSIONS:
+        raise Refusal(400, "intercom_version_invalid", "The requested version could not be found")
+    major, _, minor = name.partition(".")
+    version = PREVIEW if name == "Preview" else (int(major), int(minor))
+    if call.endpoint and version < call.endpoint.since:
+        raise Refusal(400, "intercom_version_invalid", "The requested resource does not exist in this version")
+    return version
+
+
+def _check_accept(accept: str) -> None:
+    types = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    if not types & {"application/json", "application/*", "*/*"}:
+        message = "The Accept header should send a media type of application/json"
+        raise Refusal(406, "media_type_not_acceptable", message)

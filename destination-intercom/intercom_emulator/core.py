@@ -1,0 +1,207 @@
+"""The core: from the bytes of a call to an answer. Thread-safe by one lock, never sleeps, reads one clock."""
+
+import json
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any
+
+from intercom_emulator.answers import JSON_TYPE, Answer, Cut, Refusal, encode, envelope
+from intercom_emulator.calls import Call, agree_version, authorize, read_call, version_name
+from intercom_emulator.faults import Fault, FaultPlan
+from intercom_emulator.quota import Quota
+from intercom_emulator.settings import Settings
+from intercom_emulator.workspace import Ask, Workspace, new_request_id
+
+_UNAUTHORIZED = 401
+NO_ANSWER = "none"  # the status, in counts, of a call that no answer came to
+
+
+@dataclass(slots=True)
+class _Reply:
+    """What a call is about to be answered."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: Cut | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """One call and its answer, undigested."""
+
+    call: Call
+    reply: _Reply
+    fault: Fault | None
+
+    def shown(self) -> dict[str, Any]:
+        """Return the exchange without its token; no status and body where no answer came."""
+        lost = self.reply.cut in (Cut.RESET, Cut.STALL)
+        hidden = {"authorization": "Bearer (hidden)"} if "authorization" in self.call.headers else {}
+        return {
+            "method": self.call.method,
+            "path": self.call.target,
+            "request_headers": self.call.headers | hidden,
+            "request_body": _legible(self.call.raw),
+            "status": None if lost else self.reply.status,
+            "headers": {} if lost else self.reply.headers,
+            "response_body": None if lost else _legible(self.reply.body),
+            "time": self.call.now,
+            "fault": self.fault.kind if self.fault else None,
+        }
+
+
+def _legible(raw: bytes) -> Any:
+    """Return bytes as JSON, else as text; None for none."""
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode(errors="replace")
+
+
+class Intercom:
+    """One emulated workspace behind Intercom's API. `clock` gives the client's unix seconds."""
+
+    def __init__(self, settings: Settings | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._first_settings = settings or Settings()
+        self._start()
+
+    def _start(self) -> None:
+        self.settings = self._first_settings
+        self._workspace = Workspace()
+        self._quota = Quota()
+        self._faults = FaultPlan(self.settings.faults)
+        self._started = self._clock()
+        self._calls: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+        self._exchanges: deque[_Exchange] = deque(maxlen=self.settings.keep_exchanges)
+
+    def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Answer one call: `target` is path and query as in the request line, header names are of any case."""
+        with self._lock:
+            now = self._clock()
+            call = read_call(method, target, headers, body, now + self.settings.server_clock_skew)
+            self._calls[call.template] += 1
+            fault = self._faults.pick(call.template, now - self._started)
+            reply = self._reply(call, fault)
+            lost = reply.cut in (Cut.RESET, Cut.STALL)
+            self._statuses[NO_ANSWER if lost else str(reply.status)] += 1
+            self._exchanges.append(_Exchange(call, reply, fault))
+            return Answer(reply.status, dict(reply.headers), reply.body, self.settings.latency, reply.cut)
+
+    def _reply(self, call: Call, fault: Fault | None) -> _Reply:
+        """Return Intercom's reply, or what the fault makes of it."""
+        if fault is None:
+            return self._serve(call, None)
+        reply = self._serve(call, fault) if fault.reaches_intercom else _Reply(503, b"", {"Date": _date(call.now)})
+        reply.cut = fault.cut
+        if fault.is_edge:
+            status, headers, body = fault.answer()
+            reply = _Reply(status, body, {"Date": _date(call.now), **headers})
+        elif fault.cut is None and fault.after:
+            self._spoil(reply, fault, reply.headers.get("X-Request-Id"))
+        return reply
+
+    def _serve(self, call: Call, fault: Fault | None) -> _Reply:
+        """Let Intercom carry out the call, or fail in its place."""
+        settings, request_id = self.settings, new_request_id()
+        reply = _Reply(200, b"", {"Date": _date(call.now), "X-Request-Id": request_id})
+        reply.headers["Intercom-Version"] = version_name(call, settings)
+        metered: dict[str, str] = {}
+        try:
+            authorize(call, settings)
+            metered = self._spend(call)
+            if settings.plan_restricted:
+                raise Refusal(403, "api_plan_restricted", "Active subscription needed.")  # noqa: TRY301
+            if fault is not None and not fault.has_effect:
+                self._spoil(reply, fault, request_id)
+            else:
+                ask = Ask(call, agree_version(call, settings), settings)
+                reply.status, reply.body = self._workspace.serve(ask)
+        except Refusal as refusal:
+            reply.status = refusal.status
+            reply.body = self._error(envelope(refusal.code, refusal.message), request_id)
+            metered = {} if refusal.unmetered else metered | refusal.headers
+        if reply.body:
+            reply.headers.setdefault("Content-Type", JSON_TYPE)
+        if reply.status != _UNAUTHORIZED:
+            reply.headers = metered | reply.headers
+        return reply
+
+    def _spend(self, call: Call) -> dict[str, str]:
+        """Take one call from the quota and return the headers that tell of it, or refuse with them."""
+        grant = self._quota.spend(self.settings, call.now)
+        if grant.granted:
+            return grant.headers
+        seconds = f"{self.settings.window_seconds:g}"
+        message = f"Exceeded rate limit of {self.settings.limit} in {seconds}_seconds"
+        raise Refusal(429, "rate_limit_exceeded", message, headers=grant.headers)
+
+    def _spoil(self, reply: _Reply, fault: Fault, request_id: str | None) -> None:
+        """Put what the fault says in the place of Intercom's answer."""
+        reply.status, headers, body = fault.answer()
+        reply.body = body if isinstance(body, bytes) else self._error(body, request_id)
+        reply.headers |= headers
+        if reply.body:
+            reply.headers.setdefault("Content-Type", JSON_TYPE)
+
+    def _error(self, body: dict[str, Any], request_id: str | None) -> bytes:
+        """Return an error envelope with its request id, as the settings have it."""
+        how = self.settings.request_ids
+        known = {} if how == "absent" else {"request_id": request_id if how == "set" else None}
+        return encode({"type": body["type"], **known, "errors": body["errors"]})
+
+    def seed(self, situation: dict[str, Any]) -> None:
+        """Add contacts, data_attributes, events and event_names, all as if they had long been there."""
+        with self._lock:
+            now = self._clock() + self.settings.server_clock_skew
+            self._workspace.seed(situation, now=now, key_limit=self.settings.metadata_key_limit)
+
+    def merge(self, from_id: str, into_id: str) -> None:
+        """Merge one contact into another; raise KeyError where one is unknown or the target gone."""
+        with self._lock:
+            now = self._clock() + self.settings.server_clock_skew
+            self._workspace.contacts.merge(from_id, into_id, now=now, lag=self.settings.search_lag)
+
+    def set_faults(self, faults: list[dict[str, Any]]) -> None:
+        """Replace the plan of faults; their counts begin anew."""
+        with self._lock:
+            self._faults = FaultPlan(faults)
+
+    def change_settings(self, values: dict[str, Any]) -> None:
+        """Replace some settings; raise ValueError, and change nothing, where one is unknown or out of range."""
+        with self._lock:
+            self.settings = self.settings.changed(values)
+            if "faults" in values:
+                self._faults = FaultPlan(self.settings.faults)
+            if "keep_exchanges" in values:
+                self._exchanges = deque(self._exchanges, maxlen=self.settings.keep_exchanges)
+
+    def reset(self) -> None:
+        """Return to the start: an empty workspace, fresh counts, the settings and faults of the beginning."""
+        with self._lock:
+            self._start()
+
+    def dump(self) -> dict[str, Any]:
+        """Return what the workspace holds, and counts: `calls` by endpoint, `statuses`, `refused_by_quota`."""
+        with self._lock:
+            counts = {"calls": dict(self._calls), "statuses": dict(self._statuses)}
+            return {**self._workspace.dump(), **counts, "refused_by_quota": self._quota.refused}
+
+    def exchanges(self) -> list[dict[str, Any]]:
+        """Return the latest exchanges, the oldest first, without tokens."""
+        with self._lock:
+            kept = list(self._exchanges)
+        return [each.shown() for each in kept]
+
+
+def _date(now: float) -> str:
+    return formatdate(int(now), usegmt=True)

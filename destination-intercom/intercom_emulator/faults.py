@@ -1,0 +1,141 @@
+"""Scripted faults: which calls go wrong, and how.
+
+A fault before the effect (`reset_before`, `stall`, `html`, `redirect`, `status`, `null`, `json`) leaves the workspace
+as it was; one after it (`reset_after`, `stall_after`, `truncate`, or another with `"after": true`) does what was asked.
+Faults of the edge (`html`, `redirect`) come from in front of Intercom: no quota, no rate-limit headers, no request id.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from intercom_emulator.answers import STATUS_CODES, Cut, encode, envelope
+
+EXPLANATION = """\
+  A fault is an object:
+    endpoint     "*" or a method and template: "POST /events", "PUT /contacts/{id}",
+                 "GET /contacts/find_by_external_id/{external_id}", "POST /contacts/{id}/unarchive"
+    kind         status       Intercom's error envelope of `status` (default 500); `body` replaces it
+                 json         `body` as JSON with `status` (default 200)
+                 null         the body `null` with `status` (default 200)
+                 html         an HTML page of the edge with `status` (default 502)
+                 redirect     a redirect of the edge to `location` with `status` (default 302)
+                 reset_before the connection is reset, nothing was done
+                 reset_after  the connection is reset, everything was done
+                 stall        no answer ever comes, nothing was done
+                 stall_after  no answer ever comes, everything was done
+                 truncate     everything was done, half of the body comes (without a body: half of the status line)
+    after        true: status, json, null and html come after the effect (default false: instead of it)
+    status, body, location, headers   as the kind has it; headers are added
+    every        n: each n-th call of this endpoint | first: n, the first n | at: [1, 5], those; else all
+    from_time, until_time             seconds since the emulator's start (or reset); else always
+  The first fault of the list that fits a call is the one that happens."""
+
+_CUTS = {
+    "reset_before": Cut.RESET,
+    "reset_after": Cut.RESET,
+    "stall": Cut.STALL,
+    "stall_after": Cut.STALL,
+    "truncate": Cut.TRUNCATE,
+}
+_STATUSES = {"status": 500, "json": 200, "null": 200, "html": 502, "redirect": 302}
+_AFTER = {"reset_after", "stall_after", "truncate"}
+_EDGE = {"html", "redirect"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One line of the plan; `EXPLANATION` says what each field means."""
+
+    endpoint: str
+    kind: str
+    status: int | None = None
+    body: Any = None
+    location: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    after: bool = False
+    every: int | None = None
+    first: int | None = None
+    at: list[int] | None = None
+    from_time: float | None = None
+    until_time: float | None = None
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Fault":
+        """Read a fault; raise ValueError for what is unknown or missing."""
+        unknown = set(values) - {each.name for each in dataclasses.fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown keys of a fault: {', '.join(sorted(unknown))}")
+        if "endpoint" not in values or values.get("kind") not in _CUTS.keys() | _STATUSES.keys():
+            raise ValueError(f"a fault needs an endpoint and a kind of {', '.join(_CUTS.keys() | _STATUSES.keys())}")
+        if sum(values.get(rule) is not None for rule in ("every", "first", "at")) > 1:
+            raise ValueError("a fault takes one of every, first and at")
+        if values.get("every") is not None and values["every"] < 1:
+            raise ValueError("every: must be 1 or more")
+        return cls(**values)
+
+    @property
+    def cut(self) -> Cut | None:
+        """What happens to the connection, if anything."""
+        return _CUTS.get(self.kind)
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether the call does what it asks before it goes wrong."""
+        return self.after or self.kind in _AFTER
+
+    @property
+    def is_edge(self) -> bool:
+        """Whether the answer comes from in front of Intercom."""
+        return self.kind in _EDGE
+
+    @property
+    def reaches_intercom(self) -> bool:
+        """Whether Intercom itself sees the call, and counts it."""
+        return self.has_effect or not (self.is_edge or self.cut)
+
+    def answer(self) -> tuple[int, dict[str, str], Any]:
+        """Return status, extra headers and body: bytes are sent as they are, anything else as JSON."""
+        status = self.status or _STATUSES.get(self.kind, 200)
+        if self.kind == "null":
+            return status, self.headers, b"null"
+        if self.kind == "html":
+            page = self.body or f"<html>\r\n<head><title>{status}</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
+            return status, {"Content-Type": "text/html", **self.headers}, str(page).encode()
+        if self.kind == "redirect":
+            return status, {"Location": self.location or "/", "Content-Type": "text/html", **self.headers}, b""
+        if self.kind == "status" and self.body is None:
+            return status, self.headers, envelope(*STATUS_CODES.get(status, ("server_error", "Server Error")))
+        return status, self.headers, self.body.encode() if isinstance(self.body, str) else encode(self.body)
+
+    def fits(self, ordinal: int) -> bool:
+        """Return whether the `ordinal`-th call of the endpoint (from 1) is one that goes wrong."""
+        if self.every is not None:
+            return ordinal % self.every == 0
+        if self.first is not None:
+            return ordinal <= self.first
+        return self.at is None or ordinal in self.at
+
+    def is_due(self, seconds: float) -> bool:
+        """Return whether the fault is in force `seconds` after the start."""
+        after_begin = self.from_time is None or seconds >= self.from_time
+        return after_begin and (self.until_time is None or seconds < self.until_time)
+
+
+class FaultPlan:
+    """The faults in their order, and how many calls each has seen."""
+
+    def __init__(self, faults: list[dict[str, Any]]) -> None:
+        self._faults = [Fault.from_dict(each) for each in faults]
+        self._seen = [0] * len(self._faults)
+
+    def pick(self, endpoint: str, seconds: float) -> Fault | None:
+        """Count a call of `endpoint`, `seconds` after the start, and return the fault that happens to it."""
+        picked = None
+        for index, fault in enumerate(self._faults):
+            if fault.endpoint not in ("*", endpoint) or not fault.is_due(seconds):
+                continue
+            self._seen[index] += 1
+            if picked is None and fault.fits(self._seen[index]):
+                picked = fault
+        return picked

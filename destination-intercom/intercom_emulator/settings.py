@@ -1,0 +1,150 @@
+"""The settings: what of Intercom's behaviour differs between workspaces, is not known for certain, or goes wrong.
+
+Each field carries its own explanation; `explain()` prints them, and `Settings.from_dict` refuses what is none of them.
+"""
+
+import dataclasses
+import json
+import zoneinfo
+from dataclasses import dataclass, field
+from typing import Any
+
+from intercom_emulator.faults import Fault
+
+SCOPES = ("read_contacts", "write_contacts", "events", "attributes")
+VERSIONS = (
+    *(f"1.{minor}" for minor in range(5)),
+    *(f"2.{minor}" for minor in range(18)),
+    "Preview",
+)
+
+
+def _about(help_text: str, *choices: object) -> dict[str, Any]:
+    """Return what a field carries: its explanation and, where they are few, its values."""
+    return {"help": help_text, "choices": choices}
+
+
+def _setting(default: Any, help_text: str, *choices: object) -> Any:
+    """Return a field with an immutable default."""
+    return field(default=default, metadata=_about(help_text, *choices))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; every one is optional. Times are seconds, versions and ids text."""
+
+    tokens: dict[str, list[str] | str] = field(
+        default_factory=lambda: {"test-token": "*"},
+        metadata=_about(f"access tokens and their scopes: a list of {', '.join(SCOPES)}; or '*' for all"),
+    )
+    refused_tokens: dict[str, str] = field(
+        default_factory=dict,
+        metadata=_about('tokens answered 401 with a code of their own, such as {"old": "token_revoked"}'),
+    )
+    foreign_tokens: list[str] = field(
+        default_factory=list, metadata=_about("tokens of workspaces in another region than this host's")
+    )
+    foreign_token_status: int = _setting(401, "what they are answered", 401, 403)
+    plan_restricted: bool = _setting(default=False, help_text="answer every call 403 api_plan_restricted")
+    region: str = _setting("US", "the region of this host and workspace, as GET /me says it: US, Europe, Australia")
+    workspace_id: str = _setting("l4wp0knn", "the workspace's id (id_code of GET /me)")
+    app_present: bool = _setting(default=True, help_text="false: `app` is null in GET /me")
+    timezone: str = _setting("UTC", "the workspace's time zone: where its days begin, for searches by date")
+    app_version: str = _setting("2.16", "the API version of calls without an Intercom-Version header", *VERSIONS)
+    admins: list[str] = field(
+        default_factory=lambda: ["991267459"], metadata=_about("ids of the teammates that may own a contact")
+    )
+    request_ids: str = _setting("set", "request_id in error envelopes", "set", "null", "absent")
+
+    limit: int = _setting(1666, "calls granted in one window")
+    window_seconds: float = _setting(10.0, "length of a window")
+    window_phase: float = _setting(0.0, "unix seconds modulo window_seconds at which windows begin")
+    reset_offset: float = _setting(2.0, "how long after the window's end X-RateLimit-Reset lies, 0 to 2; recordings: 2")
+    server_clock_skew: float = _setting(0.0, "Intercom's clock less the client's")
+    other_apps_per_window: int = _setting(0, "calls that other apps spend from the same window, spread evenly")
+    headers: str = _setting("full", "rate-limit headers", "full", "none")
+    remaining_counts_this_call: bool = _setting(
+        default=False, help_text="false, as recorded: the first call of a window shows X-RateLimit-Remaining = limit"
+    )
+    retry_after: bool = _setting(default=False, help_text="send Retry-After with 429 (Intercom documents none)")
+
+    create_with_known_email: str = _setting(
+        "conflict",
+        "POST /contacts of a new external_id with another user's email: 409 with that user's id, or a second user",
+        "conflict",
+        "second",
+    )
+    put_of_merged: int = _setting(410, "PUT of a merged contact", 404, 410)
+    unarchive_deleted: int = _setting(400, "unarchive of a contact marked for permanent deletion", 400, 500)
+
+    search_lag: float = _setting(0.0, "how long creates, updates and archives stay unseen by the search")
+    search_in_limit: int | None = _setting(15, "values that an IN or NIN filter may hold; null: any number")
+    search_malformed: int = _setting(400, "a malformed search: 400 invalid_field or 500 server_error", 400, 500)
+    search_without_data: bool = _setting(default=False, help_text="answer searches 200 without `data`")
+
+    event_lag: float = _setting(0.0, "how long after a contact's creation its events are answered 404")
+    event_name_limit: int = _setting(120, "active event names that a workspace may have")
+    metadata_key_limit: int = _setting(20, "metadata keys kept of an event; more are dropped without a word")
+    shared_email_status: int = _setting(409, "an event for an email that several users share", 409, 400)
+    date_metadata: str = _setting("refuse", "metadata named *_date that is no number: 400, or kept", "refuse", "keep")
+    attribute_limit: int = _setting(250, "custom attributes that a workspace may have")
+
+    latency: float = _setting(0.0, "how long each call takes")
+    keep_exchanges: int = _setting(10_000, "how many exchanges are remembered, the latest")
+    faults: list[dict[str, Any]] = field(default_factory=list, metadata=_about("scripted faults, see below"))
+
+    def __post_init__(self) -> None:
+        """Refuse values that no Intercom could have."""
+        for each in dataclasses.fields(self):
+            _refuse_unlike(each, getattr(self, each.name))
+        if not all(scopes == "*" or isinstance(scopes, list) for scopes in self.tokens.values()):
+            raise ValueError("tokens: a token's scopes are a list, or '*'")
+        unknown = {scope for scopes in self.tokens.values() if scopes != "*" for scope in scopes} - set(SCOPES)
+        if unknown:
+            raise ValueError(f"tokens: unknown scopes {sorted(unknown)}; known are {', '.join(SCOPES)}")
+        if self.window_seconds <= 0 or self.limit < 0:
+            raise ValueError("window_seconds must be above 0, and limit not below it")
+        if self.timezone != "UTC":
+            zoneinfo.ZoneInfo(self.timezone)
+        for fault in self.faults:
+            Fault.from_dict(fault)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Settings":
+        """Read settings as JSON gives them; raise ValueError for an unknown key or a value out of range."""
+        return cls().changed(values)
+
+    def changed(self, values: dict[str, Any]) -> "Settings":
+        """Return these settings with some of them replaced; raise ValueError as `from_dict` does."""
+        if not isinstance(values, dict):
+            raise TypeError("settings must be an object")
+        unknown = set(values) - {each.name for each in dataclasses.fields(self)}
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+        return dataclasses.replace(self, **values)
+
+
+def _refuse_unlike(each: "dataclasses.Field[Any]", value: object) -> None:
+    """Raise ValueError where `value` is not of the kind of the field's default, or not among its choices."""
+    if each.metadata["choices"] and value not in each.metadata["choices"]:
+        raise ValueError(f"{each.name}: must be one of {', '.join(map(str, each.metadata['choices']))}")
+    default = each.default_factory() if callable(each.default_factory) else each.default
+    if isinstance(default, bool) or isinstance(value, bool):
+        alike = isinstance(default, bool) and isinstance(value, bool)
+    elif isinstance(default, float):
+        alike = isinstance(value, (int, float))
+    else:
+        alike = isinstance(value, type(default)) or (each.name == "search_in_limit" and value is None)
+    if not alike:
+        raise ValueError(f"{each.name}: must be like {default!r}")
+
+
+def explain() -> str:
+    """Return one line or two for each setting: its name, its default and what it does."""
+    lines = []
+    for each in dataclasses.fields(Settings):
+        default = each.default_factory() if callable(each.default_factory) else each.default
+        choices = each.metadata["choices"] if each.name != "app_version" else ()
+        shown = f" ({' | '.join(map(str, choices))})" if choices else ""
+        lines.append(f"  {each.name} = {json.dumps(default)}\n      {each.metadata['help']}{shown}")
+    return "\n".join(lines)

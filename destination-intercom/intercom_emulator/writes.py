@@ -1,0 +1,203 @@
+"""Creating and updating contacts: which bodies Intercom takes, what they do, and what it refuses."""
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from intercom_emulator.answers import Refusal, invalid
+from intercom_emulator.attributes import LAST_SECOND, LONGEST_TEXT, DataAttributes
+from intercom_emulator.contacts import Contact, Contacts, conflict, gone
+from intercom_emulator.settings import Settings
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost")
+_TEXT_OWNER = (2, 16)  # owner_id is text, and email_verified is known, from this version on [OAS]
+_PREVIEW = (99, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactWriter:
+    """Carries out POST and PUT of contacts, for one API version at one time (unix seconds)."""
+
+    contacts: Contacts
+    attributes: DataAttributes
+    settings: Settings
+    version: tuple[int, int]
+    now: float
+
+    def create(self, body: dict[str, Any]) -> Contact:
+        """Create a contact, or refuse it; a lead never conflicts, and gets an external_id of Intercom's own."""
+        role = body.get("role") or "user"
+        _check_role(role)
+        details = self._details(body)
+        custom = self._custom(body)
+        external_id, email = _identity(body, "external_id"), _identity(body, "email")
+        if role == "lead":
+            external_id = str(uuid.uuid4())
+        elif not external_id and not email:
+            raise invalid("A user needs an external_id or an email")
+        else:
+            self._refuse_double(external_id, email)
+        second = int(self.now)
+        contact = Contact(
+            self.contacts.new_id(self.now), role, external_id, email, second, second, self.now, details=details
+        )
+        contact.custom = {key: value for key, value in custom.items() if value is not None}
+        self._store(contact)
+        return contact
+
+    def update(self, contact_id: str, body: dict[str, Any]) -> Contact:
+        """Change what the body names and keep the rest, or refuse all of it."""
+        contact = self._writable(contact_id).copied()
+        role = body.get("role") or contact.role
+        _check_role(role)
+        if contact.role == "user" and role == "lead":
+            raise Refusal(400, "client_error", "Contact with user role can't be converted to a lead")
+        details, custom = self._details(body), self._custom(body)
+        self._change_identity(contact, body, role)
+        contact.role = role
+        contact.details |= details
+        # A value that was set and is cleared stays as null; one that was never set does not appear [REC].
+        contact.custom |= {key: value for key, value in custom.items() if value is not None or key in contact.custom}
+        contact.updated_at = int(self.now)
+        self._store(contact)
+        return contact
+
+    def _writable(self, contact_id: str) -> Contact:
+        """Return the contact that a PUT names, or refuse."""
+        contact = self.contacts.find(contact_id)
+        if contact is not None and contact.merged_into and self.settings.put_of_merged == gone("").status:
+            raise gone(self.contacts.canonical(contact))
+        if contact is None or not contact.live:
+            raise Refusal(404, "not_found", "Contact Not Found")
+        return contact
+
+    def _change_identity(self, contact: Contact, body: dict[str, Any], role: str) -> None:
+        """Set external_id and email as far as the body does, unless they are another user's."""
+        external_id, email = _identity(body, "external_id"), _identity(body, "email")
+        if external_id and role == "user":  # null is ignored [REC], and so is one for a lead
+            self._refuse_holder(contact, "external_id", external_id)
+            contact.external_id = external_id
+        if "email" in body:
+            if email and role == "user" and email != contact.email:
+                self._refuse_holder(contact, "email", email)
+            contact.email = email or ""
+
+    def _refuse_holder(self, contact: Contact, key: str, value: str) -> None:
+        """Refuse a value that another user holds."""
+        for holder in self.contacts.users_with(key, value):
+            if holder.id != contact.id:
+                raise conflict(holder)
+
+    def _refuse_double(self, external_id: str | None, email: str | None) -> None:
+        """Refuse a new user whose external_id, or by the settings whose email, exists."""
+        holders = self.contacts.users_with("external_id", external_id)
+        if not holders and not (external_id and self.settings.create_with_known_email == "second"):
+            holders = self.contacts.users_with("email", email)
+        if holders:
+            raise conflict(holders[0])
+
+    def _details(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the standard fields that the body sets, or refuse it."""
+        if "email_verified" in body and self.version >= _TEXT_OWNER:
+            _check_boolean("email_verified", body["email_verified"])
+            if not body.get("email"):
+                raise invalid("email_verified must be supplied together with an email")
+        details: dict[str, Any] = {}
+        for name, check in _CHECKS.items():
+            if name in body:
+                check(name, body[name])
+                details[name] = body[name]
+        if "unsubscribed_from_emails" in details and details["unsubscribed_from_emails"] is None:
+            details["unsubscribed_from_emails"] = False
+        if "owner_id" in body:
+            details["owner_id"] = self._owner(body["owner_id"])
+        if "language_override" in body and self.version >= _PREVIEW:
+            _check_text("language_override", body["language_override"])
+            details["language_override"] = body["language_override"]
+        return details
+
+    def _owner(self, value: object) -> str | None:
+        """Return the owner's id as text, or refuse one who is no teammate; before 2.16 it may be a number."""
+        if value is None:
+            return None
+        number = isinstance(value, int) and not isinstance(value, bool)
+        if not (isinstance(value, str) or (number and self.version < _TEXT_OWNER)):
+            raise invalid("owner_id must be a string")
+        if str(value) not in self.settings.admins:
+            raise invalid("The owner specified is not a member of the workspace")
+        return str(value)
+
+    def _custom(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the custom attributes of the body; one that does not exist or does not fit refuses all."""
+        custom = body.get("custom_attributes")
+        if custom is None:
+            return {}
+        if not isinstance(custom, dict):
+            raise invalid("custom_attributes must be an object")
+        for name, value in custom.items():
+            attribute = self.attributes.custom(name)
+            if attribute is None:
+                raise invalid(f"Custom attribute '{name}' does not exist")
+            if not attribute.api_writable:
+                raise invalid(f"Custom attribute '{name}' is not writable")
+            if value is not None:
+                attribute.check(value)
+        return custom
+
+    def _store(self, contact: Contact) -> None:
+        self.contacts.put(contact, now=self.now, lag=self.settings.search_lag)
+
+
+def _identity(body: dict[str, Any], key: str) -> str | None:
+    """Return external_id or email as Intercom keeps it, or refuse it: text only, an email in lower case."""
+    value = body.get(key)
+    if value is None:
+        return None
+    _check_text(key, value)
+    if key == "email":
+        value = value.strip().lower()
+        if value and not _EMAIL.fullmatch(value):
+            raise invalid("email is invalid")
+    return str(value)
+
+
+def _check_role(role: object) -> None:
+    if role not in ("user", "lead"):
+        raise invalid("role must be either user or lead")
+
+
+def _check_text(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise invalid(f"{name} must be a string")
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise invalid(f"{name} is too long (maximum is {LONGEST_TEXT} characters)")
+
+
+def _check_url(name: str, value: object) -> None:
+    _check_text(name, value)
+    if isinstance(value, str) and not value.startswith(("http://", "https://")):
+        raise invalid(f"{name} must be a URL")
+
+
+def _check_boolean(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise invalid(f"{name} must be a boolean")
+
+
+def _check_time(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LAST_SECOND:
+        raise invalid(f"{name} must be a unix timestamp in seconds")
+
+
+_CHECKS: dict[str, Callable[[str, object], None]] = {
+    "phone": _check_text,
+    "name": _check_text,
+    "avatar": _check_url,
+    "signed_up_at": _check_time,
+    "last_seen_at": _check_time,
+    "unsubscribed_from_emails": _check_boolean,
+}

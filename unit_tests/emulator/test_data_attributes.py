@@ -1,0 +1,146 @@
+"""Data attributes, and the values that they let a contact carry."""
+
+from typing import Any
+
+import pytest
+
+from unit_tests.emulator.bench import START, Bench, code, good, refusal
+
+
+def _post(bench: Bench, **fields: Any) -> Any:
+    return bench.ask("POST", "/data_attributes", {"name": "plan", "model": "contact", "data_type": "string"} | fields)
+
+
+def _names(bench: Bench, query: str = "model=contact") -> set[str]:
+    return {each["name"] for each in bench.get(f"/data_attributes?{query}")["data"]}
+
+
+def test_attribute_when_created_then_is_shown_and_usable() -> None:
+    """A created attribute is listed, and contacts may carry it."""
+    bench = Bench()
+    created = good(_post(bench, description="the plan"))
+    expected = {
+        "type": "data_attribute", "name": "plan", "full_name": "custom_attributes.plan", "label": "plan",
+        "description": "the plan", "data_type": "string", "api_writable": True, "custom": True, "archived": False,
+        "model": "contact", "created_at": int(START),
+    }  # fmt: skip
+    assert expected == {key: created[key] for key in expected}
+    assert created in bench.get("/data_attributes?model=contact")["data"]
+    assert bench.create(external_id="1", custom_attributes={"plan": "pro"})["custom_attributes"] == {"plan": "pro"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"model": "conversation"}, "The Data Attribute model field must be either contact or company"),
+        ({"data_type": "text"}, "Data Type isn't an option"),
+        ({"data_type": None}, "Data Type isn't an option"),
+        ({"name": "a.b"}, "Your name for this attribute must only contain alphanumeric characters, currency symbols, and hyphens"),
+        ({"name": ""}, "Your name for this attribute must only contain alphanumeric characters, currency symbols, and hyphens"),
+        ({"name": 7}, "Your name for this attribute must only contain alphanumeric characters, currency symbols, and hyphens"),
+        ({"name": "taken"}, "You already have 'taken' in your people data. To save this as new people data, use a different name."),
+        ({"name": "gone"}, "You already have 'gone' in your people data. To save this as new people data, use a different name."),
+        ({"name": "size"}, "You already have 'size' in your company data. To save this as new people data, use a different name."),
+        ({"name": "taken", "model": "company"}, "You already have 'taken' in your people data. To save this as new company data, use a different name."),
+        ({"name": "email"}, "You already have 'email' in your people data. To save this as new people data, use a different name."),
+        ({"description": 7}, "description must be a string"),
+        ({"data_type": "options"}, "The Data Attribute options field must have at least 2 options"),
+        ({"data_type": "options", "options": [{"value": "a"}]}, "The Data Attribute options field must have at least 2 options"),
+        ({"data_type": "options", "options": ["a", "b"]}, "The Data Attribute options field must have at least 2 options"),
+    ],
+)  # fmt: skip
+def test_attribute_when_it_cannot_be_then_400_in_intercoms_words(fields: dict[str, Any], message: str) -> None:
+    """Names clash across models and with archived ones; names and types have their rules."""
+    bench = Bench()
+    bench.attribute("taken")
+    bench.attribute("gone", archived=True)
+    bench.attribute("size", model="company")
+    assert (400, "parameter_invalid", message) == refusal(_post(bench, **fields))
+
+
+@pytest.mark.parametrize("name", ["Mithril Shirt", "text_field", "price-€", "$plan", "Größe"])
+def test_attribute_when_its_name_is_plain_then_created(name: str) -> None:
+    """Letters, digits, spaces, underscores, hyphens and currency symbols."""
+    assert name == good(_post(Bench(), name=name))["name"]
+
+
+def test_attribute_names_when_they_differ_in_case_then_are_two() -> None:
+    """Names are case-sensitive, when created and when used."""
+    bench = Bench()
+    good(_post(bench, name="plan"))
+    answer = bench.ask("POST", "/contacts", {"external_id": "1", "custom_attributes": {"Plan": "x"}})
+    assert refusal(answer) == (400, "parameter_invalid", "Custom attribute 'Plan' does not exist")
+    good(_post(bench, name="Plan"))
+
+
+def test_attributes_when_the_limit_is_reached_then_400() -> None:
+    """A workspace has 250 custom attributes; archived ones do not count."""
+    bench = Bench(attribute_limit=2)
+    bench.attribute("gone", archived=True)
+    assert [_post(bench, name=name).status for name in "abc"] == [200, 200, 400]
+
+
+def test_list_when_filtered_then_by_model_and_without_archived_ones() -> None:
+    """Archived attributes come only if asked for; conversation is no model any more."""
+    bench = Bench()
+    bench.attribute("plan")
+    bench.attribute("gone", archived=True)
+    bench.attribute("size", model="company")
+    assert {"plan", "email", "external_id"} <= _names(bench)
+    assert not {"gone", "size", "company_id"} & _names(bench)
+    assert "gone" in _names(bench, "model=contact&include_archived=true")
+    assert {"size", "company_id"} <= _names(bench, "model=company")
+    assert {"plan", "size"} <= _names(bench, "")
+    assert code(bench.ask("GET", "/data_attributes?model=conversation")) == (422, "parameter_invalid")
+
+
+def test_datetime_when_listed_then_is_a_date_before_preview() -> None:
+    """2.16 describes no listed datetime; Preview does."""
+    bench = Bench()
+    assert good(_post(bench, name="seen", data_type="datetime"))["data_type"] == "date"
+    listed = good(bench.ask("GET", "/data_attributes", Intercom_Version="Preview"))["data"]
+    assert [each["data_type"] for each in listed if each["name"] == "seen"] == ["datetime"]
+
+
+FITTING: list[tuple[str, object]] = [
+    ("string", "x" * 255), ("string", ""), ("integer", 7), ("integer", 2**63 - 1), ("float", 7), ("float", 1.5),
+    ("boolean", False), ("date", 1_700_000_000), ("datetime", -5), ("options", "Red"),
+]  # fmt: skip
+UNFITTING: list[tuple[str, object]] = [
+    ("string", 7), ("string", True), ("string", "x" * 256), ("string", ["x"]), ("string", {"a": 1}), ("integer", "7"),
+    ("integer", 7.5), ("integer", True), ("integer", 2**63), ("float", "1.5"), ("float", 10**400), ("boolean", 1),
+    ("boolean", "true"), ("date", "2020-01-01"), ("date", 1.5), ("date", True), ("date", 1_700_000_000_000),
+    ("datetime", "x"), ("options", "Green"), ("options", 7), ("missing", "x"), ("archived", "x"), ("read-only", "x"),
+]  # fmt: skip
+
+
+def _with_all_types() -> Bench:
+    bench = Bench()
+    for data_type in ("string", "integer", "float", "boolean", "date", "datetime"):
+        bench.attribute(data_type, data_type)
+    bench.attribute("options", options=["Red", "Blue"])
+    bench.attribute("archived", archived=True)
+    bench.attribute("read-only", api_writable=False)
+    return bench
+
+
+@pytest.mark.parametrize(("name", "value"), FITTING, ids=str)
+def test_value_when_it_fits_the_type_then_kept(name: str, value: object) -> None:
+    """Each type takes its values."""
+    bench = _with_all_types()
+    assert {name: value} == bench.create(external_id="1", custom_attributes={name: value})["custom_attributes"]
+
+
+@pytest.mark.parametrize(("name", "value"), UNFITTING, ids=lambda each: str(each)[:20])
+def test_value_when_it_does_not_fit_then_the_whole_contact_is_refused(name: str, value: object) -> None:
+    """One value of a wrong type, too long, or for no attribute refuses create and update alike."""
+    bench = _with_all_types()
+    ada = bench.create(external_id="1", name="Ada")
+    for answer in (
+        bench.ask("POST", "/contacts", {"external_id": "2", "custom_attributes": {name: value}}),
+        bench.update(ada, name="changed", custom_attributes={"string": "fits", name: value}),
+    ):
+        assert code(answer) == (400, "parameter_invalid")
+    assert [
+        (each["external_id"], each["name"], each["custom_attributes"]) for each in bench.intercom.dump()["contacts"]
+    ] == [("1", "Ada", {})]
