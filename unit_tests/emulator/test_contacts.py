@@ -94,9 +94,9 @@ def test_lead_when_created_then_never_conflicts_and_has_a_uuid() -> None:
     bench = Bench()
     bench.create(external_id="42", email="ada@example.com")
     leads = [bench.create(role="lead", external_id="42", email="ada@example.com") for _ in range(2)]
-    assert 2 == len({each["id"] for each in leads})  # noqa: SIM300 - as everywhere: expected == actual
+    assert 2 == len({each["id"] for each in leads})
     assert all(re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", each["external_id"]) for each in leads)
-    assert "user" == bench.create(email="lead@example.com")["role"]  # noqa: SIM300
+    assert "user" == bench.create(email="lead@example.com")["role"]
 
 
 @pytest.mark.parametrize("fields", [{"external_id": "42"}, {"email": "ADA@example.com"}], ids=str)
@@ -184,7 +184,7 @@ def test_identity_when_given_up_then_is_free_for_others() -> None:
     bench = Bench()
     ada = bench.create(external_id="1")
     good(bench.update(ada, external_id="2"))
-    assert "1" == bench.create(external_id="1")["external_id"]  # noqa: SIM300
+    assert "1" == bench.create(external_id="1")["external_id"]
 
 
 def test_role_when_a_user_becomes_a_lead_then_400() -> None:

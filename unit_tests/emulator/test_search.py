@@ -211,7 +211,7 @@ def test_pages_when_followed_then_show_everyone_once_in_order(order: str) -> Non
         seen += page["data"]
         body["pagination"] = page["pages"].get("next")
     assert body["pagination"] is None
-    assert 10 == len({each["id"] for each in seen})  # noqa: SIM300 - expected == actual
+    assert 10 == len({each["id"] for each in seen})
     times = [each["created_at"] for each in seen]
     assert sorted(times, reverse=order == "descending") == times
 

@@ -79,7 +79,7 @@ def test_requests_when_pipelined_and_split_then_are_answered_in_order(server: Se
     with _socket(server.url) as connection:
         for piece in (request[:10], request[10:] + request[:30], request[30:] + last):
             connection.sendall(piece)
-        assert 3 == _all(connection).count(b"HTTP/1.1 200 OK")  # noqa: SIM300 - expected == actual
+        assert 3 == _all(connection).count(b"HTTP/1.1 200 OK")
 
 
 def test_body_when_chunked_then_is_read(server: Server) -> None:
@@ -146,7 +146,7 @@ def test_stall_when_scripted_then_nothing_comes_until_the_server_stops(server: S
             connection.recv(1)
         server.stop()
         connection.settimeout(10)
-        assert b"" == connection.recv(1)  # noqa: SIM300 - expected == actual
+        assert b"" == connection.recv(1)
 
 
 def test_latency_when_set_then_the_answer_waits(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_control_when_used_then_brings_about_and_shows_situations(server: Server
     assert (state["calls"], state["statuses"]) == ({"GET /contacts/{id}": 1}, {"410": 1})
     assert [each["merged_into"] for each in state["contacts"]] == ["b", None]
     [exchange] = _ask(server.url, "GET", "/_emulator/exchanges")[1]
-    assert "7" == exchange["headers"]["X-RateLimit-Limit"]  # noqa: SIM300
+    assert "7" == exchange["headers"]["X-RateLimit-Limit"]
     assert _ask(server.url, "POST", "/_emulator/reset") == (200, {"done": True})
     assert _ask(server.url, "GET", "/_emulator/state")[1]["contacts"] == []
 
@@ -250,7 +250,7 @@ def test_process_when_started_then_prints_one_line_serves_and_ends_with_0(tmp_pa
             with _socket(line["url"]) as connection:
                 connection.sendall(b"GET /me HTTP/1.1\r\nAuthorization: Bearer test-token\r\n\r\n")
                 process.send_signal(sent)
-                assert 0 == process.wait(timeout=10)  # noqa: SIM300 - expected == actual
-            assert "" == process.stdout.read()  # noqa: SIM300
+                assert 0 == process.wait(timeout=10)
+            assert "" == process.stdout.read()
         finally:
             process.kill()

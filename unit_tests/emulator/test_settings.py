@@ -63,7 +63,7 @@ def test_settings_when_changed_then_the_rest_and_the_contents_stay() -> None:
     answer = bench.ask("GET", "/me")
     assert (answer.delay, answer.headers["X-RateLimit-Limit"]) == (0.25, "50")
     assert [each["path"] for each in bench.intercom.exchanges()] == ["/me"]
-    assert 1 == len(bench.intercom.dump()["contacts"])  # noqa: SIM300 - expected == actual
+    assert 1 == len(bench.intercom.dump()["contacts"])
 
 
 def test_reset_when_called_then_all_is_as_at_the_start() -> None:
@@ -75,7 +75,7 @@ def test_reset_when_called_then_all_is_as_at_the_start() -> None:
     bench.intercom.change_settings({"limit": 0, "faults": [{"endpoint": "*", "kind": "html"}]})
     bench.intercom.reset()
     assert fresh == bench.intercom.dump()
-    assert "50" == bench.ask("GET", "/me").headers["X-RateLimit-Remaining"]  # noqa: SIM300
+    assert "50" == bench.ask("GET", "/me").headers["X-RateLimit-Remaining"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_seed_when_done_then_the_situation_is_there_despite_all_lags() -> None:
     dump = bench.intercom.dump()
     assert dump["event_names"] == ["more", "seen", "ordered"]
     assert [each["event_name"] for each in dump["events"]] == ["seen", "ordered"]
-    assert 9 == dump["contacts"][0]["created_at"]  # noqa: SIM300
+    assert 9 == dump["contacts"][0]["created_at"]
 
 
 def test_handle_when_called_from_many_threads_then_counts_every_call() -> None:

@@ -1,0 +1,174 @@
+"""The connector's commands: spec, check, and write as one straight line.
+
+They give out lines of Airbyte's protocol and raise our errors; `run` and the CDK's adapter only
+carry them. It knows nothing of how anything is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+
+from destination_intercom.attributes import check_attributes
+from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes
+from destination_intercom.client import Client, Transport
+from destination_intercom.clock import Clock
+from destination_intercom.config import REGION_HOSTS, Config, UsersEnabled, parse_config
+from destination_intercom.deliver import Delivery, Memory
+from destination_intercom.errors import ConfigurationError, DeliveryError, IntercomDestinationError
+from destination_intercom.ledger import Ledger
+from destination_intercom.mailbox import Mailbox
+from destination_intercom.pipeline import Sync
+from destination_intercom.plan import Plan, compile_plan, parse_catalog
+from destination_intercom.protocol import Stdin, log_line, read_lines, spec_line, status_line
+from destination_intercom.quota import Quota
+from destination_intercom.report import Report
+from destination_intercom.retry import ask, attempt_once
+from destination_intercom.writer import Writer
+
+CHECK_TRIES: Final = 3
+CHECK_SECONDS: Final = 15.0
+
+
+def load_spec() -> dict[str, Any]:
+    """Read `spec.json`."""
+    document: dict[str, Any] = orjson.loads(files("destination_intercom").joinpath("spec.json").read_bytes())
+    return document
+
+
+def spec() -> Iterator[bytes]:
+    """Give out the specification of the configuration."""
+    yield spec_line(load_spec())
+
+
+def check(document: Any, *, clock: Clock, transport: Transport | None = None) -> Iterator[bytes]:
+    """Check a configuration against Intercom without writing anything to it; never raises one of our errors."""
+    try:
+        config = parse_config(document)
+        yield from _check_workspace(config, clock, transport)
+    except IntercomDestinationError as error:
+        yield status_line(error.message)
+    else:
+        yield log_line(
+            "INFO",
+            "The check wrote nothing: whether the token may write contacts and events, and whether there is room for"
+            " new event names, only the first sync can prove.",
+        )
+        yield status_line(None)
+
+
+def _check_workspace(config: Config, clock: Clock, transport: Transport | None) -> Iterator[bytes]:
+    client, quota = _client(config, clock, transport), Quota(clock)
+
+    def try_call(call: Call) -> Answer:
+        return ask(client, call, quota=quota, clock=clock, sleep=clock.sleep, tries=CHECK_TRIES, seconds=CHECK_SECONDS)
+
+    try:
+        me = try_call(GetMe())
+    except IntercomDestinationError as error:
+        region = _answering_region(config, clock, transport) if _is_refusal(error) else None
+        if region is None:
+            raise
+        raise type(error)(
+            f'Intercom answers this token in the region "{region}", not in "{config.api_endpoint}": set api_endpoint'
+            f' to "{region}".'
+        ) from None
+    yield log_line("INFO", f"Intercom accepts the token{_region_of(me)}.")
+    if isinstance(config.users, UsersEnabled):
+        wanted = {entry.target: entry.type for entry in config.users.attributes}
+        check_attributes(wanted, try_call(ListDataAttributes()).body)
+
+
+def _is_refusal(error: IntercomDestinationError) -> bool:
+    # What the wrong region's host answers is not documented: 401 or 403, with or without an envelope.
+    return isinstance(error, ConfigurationError) or (isinstance(error, DeliveryError) and error.status in {401, 403})
+
+
+def _region_of(me: Answer) -> str:
+    app = me.body.get("app")
+    region = app.get("region") if isinstance(app, dict) else None
+    return f"; the workspace is in the region {region}" if isinstance(region, str) and region.isalpha() else ""
+
+
+def _answering_region(config: Config, clock: Clock, transport: Transport | None) -> str | None:
+    """Ask Intercom's other hosts whether they know the token; None if none does, or none was chosen."""
+    if config.api_base_url is not None:
+        return None
+    for region in REGION_HOSTS:
+        if region == config.api_endpoint:
+            continue
+        other = config.model_copy(update={"api_endpoint": region})
+        quota = Quota(clock)
+        try:
+            ask(_client(other, clock, transport), GetMe(), quota=quota, clock=clock, sleep=clock.sleep, tries=1)
+        except IntercomDestinationError:
+            continue
+        return region
+    return None
+
+
+def write(
+    document: Any,
+    catalog_document: Any,
+    *,
+    stdin: Stdin,
+    clock: Clock,
+    mailbox: Mailbox,
+    transport: Transport | None = None,
+) -> Iterator[bytes]:
+    """Deliver the messages on `stdin` to Intercom, giving out states and log lines as they are due.
+
+    `mailbox.stop()` ends it early, with all that may leave.
+
+    Raises:
+        IntercomDestinationError: what ended the sync; `Terminated` after a stop.
+    """
+    config = parse_config(document)
+    plan = compile_plan(config, parse_catalog(catalog_document))
+    client = _client(config, clock, transport)
+    quota = Quota(clock, max_per_minute=config.delivery.max_calls_per_minute)
+    memory, report = Memory(), Report()
+    for warning in plan.warnings:
+        report.warn(warning)
+    writer = Writer(
+        attempt=lambda call: attempt_once(client, call, quota),
+        make_errand=Delivery(memory=memory, now=clock.now, create_unknown=_creates_unknown(config)).errand,
+        quota=quota,
+        mailbox=mailbox,
+        clock=clock,
+        concurrency=config.delivery.concurrency,
+    )
+    ledger = Ledger(stop_after_rejected=config.delivery.stop_after_rejected)
+    clock.start("reader", lambda: read_lines(stdin, mailbox))
+    try:
+        yield from Sync(plan, _reader_of_types(plan), ledger, mailbox, writer, quota, memory, report, clock).run()
+    finally:
+        client.close()
+
+
+def _client(config: Config, clock: Clock, transport: Transport | None) -> Client:
+    return Client(
+        config.base_url,
+        config.token,
+        wall=clock.wall,
+        connections=config.delivery.concurrency,
+        transport=transport,
+    )
+
+
+def _creates_unknown(config: Config) -> bool:
+    return config.events.mode == "enabled" and config.events.unknown_users == "create"
+
+
+def _reader_of_types(plan: Plan) -> Callable[[Any], Mapping[str, str]] | None:
+    """Make the check of the workspace's attributes; None if none are written."""
+    wanted = {
+        attribute.target: attribute.type
+        for stream in plan.streams.values()
+        for rule in stream.users
+        for attribute in rule.attributes
+    }
+    return (lambda listing: check_attributes(wanted, listing)) if wanted else None

@@ -1,0 +1,98 @@
+"""Every exception that the connector raises on purpose.
+
+::
+
+    IntercomDestinationError
+    ├── ConfigurationError      config_error      the user must change something
+    ├── DeliveryError           transient_error   retries are exhausted; a later attempt may succeed
+    ├── InputError              system_error      what arrived on stdin is not the Airbyte protocol
+    ├── InternalError           system_error      a bug of ours, without the values that it met
+    └── AttemptError            one attempt at a call got no usable answer; never reaches the user
+        ├── NotSentError        the request surely did not reach Intercom
+        └── MaybeSentError      it may have been processed: a timeout, a reset, half an answer
+
+A message holds field names, stream names, line numbers, statuses, codes and request ids.
+It never holds a value of a record, a token or a body.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+FailureType = Literal["config_error", "transient_error", "system_error"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamName:
+    """A stream as the destination sees it: `namespace` is None where the source has none."""
+
+    name: str
+    namespace: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.namespace is None else f"{self.namespace}.{self.name}"
+
+
+class IntercomDestinationError(Exception):
+    """The root of the tree; `failure_type` is Airbyte's, `stream` the one at fault, if one is."""
+
+    failure_type: ClassVar[FailureType] = "system_error"
+
+    def __init__(self, message: str, *, stream: StreamName | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.stream = stream
+
+
+class ConfigurationError(IntercomDestinationError):
+    """The configuration, the catalog or the token cannot work: the message names the field and the cure."""
+
+    failure_type = "config_error"
+
+
+class DeliveryError(IntercomDestinationError):
+    """Intercom could not be reached, or did not answer as it should, for longer than is worth waiting.
+
+    `status` is the last answer's, if there was one.
+    """
+
+    failure_type = "transient_error"
+
+    def __init__(self, message: str, *, stream: StreamName | None = None, status: int | None = None) -> None:
+        super().__init__(message, stream=stream)
+        self.status = status
+
+
+class InputError(IntercomDestinationError):
+    """A line of the input is no protocol message; the message names the line by number only."""
+
+
+class InternalError(IntercomDestinationError):
+    """A bug of ours: where it happened, never what it happened to."""
+
+    @classmethod
+    def from_exception(cls, error: BaseException) -> InternalError:
+        """Keep the type and the place of `error`; drop its text, which may quote a record."""
+        frames = traceback.extract_tb(error.__traceback__)[-3:]
+        places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+        return cls(f"The connector met an unexpected {type(error).__name__} at {places or 'an unknown place'}.")
+
+
+class AttemptError(IntercomDestinationError):
+    """One attempt at a call ended without a usable answer; `kind` says how, in one word."""
+
+    failure_type = "transient_error"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"no answer from Intercom ({kind})")
+        self.kind = kind
+
+
+class NotSentError(AttemptError):
+    """The request surely did not reach Intercom: no address, connection refused, connect timeout."""
+
+
+class MaybeSentError(AttemptError):
+    """The request may have been processed: read timeout, reset, truncated or unreadable answer."""

@@ -1,0 +1,211 @@
+"""Which states may leave now: the account of every record read, in the order of arrival.
+
+The records between two states make a segment. A state leaves when each record before it, of
+any stream, has its final outcome. It also waits
+while every record of its stream so far was rejected or lacks the identity property: then the
+mapping may be wrong, and a state would say that the records are done with. That wait ends
+when one record fares better, when the stream or the input ends, or after `HOLD_SECONDS`, for
+the platform gives up on a destination that acknowledges nothing for longer.
+
+Only the main thread uses a ledger. It knows nothing of threads, of Intercom, or of how a
+state is written.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from destination_intercom.errors import ConfigurationError, StreamName
+from destination_intercom.outcomes import Outcome, Status, combine
+
+HOLD_SECONDS: Final = 600.0
+"""Below the 15 minutes without a state after which the platform may end a sync."""
+
+
+@dataclass(slots=True)
+class _Counts:
+    records: int = 0
+    rejected: int = 0
+
+    def add(self, other: _Counts) -> None:
+        self.records += other.records
+        self.rejected += other.rejected
+
+
+@dataclass(slots=True)
+class _Segment:
+    """The records between two states, and the state that ends them once it was read."""
+
+    records_out: int = 0
+    counts: dict[StreamName, _Counts] = field(default_factory=dict)
+    line: bytes | None = None
+    stream: StreamName | None = None
+    due_since: float | None = None
+
+
+class Entry:
+    """A record on its way: how many parts are still out, and what became of the others."""
+
+    __slots__ = ("ordinal", "outcomes", "parts_out", "segment", "size", "stream")
+
+    def __init__(self, stream: StreamName, ordinal: int, parts: int, size: int, segment: _Segment) -> None:
+        self.stream = stream
+        self.ordinal = ordinal
+        self.parts_out = parts
+        self.size = size
+        self.segment = segment
+        self.outcomes: list[Outcome] = []
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedState:
+    """A state that may leave: its line as it came, and the counts that go with it."""
+
+    line: bytes
+    record_count: int
+    rejected_record_count: int
+
+
+@dataclass(slots=True)
+class _Trial:
+    """Whether a stream's mapping looks right: its records in their order, until one speaks for it."""
+
+    unjudged: deque[Entry] = field(default_factory=deque)
+    bad_signs: int = 0
+    fared_better: bool = False
+    ended: bool = False
+
+    def judge(self, stop_after: int) -> None:
+        """Look at the records at the head whose outcome is known, until `stop_after` of them are bad signs."""
+        # What follows the first `stop_after` bad signs cannot acquit: its answer may just have been quicker.
+        while not self.is_settled(stop_after) and self.unjudged and self.unjudged[0].parts_out == 0:
+            outcome = self.unjudged.popleft().outcomes[0]
+            if outcome.is_bad_sign:
+                self.bad_signs += 1
+            elif outcome.status is not Status.FILTERED:
+                self.fared_better = True
+        if self.is_settled(stop_after):
+            self.unjudged.clear()
+
+    def is_settled(self, stop_after: int) -> bool:
+        """Say whether no further record can change the judgement."""
+        return self.fared_better or self.bad_signs >= stop_after
+
+    @property
+    def holds(self) -> bool:
+        return self.bad_signs > 0 and not self.fared_better and not self.ended
+
+
+class Ledger:
+    """The account of one sync; `stop_after_rejected` bad signs and nothing else end it, 0 never does."""
+
+    def __init__(self, *, stop_after_rejected: int) -> None:
+        self._stop_after = stop_after_rejected
+        self._segments: deque[_Segment] = deque([_Segment()])
+        self._unreported: dict[StreamName, _Counts] = {}
+        self._trials: dict[StreamName, _Trial] = {}
+        self._input_ended = False
+        self.records_read = 0
+        self.records_out = 0
+        self.bytes_out = 0
+
+    def enter(self, stream: StreamName, *, parts: int, size: int) -> Entry:
+        """Enter a record of `size` bytes that was read, with `parts` (1 or more) outcomes to come."""
+        self.records_read += 1
+        self.records_out += 1
+        self.bytes_out += size
+        segment = self._segments[-1]
+        segment.records_out += 1
+        entry = Entry(stream, self.records_read, parts, size, segment)
+        if not (trial := self._trial(stream)).is_settled(self._stop_after):
+            trial.unjudged.append(entry)
+        return entry
+
+    def conclude(self, entry: Entry, outcome: Outcome) -> Outcome | None:
+        """Note the outcome of one part; return the record's own once it was the last of them."""
+        if entry.parts_out <= 0:
+            raise AssertionError(f"record {entry.ordinal} was concluded twice")
+        entry.outcomes.append(outcome)
+        entry.parts_out -= 1
+        if entry.parts_out > 0:
+            return None
+        whole = combine(entry.outcomes)
+        entry.outcomes = [whole]
+        self.records_out -= 1
+        self.bytes_out -= entry.size
+        entry.segment.records_out -= 1
+        counts = entry.segment.counts.setdefault(entry.stream, _Counts())
+        counts.add(_Counts(1, int(whole.status is Status.REJECTED)))
+        return whole
+
+    def judge(self, stream: StreamName) -> None:
+        """Look whether the mapping of `stream` is wrong.
+
+        Raises:
+            ConfigurationError: the stream began with `stop_after_rejected` bad signs and nothing else.
+        """
+        trial = self._trial(stream)
+        trial.judge(self._stop_after)
+        if self._stop_after and not trial.fared_better and trial.bad_signs >= self._stop_after:
+            raise ConfigurationError(
+                f'The first {trial.bad_signs} records of the stream "{stream}" were all rejected, or lack the identity'
+                " property: the mapping looks wrong. The reasons stand in the log. Check identity.property and the"
+                " stream's own settings; delivery.stop_after_rejected sets this number, 0 turns it off.",
+                stream=stream,
+            )
+
+    def state(self, line: bytes, stream: StreamName | None) -> None:
+        """Enter a state that was read; `stream` is None for one that covers all streams."""
+        self._segments[-1].line = line
+        self._segments[-1].stream = stream
+        self._segments.append(_Segment())
+
+    def end_stream(self, stream: StreamName) -> None:
+        """Note that the source has finished `stream`; its states are no longer held back."""
+        self._trial(stream).ended = True
+
+    def end_input(self) -> None:
+        """Note that no more will be read; no state is held back any longer."""
+        self._input_ended = True
+
+    def release(self, now: float) -> Iterator[ReleasedState]:
+        """Give up the states that may leave at `now` (seconds), in their order, each of them once."""
+        self._note_due(now)
+        while (head := self._segments[0]).line is not None and head.due_since is not None:
+            if self._is_held(head.stream, now - head.due_since):
+                return
+            self._segments.popleft()
+            yield self._counted(head, head.line)
+
+    def next_release(self) -> float | None:
+        """Tell the moment at which a state that is held back leaves by itself; None where none is."""
+        due_since = self._segments[0].due_since
+        return None if due_since is None else due_since + HOLD_SECONDS
+
+    def _note_due(self, now: float) -> None:
+        # Each state's wait counts from its own moment, or one held back behind another would wait twice as long.
+        for segment in self._segments:
+            if segment.line is None or segment.records_out:
+                return
+            if segment.due_since is None:
+                segment.due_since = now
+
+    def _is_held(self, stream: StreamName | None, seconds: float) -> bool:
+        if self._input_ended or seconds >= HOLD_SECONDS:
+            return False
+        streams = list(self._trials) if stream is None else [stream]
+        return any(self._trial(stream).holds for stream in streams)
+
+    def _counted(self, segment: _Segment, line: bytes) -> ReleasedState:
+        for stream, counts in segment.counts.items():
+            self._unreported.setdefault(stream, _Counts()).add(counts)
+        total = _Counts()
+        for stream in list(self._unreported) if segment.stream is None else [segment.stream]:
+            total.add(self._unreported.pop(stream, _Counts()))
+        return ReleasedState(line, total.records - total.rejected, total.rejected)
+
+    def _trial(self, stream: StreamName) -> _Trial:
+        return self._trials.setdefault(stream, _Trial())

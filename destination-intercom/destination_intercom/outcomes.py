@@ -1,0 +1,133 @@
+"""What can become of a record, and of each part of it: the words that the rest shares.
+
+| outcome   | counts as           | when |
+|-----------|---------------------|------|
+| delivered | recordCount         | Intercom took it |
+| unchanged | recordCount         | Intercom already has it, as far as its search shows |
+| filtered  | recordCount         | not selected, excluded, too old, filtered, anonymous |
+| duplicate | recordCount         | the same person, name and second as an event delivered by this sync |
+| rejected  | rejectedRecordCount | it can never be delivered as it is |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+
+class Status(Enum):
+    """The five outcomes, the strongest first: a record is what its strongest part is."""
+
+    REJECTED = "rejected"
+    DELIVERED = "delivered"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    FILTERED = "filtered"
+
+
+_STRENGTH: Final = {status: strength for strength, status in enumerate(Status)}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Intercom's own account of a refusal; `message` may quote personal data and is never logged."""
+
+    status: int
+    code: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Refusal(status={self.status}, code={self.code!r}, request_id={self.request_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a record or of one of its parts; `reason` is a word of the docs' tables."""
+
+    status: Status
+    reason: str = ""
+    refusal: Refusal | None = None
+
+    @property
+    def lacks_identity(self) -> bool:
+        """Say whether the identity property itself was absent: a sign of a wrong mapping."""
+        return self.reason == NO_IDENTITY_PROPERTY
+
+    @property
+    def is_bad_sign(self) -> bool:
+        """Say whether a stream that begins with nothing else has a wrong mapping."""
+        return self.status is Status.REJECTED or self.lacks_identity
+
+
+NOT_SELECTED: Final = "not_selected"
+NO_EVENT_NAME: Final = "no_event_name"
+EXCLUDED: Final = "excluded"
+FILTERED_OUT: Final = "filtered"
+ANONYMOUS: Final = "anonymous"
+NO_IDENTITY_PROPERTY: Final = "no_identity_property"
+TOO_OLD: Final = "too_old"
+
+FILTER_REASONS: Final = {
+    NOT_SELECTED: "the event's name is not among the selected ones",
+    NO_EVENT_NAME: "the event name property is absent, null or blank",
+    EXCLUDED: "the event's name is among the excluded ones",
+    FILTERED_OUT: "a filter does not hold",
+    ANONYMOUS: "the identity is null or blank",
+    NO_IDENTITY_PROPERTY: "the record lacks the identity property",
+    TOO_OLD: "the event is older than not_before",
+}
+
+INVALID_IDENTITY: Final = "invalid_identity"
+MISSING_IDENTITY: Final = "missing_identity"
+INVALID_EVENT_NAME: Final = "invalid_event_name"
+INVALID_TIME: Final = "invalid_time"
+INVALID_EMAIL: Final = "invalid_email"
+UNKNOWN_USER: Final = "unknown_user"
+EVENT_NAME_LIMIT: Final = "event_name_limit"
+AMBIGUOUS_EMAIL: Final = "ambiguous_email"
+IDENTITY_CONFLICT: Final = "identity_conflict"
+CONTACT_ARCHIVED: Final = "contact_archived"
+CONTACT_MERGED: Final = "contact_merged"
+CONFLICT: Final = "conflict"
+REFUSED: Final = "refused"
+
+REJECTION_REASONS: Final = {
+    INVALID_IDENTITY: "the identity is no text or whole number, or longer than 255 characters",
+    MISSING_IDENTITY: "the identity is absent, null or blank, and identity.missing is reject",
+    INVALID_EVENT_NAME: "the event name is no text",
+    INVALID_TIME: "the event's time is absent or is no time",
+    INVALID_EMAIL: "the e-mail address is no text, or longer than 255 characters",
+    UNKNOWN_USER: "Intercom knows no such person",
+    EVENT_NAME_LIMIT: "the workspace already has 120 active event names",
+    AMBIGUOUS_EMAIL: "several users in Intercom share the e-mail address",
+    IDENTITY_CONFLICT: "the contact that is in the way is another person",
+    CONTACT_ARCHIVED: "the contact is archived in Intercom",
+    CONTACT_MERGED: "the contact was merged into another one in Intercom",
+    CONFLICT: "Intercom reports a conflict and does not say with whom",
+    REFUSED: "Intercom refused the payload",
+}
+
+DELIVERED: Final = Outcome(Status.DELIVERED)
+UNCHANGED: Final = Outcome(Status.UNCHANGED)
+DUPLICATE: Final = Outcome(Status.DUPLICATE)
+
+
+def filtered(reason: str) -> Outcome:
+    """Make the outcome of a record that was not wanted."""
+    return Outcome(Status.FILTERED, reason)
+
+
+def rejected(reason: str, refusal: Refusal | None = None) -> Outcome:
+    """Make the outcome of a record that can never be delivered as it is."""
+    return Outcome(Status.REJECTED, reason, refusal)
+
+
+def combine(parts: Iterable[Outcome]) -> Outcome:
+    """Tell what a record is whose parts became `parts`: the strongest of them, the first of equals.
+
+    Among filtered parts, one that lacks the identity property speaks for the record.
+    """
+    return min(parts, key=lambda part: (_STRENGTH[part.status], not part.lacks_identity))

@@ -1,0 +1,270 @@
+"""The line from stdin to Intercom and back: the main thread's own work.
+
+It alone reads messages, keeps the ledger and gives out lines; the reader's thread fills the
+mailbox, workers send. All waiting is in one place, so that a finished state leaves while stdin
+is open and silent. It knows nothing of processes, files or signals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from destination_intercom.calls import ListDataAttributes
+from destination_intercom.clock import Clock
+from destination_intercom.contacts import ContactChange, map_contact
+from destination_intercom.deliver import Memory
+from destination_intercom.errors import ConfigurationError, InputError, IntercomDestinationError, InternalError
+from destination_intercom.events import EventPayload, map_event
+from destination_intercom.ledger import Entry, Ledger
+from destination_intercom.mailbox import Answered, Concluded, EndOfInput, Failed, Lines, Mailbox
+from destination_intercom.outcomes import Outcome
+from destination_intercom.plan import Plan, StreamPlan
+from destination_intercom.protocol import RecordMessage, StateMessage, StreamEnd, echo_state, parse_line
+from destination_intercom.quota import Quota
+from destination_intercom.report import Report
+from destination_intercom.writer import Job, Writer
+
+RECORDS_OUT: Final = 20_000
+"""Records that may be on their way at once."""
+
+BYTES_OUT: Final = 32 * 1024 * 1024
+"""Bytes of input that may be on their way at once."""
+
+GRACE_SECONDS: Final = 20.0
+"""For attempts in flight, once the sync is told to stop: enough for most answers, below a platform's patience."""
+
+TURN: Final = 256
+"""Lines that are handled between two looks at what the workers have concluded."""
+
+
+class Terminated(IntercomDestinationError):  # noqa: N818 - an ending, not an error
+    """The sync was told to stop (SIGTERM), and has let go what may leave."""
+
+
+@dataclass(slots=True)
+class Sync:
+    """The parts that one `write` works with."""
+
+    plan: Plan
+    read_types: Callable[[Any], Mapping[str, str]] | None
+    ledger: Ledger
+    mailbox: Mailbox
+    writer: Writer
+    quota: Quota
+    memory: Memory
+    report: Report
+    clock: Clock
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self) -> Iterator[bytes]:
+        """Deliver all of the input, giving out each line of the output when it is due.
+
+        Raises:
+            IntercomDestinationError: what ended the sync, after all that may leave has left.
+        """
+        failure: IntercomDestinationError | None = None
+        try:
+            yield from self._prepare()
+            yield from self._deliver()
+        except IntercomDestinationError as error:
+            failure = error
+        except GeneratorExit:
+            self._halt()
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug must end in an error that says where, not what
+            failure = InternalError.from_exception(error)
+        if failure is not None:
+            self._halt()
+            yield from self._last_words()
+        self.writer.stop()
+        self._summarise()
+        yield from self.report.lines()
+        if failure is not None:
+            raise failure
+
+    def _prepare(self) -> Iterator[bytes]:
+        """Ask for the workspace's attributes, if any are written, before the first record is looked at."""
+        yield from self.report.lines()
+        if self.read_types is None:
+            return
+        self.writer.ask(ListDataAttributes())
+        while not self.mailbox.stopping:
+            for notice in self.mailbox.notices():
+                if isinstance(notice, Failed):
+                    raise notice.error
+                if isinstance(notice, Answered):
+                    self.types = self.read_types(notice.answer.body)
+                    return
+            self.mailbox.wait(for_input=False, until=None)
+
+    def _deliver(self) -> Iterator[bytes]:
+        lines = _Pending()
+        while True:
+            self._conclude()
+            yield from self._due()
+            if self.mailbox.stopping:
+                raise Terminated("The sync was told to stop.")
+            if lines.wanted and self._has_room() and self._read_on(lines):
+                continue
+            if not lines.wanted and not self.ledger.records_out:
+                break
+            self.mailbox.wait(for_input=lines.wanted and self._has_room(), until=self.ledger.next_release())
+        if lines.failure is None:
+            self.ledger.end_input()
+        yield from self._due()
+        if lines.failure is not None:
+            raise lines.failure
+
+    def _has_room(self) -> bool:
+        return self.ledger.records_out < RECORDS_OUT and self.ledger.bytes_out < BYTES_OUT
+
+    def _read_on(self, lines: _Pending) -> bool:
+        """Handle some lines, or take the next ones; False if there is nothing to do."""
+        if not lines.rest:
+            piece = self.mailbox.take_input()
+            if piece is not None:
+                lines.add(piece)
+            return piece is not None
+        try:
+            self._handle(lines)
+        except _UnwantedInputError as error:
+            # What was read before it is delivered first.
+            lines.failure = error.cause
+        return True
+
+    def _handle(self, lines: _Pending) -> None:
+        for _ in range(min(TURN, len(lines.rest) - lines.done)):
+            number, line = lines.first + lines.done, lines.rest[lines.done]
+            lines.done += 1
+            try:
+                message = parse_line(line, number)
+            except InputError as error:
+                raise _UnwantedInputError(error) from None
+            if isinstance(message, RecordMessage):
+                self._record(message, number, len(line))
+                if not self._has_room():
+                    break
+            elif isinstance(message, StateMessage):
+                self.ledger.state(line, message.stream)
+            elif isinstance(message, StreamEnd):
+                self.ledger.end_stream(message.stream)
+        if lines.done == len(lines.rest):
+            lines.clear()
+
+    def _record(self, message: RecordMessage, number: int, size: int) -> None:
+        plan = self.plan.of(message.stream, message.namespace)
+        if plan is None:
+            raise _UnwantedInputError(
+                InputError(f"Line {number} of the input is a RECORD of a stream that the catalog does not have.")
+            )
+        if plan.refuse_records is not None:
+            raise _UnwantedInputError(ConfigurationError(plan.refuse_records, stream=plan.stream))
+        self.report.count_read(plan.stream)
+        parts = self._map(plan, message.data)
+        entry = self.ledger.enter(plan.stream, parts=len(parts), size=size)
+        for kind, part in parts:
+            if isinstance(part, Outcome):
+                self._settle(entry, kind, part)
+            else:
+                self.report.count_trims(plan.stream, part.trims)
+                self.writer.send(Job(entry, part))
+
+    def _map(self, plan: StreamPlan, data: dict[str, Any]) -> list[tuple[str, ContactChange | EventPayload | Outcome]]:
+        """Map a record to its parts: the contact comes before the events that need it."""
+        parts: list[tuple[str, ContactChange | EventPayload | Outcome]] = [
+            ("contacts", map_contact(rule, data, self.types)) for rule in plan.users
+        ]
+        parts += [("events", map_event(rule, data)) for rule in plan.events]
+        return parts
+
+    def _conclude(self) -> None:
+        """Note all that the workers have to say, and only then fail if one of them has to."""
+        failure: IntercomDestinationError | None = None
+        for notice in self.mailbox.notices():
+            try:
+                if isinstance(notice, Failed):
+                    raise notice.error
+                if isinstance(notice, Concluded):
+                    self._settle(notice.entry, notice.kind, notice.outcome)
+            except IntercomDestinationError as error:
+                failure = failure or error
+        while self.memory.refused_new_names:
+            self.report.name_refused(self.memory.refused_new_names.pop(0))
+        self.report.count_differing_duplicates(self.memory.differing_duplicates)
+        if failure is not None:
+            raise failure
+
+    def _settle(self, entry: Entry, kind: str, outcome: Outcome) -> None:
+        self.report.count_part(entry, kind, outcome)
+        whole = self.ledger.conclude(entry, outcome)
+        if whole is not None:
+            self.report.count_record(entry, whole)
+            self.ledger.judge(entry.stream)
+
+    def _due(self) -> Iterator[bytes]:
+        yield from self.report.lines()
+        for state in self.ledger.release(self.clock.now()):
+            yield echo_state(
+                state.line, record_count=state.record_count, rejected_record_count=state.rejected_record_count
+            )
+
+    def _halt(self) -> None:
+        """Stop reading and beginning attempts; give those in flight a grace to end."""
+        self.mailbox.stop()
+        self.writer.stop()
+        self.writer.join(self.clock.now() + GRACE_SECONDS)
+
+    def _last_words(self) -> Iterator[bytes]:
+        """Note what the attempts in flight came to, and release what may leave."""
+        # The first failure is the one that the user hears of.
+        with contextlib.suppress(IntercomDestinationError):
+            self._conclude()
+        yield from self._due()
+
+    def _summarise(self) -> None:
+        self.report.summarise(
+            calls=self.writer.calls,
+            retries=self.writer.retries,
+            refused=self.quota.refused,
+            differing=self.memory.differing_duplicates,
+        )
+
+
+class _UnwantedInputError(Exception):
+    """A line that ends the sync, once all that came before it is delivered."""
+
+    def __init__(self, cause: IntercomDestinationError) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+class _Pending:
+    """The lines that were taken from the mailbox and not handled yet, and how the input ended."""
+
+    def __init__(self) -> None:
+        self.first = 1
+        self.rest: list[bytes] = []
+        self.done = 0
+        self.ended = False
+        self.failure: IntercomDestinationError | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Say whether more input is to be handled."""
+        return not self.ended and self.failure is None
+
+    def add(self, piece: Lines | EndOfInput) -> None:
+        """Take a piece of input."""
+        if isinstance(piece, Lines):
+            self.first, self.rest, self.done = piece.first, piece.lines, 0
+            return
+        self.ended = True
+        if piece.error:
+            self.failure = InputError("The input could not be read to its end.")
+
+    def clear(self) -> None:
+        """Drop the lines, all of them handled."""
+        self.rest, self.done = [], 0

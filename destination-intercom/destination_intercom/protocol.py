@@ -1,0 +1,247 @@
+"""Airbyte's protocol on the wire: lines in, lines out, states as they came.
+
+It knows nothing of Intercom. Bad input is told by its line number, never by its text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+import orjson
+
+from destination_intercom.errors import InputError, IntercomDestinationError, StreamName
+from destination_intercom.mailbox import EndOfInput, Lines, Mailbox
+
+CHUNK_BYTES: Final = 65536
+
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+"""orjson turns integers beyond 64 bits into floats; a line with so many digits is parsed exactly instead."""
+
+
+class Stdin(Protocol):
+    """What is read of the input: `read` returns what is there, up to `size` bytes, and b"" at its end."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Read some bytes, waiting only if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMessage:
+    """A record; `data` is the source's own object."""
+
+    stream: str
+    namespace: str | None
+    data: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StateMessage:
+    """A state; `stream` is None where it covers all streams."""
+
+    stream: StreamName | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """The source says that it has finished a stream."""
+
+    stream: StreamName
+
+
+Message: TypeAlias = RecordMessage | StateMessage | StreamEnd
+
+
+def read_lines(stdin: Stdin, mailbox: Mailbox) -> None:
+    """Read `stdin` to its end, handing over complete lines as soon as they are there; for a thread of its own."""
+    number, rest = 1, bytearray()
+    try:
+        while chunk := stdin.read(CHUNK_BYTES):
+            rest += chunk
+            if b"\n" not in chunk:
+                continue
+            complete, _, tail = bytes(rest).rpartition(b"\n")
+            lines, rest = complete.split(b"\n"), bytearray(tail)
+            if not mailbox.offer(Lines(number, lines, len(complete))):
+                return
+            number += len(lines)
+    except Exception:  # noqa: BLE001 - whatever ends this thread, the main thread must not wait for ever
+        mailbox.offer(EndOfInput(error=True))
+        return
+    if chunk is None:
+        # A stdin that does not block had nothing yet: to take that for the end would lose what follows.
+        mailbox.offer(EndOfInput(error=True))
+        return
+    if rest and not mailbox.offer(Lines(number, [bytes(rest)], len(rest))):
+        return
+    mailbox.offer(EndOfInput())
+
+
+def parse_line(line: bytes, number: int) -> Message | None:
+    """Parse line `number` of the input; None for what a destination has no use for.
+
+    Raises:
+        InputError: it is no message of the protocol.
+    """
+    if not line.strip():
+        return None
+    document = _parse_json(line, number)
+    if not isinstance(document, dict) or not isinstance(kind := document.get("type"), str):
+        raise InputError(f"Line {number} of the input is JSON, but no Airbyte message.")
+    if kind == "RECORD":
+        return _record(document.get("record"), number)
+    if kind == "STATE":
+        return _state(document.get("state"), number)
+    return _stream_end(document.get("trace")) if kind == "TRACE" else None
+
+
+def _parse_json(line: bytes, number: int) -> Any:
+    try:
+        if _LONG_NUMBER.search(line) is None:
+            try:
+                return orjson.loads(line)
+            except orjson.JSONDecodeError:
+                # Lone surrogates and numbers such as 1e400 are JSON, but not to orjson.
+                pass
+        # Decoded here: `json` would take bytes for another encoding, or take what is no UTF-8.
+        return json.loads(line.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise InputError(f"Line {number} of the input is not JSON, or is incomplete.") from None
+
+
+def _refuse_constant(_: str) -> float:
+    raise ValueError("not JSON")
+
+
+def _record(record: Any, number: int) -> RecordMessage:
+    if isinstance(record, dict):
+        stream, namespace, data = record.get("stream"), record.get("namespace"), record.get("data")
+        if isinstance(stream, str) and isinstance(data, dict) and (namespace is None or isinstance(namespace, str)):
+            return RecordMessage(stream, namespace, data)
+    raise InputError(f"Line {number} of the input is a RECORD without a stream or without data.")
+
+
+def _state(state: Any, number: int) -> StateMessage:
+    if not isinstance(state, dict):
+        raise InputError(f"Line {number} of the input is a STATE without a state.")
+    # A legacy state has no type or LEGACY and its whole content in `data`: it covers all streams, as GLOBAL does.
+    if state.get("type") != "STREAM":
+        return StateMessage(None)
+    stream = _descriptor(state.get("stream"))
+    if stream is None:
+        raise InputError(f"Line {number} of the input is a STATE of type STREAM without a stream.")
+    return StateMessage(stream)
+
+
+def _stream_end(trace: Any) -> StreamEnd | None:
+    status = trace.get("stream_status") if isinstance(trace, dict) else None
+    if not isinstance(status, dict) or status.get("status") != "COMPLETE":
+        return None
+    stream = _descriptor(status)
+    return None if stream is None else StreamEnd(stream)
+
+
+def _descriptor(holder: Any) -> StreamName | None:
+    descriptor = holder.get("stream_descriptor") if isinstance(holder, dict) else None
+    if not isinstance(descriptor, dict) or not isinstance(name := descriptor.get("name"), str):
+        return None
+    namespace = descriptor.get("namespace")
+    return StreamName(name, namespace if isinstance(namespace, str) else None)
+
+
+def echo_state(line: bytes, *, record_count: int, rejected_record_count: int) -> bytes:
+    """Return a state's line as it came, but for `destinationStats`: every other byte is kept.
+
+    The platform wants its own keys back (`state.id` among them), and numbers as they were.
+    """
+    stats = b'{"recordCount":%d,"rejectedRecordCount":%d}' % (record_count, rejected_record_count)
+    line = line.strip()
+    start, end = _member(line, 0, b"state")
+    try:
+        old_start, old_end = _member(line, start, b"destinationStats")
+    except KeyError:
+        comma = b"" if line[start + 1 : end - 1].strip() == b"" else b","
+        return line[: end - 1] + comma + b'"destinationStats":' + stats + line[end - 1 :]
+    return line[:old_start] + stats + line[old_end:]
+
+
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
+
+
+def _member(text: bytes, start: int, name: bytes) -> tuple[int, int]:
+    """Find the span of the value of the last member `name` of the object that begins at `start`."""
+    found: tuple[int, int] | None = None
+    depth, key, value_start = 0, b"", -1
+    for token in _TOKEN.finditer(text, start):
+        mark = token[0]
+        if depth == 1 and mark in {b",", b"}"}:
+            if value_start >= 0 and key == name:
+                found = _trimmed(text, value_start, token.start())
+            value_start = -1
+        if mark in {b"{", b"["}:
+            depth += 1
+        elif mark in {b"}", b"]"}:
+            depth -= 1
+            if depth == 0:
+                break
+        elif depth == 1 and mark == b":" and value_start < 0:
+            value_start = token.end()
+        elif depth == 1 and value_start < 0 and mark != b",":
+            key = _plain(mark)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def _plain(quoted: bytes) -> bytes:
+    return quoted[1:-1] if b"\\" not in quoted else str(json.loads(quoted)).encode("utf-8", "surrogatepass")
+
+
+def _trimmed(text: bytes, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start : start + 1].isspace():
+        start += 1
+    while end > start and text[end - 1 : end].isspace():
+        end -= 1
+    return start, end
+
+
+Level = Literal["INFO", "WARN", "ERROR"]
+
+
+def log_line(level: Level, text: str) -> bytes:
+    """Make a LOG message."""
+    return orjson.dumps({"type": "LOG", "log": {"level": level, "message": _utf8(text)}})
+
+
+def error_line(error: IntercomDestinationError, *, emitted_at: float) -> bytes:
+    """Make the TRACE message of an error; `emitted_at` is a unix time in seconds."""
+    message = _utf8(error.message)
+    body: dict[str, Any] = {
+        "message": message,
+        "internal_message": f"{type(error).__name__}: {message}",
+        "failure_type": error.failure_type,
+    }
+    if error.stream is not None:
+        descriptor = {"name": _utf8(error.stream.name)}
+        if error.stream.namespace is not None:
+            descriptor["namespace"] = _utf8(error.stream.namespace)
+        body["stream_descriptor"] = descriptor
+    return orjson.dumps({"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": emitted_at * 1000, "error": body}})
+
+
+def spec_line(spec: dict[str, Any]) -> bytes:
+    """Make the SPEC message."""
+    return orjson.dumps({"type": "SPEC", "spec": spec})
+
+
+def status_line(problem: str | None) -> bytes:
+    """Make the CONNECTION_STATUS message: succeeded, or failed with `problem`."""
+    status = {"status": "SUCCEEDED"} if problem is None else {"status": "FAILED", "message": _utf8(problem)}
+    return orjson.dumps({"type": "CONNECTION_STATUS", "connectionStatus": status})
+
+
+def _utf8(text: str) -> str:
+    # A name may hold a lone surrogate, which is JSON but no UTF-8: the message must leave all the same.
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,275 @@
+"""Property paths, and the conversion of source values to what Intercom takes.
+
+Pure: no I/O and no clock. Nothing here changes its input or raises anything but `ValueError`,
+whose text never holds the value.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+MAX_TEXT: Final = 255
+"""Characters that Intercom keeps of a string, in metadata and in custom attributes (its help pages)."""
+
+EXACT_FLOAT: Final = 2**53
+"""From here on a float no longer tells neighbouring integers apart, so it names nobody."""
+
+
+class _Missing:
+    """The value of a property that is not there."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = _Missing()
+
+Trim: TypeAlias = tuple[str, str]
+"""What could not be sent as it was: its name in Intercom, and why (a word of `TRIM_REASONS`)."""
+
+Converted: TypeAlias = tuple[Any, str]
+"""A converted value, or `MISSING` for one that is left out, and the trim's reason, "" for none."""
+
+TRIM_REASONS: Final = {
+    "cut": "texts longer than 255 characters were cut",
+    "long_url": "URLs longer than 255 characters were left out",
+    "nested": "objects and lists were left out",
+    "no_number": "numbers that are not finite were left out",
+    "no_time": "values that are no time were left out",
+    "no_scalar": "objects and lists were left out",
+    "no_string": "values that are no text were left out",
+    "no_integer": "values that are no whole number were left out",
+    "no_float": "values that are no number were left out",
+    "no_boolean": "values that are neither true nor false were left out",
+    "no_date": "values that are no time were left out",
+    "no_email": "values without an e-mail address beside them were left out",
+}
+
+PathReader: TypeAlias = Callable[[dict[str, Any]], Any]
+"""Reads one property from a record's data; `MISSING` where it is absent."""
+
+
+def compile_path(path: str) -> PathReader:
+    """Make the function that reads the property at `path` (`a.b.c`) from a record's data.
+
+    At each level a literal key wins over nesting, the longest first; where the longest leads
+    nowhere, the next shorter one is tried. The function returns `MISSING` for an absent property.
+    """
+    parts = path.split(".")
+    if len(parts) == 1:
+        return lambda data: data.get(path, MISSING)
+    return lambda data: _resolve(data, parts)
+
+
+def _resolve(level: Any, parts: list[str]) -> Any:
+    if not isinstance(level, dict):
+        return MISSING
+    for length in range(len(parts), 0, -1):
+        key = ".".join(parts[:length]) if length > 1 else parts[0]
+        if key not in level:
+            continue
+        if length == len(parts):
+            return level[key]
+        found = _resolve(level[key], parts[length:])
+        if found is not MISSING:
+            return found
+    return MISSING
+
+
+def is_set(value: Any) -> bool:
+    """Say whether a property is there, is not null and is not an empty or blank text."""
+    return not (value is MISSING or value is None or (isinstance(value, str) and not value.strip()))
+
+
+def to_identity(value: Any, *, email: bool) -> str:
+    """Make the text by which Intercom knows a person.
+
+    Integers become text exactly as written; 42.0 is 42, but a float from 2**53 on is refused, for
+    it may stand for another person's number. E-mails are trimmed and lower-cased; any other text is
+    kept as it is, for to Intercom a blank more is another person.
+
+    Raises:
+        ValueError: for any other type, and for texts beyond 255 characters: an identity is never cut.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("not a text or a number")  # noqa: TRY004 - callers ask for one kind of error
+    if isinstance(value, float):
+        if not value.is_integer() or abs(value) >= EXACT_FLOAT:
+            raise ValueError("not a whole number that a float can hold")
+        value = int(value)
+    text = int_text(value) if isinstance(value, int) else value
+    if email:
+        text = text.strip().lower()
+    if not text.strip() or len(text) > MAX_TEXT:
+        raise ValueError("blank, or longer than 255 characters")
+    return text
+
+
+def int_text(value: int) -> str:
+    """Write an integer of any length in decimal digits.
+
+    Raises:
+        ValueError: beyond 4,300 digits, where Python itself refuses.
+    """
+    return str(value)
+
+
+def to_text(value: Any) -> str:
+    """Write a scalar as text: booleans as in JSON, whole floats without their fraction.
+
+    Raises:
+        ValueError: for anything that is no scalar.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and math.isfinite(value):
+        return int_text(int(value)) if value.is_integer() and abs(value) < EXACT_FLOAT else repr(value)
+    if isinstance(value, int):
+        return int_text(value)
+    raise ValueError("not a scalar")
+
+
+def to_number(value: Any) -> int | float:
+    """Read a finite number, from a number or from its text.
+
+    Raises:
+        ValueError: for anything else; booleans are no numbers.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError("not a number")  # noqa: TRY004 - callers ask for one kind of error
+    number = _number_of_text(value.strip()) if isinstance(value, str) else value
+    if isinstance(number, float) and not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,400}\Z")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
+
+
+def _number_of_text(text: str) -> int | float:
+    if _INTEGER.match(text):
+        return int(text)
+    if len(text) <= MAX_TEXT and _DECIMAL.match(text):
+        return float(text)
+    raise ValueError("not the text of a number")
+
+
+def to_integer(value: Any) -> int:
+    """Read a whole number without loss: 7, 7.0, "7".
+
+    Raises:
+        ValueError: for anything else.
+    """
+    number = _exact_number(value)
+    whole = math.floor(number)
+    if whole != number or (isinstance(number, float) and abs(number) >= EXACT_FLOAT):
+        raise ValueError("not a whole number")
+    return whole
+
+
+def _exact_number(value: Any) -> int | float | Decimal:
+    """Read a finite number; the text of a decimal is not rounded to a float."""
+    number = to_number(value)
+    if isinstance(value, str) and isinstance(number, float) and "e" not in value.lower():
+        return Decimal(value.strip())
+    return number
+
+
+def to_float(value: Any) -> float:
+    """Read a decimal number: 1 becomes 1.0.
+
+    Raises:
+        ValueError: for anything else, and for integers that a float cannot hold exactly.
+    """
+    number = to_number(value)
+    try:
+        converted = float(number)
+    except OverflowError:
+        raise ValueError("too large for a float") from None
+    if converted != number:
+        raise ValueError("too large for a float without loss")
+    return converted
+
+
+_BOOLEANS: Final = {"true": True, "false": False}
+
+
+def to_boolean(value: Any) -> bool:
+    """Read a boolean: true, false, and their texts in any case. 1 and 0 are numbers, not booleans.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and (found := _BOOLEANS.get(value.strip().lower())) is not None:
+        return found
+    raise ValueError("not a boolean")
+
+
+_ISO = re.compile(
+    r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
+    r"(?:[Tt ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"\s?(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?|UTC)?)?\Z",
+    re.ASCII,
+)
+HOURS_OF_DAY: Final = 24
+MINUTES_OF_HOUR: Final = 60
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_UNITS: Final = ((10**11, 1), (10**14, 1_000), (10**17, 1_000_000))
+"""Below these magnitudes a number is unix seconds (to the year 5138), milliseconds, microseconds."""
+
+
+def to_time(value: Any) -> int:
+    """Read a moment as unix seconds, rounded down.
+
+    Takes ISO 8601 with or without an offset (without: UTC), a date alone (its midnight in UTC), and
+    unix seconds, milliseconds or microseconds as a number or as text; the magnitude tells which.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, str) and (match := _ISO.match(value.strip())) is not None:
+        return _iso_seconds(match)
+    whole = math.floor(_exact_number(value))
+    for bound, unit in _UNITS:
+        if abs(whole) < bound:
+            return whole // unit
+    raise ValueError("not a moment")
+
+
+def _iso_seconds(match: re.Match[str]) -> int:
+    numbers = {name: int(match[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")}
+    moment = datetime(**numbers, tzinfo=timezone.utc)  # raises ValueError itself
+    return int((moment - _EPOCH) // timedelta(seconds=1)) - _offset_seconds(match["zone"])
+
+
+def _offset_seconds(zone: str | None) -> int:
+    if zone is None or zone in {"Z", "z", "UTC"}:
+        return 0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours >= HOURS_OF_DAY or minutes >= MINUTES_OF_HOUR:
+        raise ValueError("not an offset")
+    seconds = hours * 3600 + minutes * 60
+    return -seconds if zone[0] == "-" else seconds
+
+
+def text_value(value: str) -> Converted:
+    """Cut a text to the length that Intercom keeps; a URL is left out rather than cut."""
+    if len(value) <= MAX_TEXT:
+        return value, ""
+    if value.lstrip()[:8].lower().startswith(("http://", "https://")):
+        return MISSING, "long_url"
+    return value[:MAX_TEXT], "cut"

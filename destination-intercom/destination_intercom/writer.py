@@ -1,0 +1,261 @@
+"""Workers that deliver payloads: order per key and only per key, one attempt at a time for each.
+
+A key that has something to send is a lane. Any free worker takes any ready lane, makes one
+call for it under a permit of the quota, and hands the answer to the lane's errand. A lane that
+waits (for a retry, for a contact to become visible) occupies no worker. The writer knows
+nothing of HTTP or of contacts and events: it runs errands.
+
+All of its state is under one lock, and nothing waits inside that lock but on its condition.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from destination_intercom.calls import Answer, Call
+from destination_intercom.classify import Judgement, Verdict, fatal_error
+from destination_intercom.clock import Clock
+from destination_intercom.contacts import ContactChange
+from destination_intercom.deliver import Errand, Pause, Question
+from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError
+from destination_intercom.events import EventPayload
+from destination_intercom.ledger import Entry
+from destination_intercom.mailbox import Answered, Concluded, Failed, Mailbox
+from destination_intercom.outcomes import Outcome
+from destination_intercom.quota import Quota
+from destination_intercom.retry import Patience, delay
+
+Payload: TypeAlias = ContactChange | EventPayload
+AnyErrand: TypeAlias = Errand | Generator[Call, Answer, Answer]
+Attempt: TypeAlias = Callable[[Call], tuple[Answer | AttemptError, Judgement]]
+
+
+@dataclass(slots=True)
+class Job:
+    """A payload on its way, and the record that it is a part of."""
+
+    entry: Entry
+    payload: Payload
+
+
+@dataclass(slots=True)
+class _Asking:
+    payload: Question
+
+
+class _Lane:
+    """What is to be sent for one key, in the order of arrival, and how far the first of it has come."""
+
+    __slots__ = ("attempts", "call", "errand", "failing_since", "jobs", "key")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.jobs: deque[Job | _Asking] = deque()
+        self.errand: AnyErrand | None = None
+        self.call: Call | None = None
+        self.attempts = 0
+        self.failing_since: float | None = None
+
+
+class Writer:
+    """Delivers jobs with up to `concurrency` workers and posts each outcome to the mailbox; thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        attempt: Attempt,
+        make_errand: Callable[[Payload | Question], AnyErrand],
+        quota: Quota,
+        mailbox: Mailbox,
+        clock: Clock,
+        concurrency: int,
+    ) -> None:
+        self._attempt = attempt
+        self._make_errand = make_errand
+        self._quota = quota
+        self._mailbox = mailbox
+        self._clock = clock
+        self._concurrency = concurrency
+        self._changed = clock.condition()
+        self._lanes: dict[str, _Lane] = {}
+        self._ready: deque[_Lane] = deque()
+        self._waiting: list[tuple[float, int, _Lane]] = []
+        self._sequence = 0
+        self._workers = 0
+        self._idle = 0
+        self._watched_until = math.inf
+        self._patience = Patience()
+        self._stopping = False
+        self.calls: dict[str, int] = {}
+        self.retries = 0
+
+    def send(self, job: Job) -> None:
+        """Take a job; it is delivered after those of the same key that came before. Never waits."""
+        self._enqueue(job)
+
+    def ask(self, call: Call) -> None:
+        """Make a call that belongs to no record; its answer is posted. Never waits."""
+        self._enqueue(_Asking(Question(call)))
+
+    def _enqueue(self, job: Job | _Asking) -> None:
+        with self._changed:
+            key = job.payload.key
+            if (lane := self._lanes.get(key)) is None:
+                lane = self._lanes[key] = _Lane(key)
+                lane.jobs.append(job)
+                self._make_ready(lane)
+            else:
+                lane.jobs.append(job)
+
+    def stop(self) -> None:
+        """Begin no more attempts; those in flight end, and their outcomes are still posted."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._quota.close()
+
+    @property
+    def workers(self) -> int:
+        """Tell how many workers have not ended."""
+        with self._changed:
+            return self._workers
+
+    def join(self, until: float) -> None:
+        """Wait until all workers have ended, or until `until` (seconds)."""
+        with self._changed:
+            while self._workers and (left := until - self._clock.now()) > 0:
+                self._changed.wait(left)
+
+    def _make_ready(self, lane: _Lane) -> None:
+        self._ready.append(lane)
+        if len(self._ready) > self._idle and self._workers < self._concurrency:
+            self._workers += 1
+            self._clock.start(f"worker-{self._workers}", self._work)
+        else:
+            self._changed.notify()
+
+    def _work(self) -> None:
+        try:
+            while (taken := self._take()) is not None:
+                lane, call = taken
+                if not self._quota.acquire():
+                    break
+                result, judgement = self._attempt(call)
+                with self._changed:
+                    self._note(lane, call, result, judgement)
+        except BaseException as error:  # noqa: BLE001 - whatever ends a worker must end the sync, not go unseen
+            self._fail(error)
+        finally:
+            with self._changed:
+                self._workers -= 1
+                self._changed.notify_all()
+
+    def _take(self) -> tuple[_Lane, Call] | None:
+        """Wait for a lane with a call to make; None when no more attempts are to begin."""
+        with self._changed:
+            while not self._stopping:
+                self._wake_waiting()
+                if not self._ready:
+                    self._rest()
+                    continue
+                lane = self._ready.popleft()
+                if lane.call is None and not self._step(lane, None):
+                    continue
+                if lane.call is not None:
+                    if self._ready or self._waiting:
+                        self._changed.notify()
+                    return lane, lane.call
+            return None
+
+    def _rest(self) -> None:
+        """Wait for a lane; an idle worker also watches the time for a lane that waits and that nobody watches for."""
+        due = self._waiting[0][0] if self._waiting else math.inf
+        watches = due < self._watched_until
+        if watches:
+            self._watched_until = due
+        self._idle += 1
+        self._changed.wait(due - self._clock.now() if watches else None)
+        self._idle -= 1
+        if watches and self._watched_until == due:
+            self._watched_until = math.inf
+
+    def _wake_waiting(self) -> None:
+        now = self._clock.now()
+        while self._waiting and self._waiting[0][0] <= now:
+            self._ready.append(heapq.heappop(self._waiting)[2])
+
+    def _wait(self, lane: _Lane, seconds: float) -> None:
+        self._sequence += 1
+        heapq.heappush(self._waiting, (self._clock.now() + seconds, self._sequence, lane))
+        self._changed.notify()
+
+    def _note(self, lane: _Lane, call: Call, result: Answer | AttemptError, judgement: Judgement) -> None:
+        self.calls[call.endpoint] = self.calls.get(call.endpoint, 0) + 1
+        now = self._clock.now()
+        if judgement.verdict is Verdict.ANSWER and isinstance(result, Answer):
+            self._patience.note_success()
+            self._answered(lane, result)
+            return
+        if judgement.verdict is Verdict.FATAL and isinstance(result, Answer):
+            raise fatal_error(call, result)
+        self._patience.note_failure(now)
+        if judgement.verdict is Verdict.THROTTLED:
+            # The gate holds everybody back until the reset: the lane keeps its place and its attempts.
+            self._patience.check(call, judgement, now=now, call_failing_since=now)
+            self._ready.appendleft(lane)
+            return
+        lane.failing_since = now if lane.failing_since is None else lane.failing_since
+        self._patience.check(call, judgement, now=now, call_failing_since=lane.failing_since)
+        self.retries += 1
+        lane.attempts += 1
+        self._wait(lane, delay(lane.attempts, result.retry_after if isinstance(result, Answer) else None))
+
+    def _answered(self, lane: _Lane, answer: Answer) -> None:
+        lane.attempts, lane.failing_since = 0, None
+        errand = lane.errand
+        if self._step(lane, answer):
+            # An errand that was begun goes on at once; the lane's next one queues up behind the other lanes.
+            (self._ready.appendleft if lane.errand is errand else self._ready.append)(lane)
+
+    def _step(self, lane: _Lane, answer: Answer | None) -> bool:
+        """Move the lane's errand on; True if it has a call to make now."""
+        lane.call = None
+        while True:
+            if lane.errand is None:
+                lane.errand = self._make_errand(lane.jobs[0].payload)
+            try:
+                step = next(lane.errand) if answer is None else lane.errand.send(answer)
+            except StopIteration as stop:
+                if not self._conclude(lane, stop.value):
+                    return False
+                answer = None
+                continue
+            if isinstance(step, Pause):
+                self._wait(lane, step.seconds)
+                return False
+            lane.call = step
+            return True
+
+    def _conclude(self, lane: _Lane, result: Outcome | Answer) -> bool:
+        """Post what the lane's first job came to; True if there is another one."""
+        job = lane.jobs.popleft()
+        lane.errand = None
+        if isinstance(result, Answer):
+            self._mailbox.post(Answered(result))
+        elif isinstance(job, Job):
+            kind = "contacts" if isinstance(job.payload, ContactChange) else "events"
+            self._mailbox.post(Concluded(job.entry, result, kind))
+        if not lane.jobs:
+            del self._lanes[lane.key]
+            return False
+        return True
+
+    def _fail(self, error: BaseException) -> None:
+        ours = error if isinstance(error, IntercomDestinationError) else InternalError.from_exception(error)
+        self._mailbox.post(Failed(ours))
+        self.stop()

@@ -1,0 +1,110 @@
+"""The connector as a process: what Airbyte starts, feeds, waits for and kills."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+CONNECTOR = (sys.executable, "-m", "destination_intercom.run")
+DEADLINE = 60.0
+
+
+class Connector:
+    """A running command; lines of its output can be waited for while its stdin is open."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [*CONNECTOR, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "destination-intercom"), **(environment or {})},
+        )
+        self.messages: list[dict[str, Any]] = []
+        self.stderr = b""
+        self._changed = threading.Condition()
+        self._ended = False
+        self._threads = [threading.Thread(target=target, daemon=True) for target in (self._read_out, self._read_err)]
+        for thread in self._threads:
+            thread.start()
+
+    def _read_out(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._changed:
+                self.messages.append(json.loads(line))
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _read_err(self) -> None:
+        assert self.process.stderr is not None
+        self.stderr = self.process.stderr.read()
+
+    def send(self, data: bytes) -> None:
+        """Write to the connector's stdin, as far as it takes it."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def close_stdin(self) -> None:
+        """End the connector's input."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def wait_for(self, kind: str, count: int = 1, *, seconds: float = DEADLINE) -> list[dict[str, Any]]:
+        """Wait until `count` messages of `kind` have come; fail after `seconds`."""
+
+        def found() -> list[dict[str, Any]]:
+            return [message for message in self.messages if message["type"] == kind]
+
+        with self._changed:
+            self._changed.wait_for(lambda: len(found()) >= count or self._ended, timeout=seconds)
+            assert len(found()) >= count, f"{len(found())} of {count} messages of type {kind} within {seconds} s"
+            return found()
+
+    def finish(self, data: bytes = b"") -> int:
+        """Send `data`, end the input, wait for the end; return the exit code."""
+        if data:
+            self.send(data)
+        self.close_stdin()
+        return self.join()
+
+    def join(self) -> int:
+        """Wait for the end; return the exit code."""
+        try:
+            code = self.process.wait(timeout=DEADLINE)
+        finally:
+            self.process.kill()
+        for thread in self._threads:
+            thread.join(timeout=DEADLINE)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None and not stream.closed:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        return code
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """The states that were given out."""
+        return [message["state"] for message in self.messages if message["type"] == "STATE"]
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The TRACE ERRORs that were given out."""
+        traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
+        return [trace["error"] for trace in traces if trace["type"] == "ERROR"]

@@ -1,0 +1,116 @@
+"""The attributes to write against the ones that the workspace has."""
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from destination_intercom.attributes import check_attributes
+from destination_intercom.config import STANDARD_FIELDS
+from destination_intercom.errors import ConfigurationError
+from unit_tests.strategies import JSON
+
+
+def _attribute(name: str, data_type: str = "string", **fields: Any) -> dict[str, Any]:
+    return {"name": name, "data_type": data_type, "archived": False, "api_writable": True, "custom": True, **fields}
+
+
+def _check(wanted: dict[str, str | None], *attributes: Any) -> dict[str, str]:
+    return check_attributes(wanted, {"type": "list", "data": list(attributes)})
+
+
+def _refusal(wanted: dict[str, str | None], *attributes: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        _check(wanted, *attributes)
+    return caught.value.message
+
+
+def test_attributes_that_all_exist_give_the_workspaces_types() -> None:
+    """The workspace's type rules over the one that was wanted; standard fields have types of their own."""
+    found = _check(
+        {"plan": "integer", "age": None, "email": None},
+        _attribute("plan"),
+        _attribute("age", "integer"),
+        _attribute("email"),
+        _attribute("other", "date"),
+    )
+    assert {"plan": "string", "age": "integer"} == found
+
+
+@pytest.mark.parametrize("field", sorted(STANDARD_FIELDS))
+def test_attributes_that_are_standard_fields_need_not_be_listed(field: str) -> None:
+    """They exist in every workspace, listed or not."""
+    assert _check({field: None}) == {}
+
+
+def test_attributes_that_are_missing_are_all_listed_with_the_types_they_would_get() -> None:
+    """One look at the message is enough to create them."""
+    message = _refusal({"plan": "string", "age": "integer", "odd": None, "here": "string"}, _attribute("here"))
+    assert message.startswith("users.attributes: the workspace lacks the custom attributes ")
+    assert '"plan" (string), "age" (integer), "odd" (its type is told by neither' in message
+    assert "create them in Intercom" in message
+    assert "here" not in message
+
+
+def test_attributes_that_differ_only_in_case_are_missing_and_the_near_one_is_named() -> None:
+    """Names are case-sensitive, and it is never guessed."""
+    assert '"plan" (string; names are case-sensitive, and there is "Plan")' in _refusal(
+        {"plan": "string"}, _attribute("Plan")
+    )
+
+
+def test_attributes_that_are_archived_are_refused() -> None:
+    """An archived attribute takes no value."""
+    message = _refusal({"plan": "string"}, _attribute("plan", archived=True))
+    assert "archived in Intercom" in message
+    assert '"plan"' in message
+
+
+@pytest.mark.parametrize("name", ["plan", "last_seen_at"])
+def test_attributes_that_the_api_cannot_write_are_refused(name: str) -> None:
+    """`api_writable` tells at run time, for standard fields too."""
+    message = _refusal({name: None}, _attribute(name, api_writable=False))
+    assert f'not writable through Intercom\'s API: "{name}"' in message
+
+
+def test_attributes_with_several_faults_are_told_at_once() -> None:
+    """Missing, archived and locked ones are in one message."""
+    wanted: dict[str, str | None] = {"gone": "date", "old": None, "locked": None}
+    message = _refusal(wanted, _attribute("old", archived=True), _attribute("locked", api_writable=False))
+    assert all(f'"{name}"' in message for name in wanted)
+
+
+@pytest.mark.parametrize("archived_first", [True, False])
+def test_attributes_of_one_name_count_as_the_one_that_is_not_archived(*, archived_first: bool) -> None:
+    """An archived namesake is in nobody's way."""
+    both = [_attribute("plan", "integer", archived=True), _attribute("plan", "string")]
+    assert {"plan": "string"} == _check({"plan": None}, *(both if archived_first else reversed(both)))
+
+
+@pytest.mark.parametrize("odd", [None, "x", 5, [], {}, {"name": None}, {"name": 5}])
+def test_attributes_among_entries_of_another_shape_are_still_found(odd: object) -> None:
+    """New shapes may appear in Intercom's answers at any time."""
+    assert {"plan": "string"} == _check({"plan": None}, odd, _attribute("plan"), odd)
+
+
+def test_attributes_whose_answer_tells_little_are_taken_as_writable() -> None:
+    """Absent flags refuse nothing; an absent type is no type."""
+    assert _check({"plan": "string"}, {"name": "plan"}) == {}
+
+
+@given(
+    st.lists(
+        JSON
+        | st.fixed_dictionaries(
+            {"name": st.just("plan")}, optional={"data_type": JSON, "archived": JSON, "api_writable": JSON}
+        ),
+        max_size=4,
+    )
+)
+def test_attributes_of_any_listing_raise_only_configuration_errors(data: list[Any]) -> None:
+    """Whatever Intercom lists, it is read or refused, and the listing stays as it was."""
+    before = repr(data)
+    with contextlib.suppress(ConfigurationError):
+        assert all(isinstance(kind, str) for kind in _check({"plan": "string"}, *data).values())
+    assert before == repr(data)

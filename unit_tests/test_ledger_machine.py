@@ -1,0 +1,230 @@
+"""The ledger against a naive account of the same sync, under any interleaving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from destination_intercom import outcomes
+from destination_intercom.errors import ConfigurationError, StreamName
+from destination_intercom.ledger import HOLD_SECONDS, Entry, Ledger, ReleasedState
+from destination_intercom.outcomes import Outcome, Status
+
+STREAMS = (StreamName("events"), StreamName("users"), StreamName("events", "shop"))
+OUTCOMES = (
+    outcomes.DELIVERED,
+    outcomes.UNCHANGED,
+    outcomes.DUPLICATE,
+    outcomes.filtered(outcomes.NOT_SELECTED),
+    outcomes.filtered(outcomes.ANONYMOUS),
+    outcomes.filtered(outcomes.NO_IDENTITY_PROPERTY),
+    outcomes.rejected(outcomes.REFUSED),
+    outcomes.rejected(outcomes.INVALID_IDENTITY),
+)
+BAD_SIGNS = OUTCOMES[5:]
+RANK = (Status.REJECTED, Status.DELIVERED, Status.UNCHANGED, Status.DUPLICATE, Status.FILTERED)
+
+
+@dataclass
+class _Record:
+    stream: StreamName
+    entry: Entry
+    parts: int
+    size: int
+    outcomes: list[Outcome] = field(default_factory=list)
+    reported: bool = False
+
+    @property
+    def is_concluded(self) -> bool:
+        return len(self.outcomes) == self.parts
+
+    @property
+    def status(self) -> Status:
+        return min((outcome.status for outcome in self.outcomes), key=RANK.index)
+
+    @property
+    def is_bad_sign(self) -> bool:
+        if self.status is Status.FILTERED:
+            return any(outcome.reason == outcomes.NO_IDENTITY_PROPERTY for outcome in self.outcomes)
+        return self.status is Status.REJECTED
+
+
+@dataclass
+class _State:
+    line: bytes
+    stream: StreamName | None
+    due_since: float | None = None
+    released: bool = False
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Everything that can happen to a ledger, in any order that a sync allows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[_Record | _State] = []
+        self.ended: set[StreamName] = set()
+        self.input_ended = False
+        self.now = 0.0
+
+    @initialize(stop_after=st.integers(0, 4))
+    def begin(self, stop_after: int) -> None:
+        self.stop_after = stop_after
+        self.ledger = Ledger(stop_after_rejected=stop_after)
+
+    # -------------------------------------------------------- what happens
+
+    @precondition(lambda self: not self.input_ended)
+    @rule(stream=st.sampled_from(STREAMS), parts=st.integers(1, 3), size=st.integers(0, 9))
+    def read_record(self, stream: StreamName, parts: int, size: int) -> None:
+        entry = self.ledger.enter(stream, parts=parts, size=size)
+        record = _Record(stream, entry, parts, size)
+        self.log.append(record)
+        assert (len(self.records), stream) == (entry.ordinal, entry.stream)
+
+    @precondition(lambda self: not self.input_ended)
+    @rule(stream=st.sampled_from((None, *STREAMS)))
+    def read_state(self, stream: StreamName | None) -> None:
+        state = _State(b"state %d" % len(self.log), stream)
+        self.log.append(state)
+        self.ledger.state(state.line, stream)
+
+    @precondition(lambda self: any(not record.is_concluded for record in self.records))
+    @rule(data=st.data(), bad=st.booleans())
+    def conclude(self, data: st.DataObject, *, bad: bool) -> None:
+        record = data.draw(st.sampled_from([record for record in self.records if not record.is_concluded]))
+        outcome = data.draw(st.sampled_from(BAD_SIGNS if bad else OUTCOMES))
+        self._conclude(record, outcome)
+
+    @rule(outcome=st.sampled_from(OUTCOMES))
+    def conclude_all_that_is_out(self, outcome: Outcome) -> None:
+        for record in [record for record in reversed(self.records) if not record.is_concluded]:
+            while not record.is_concluded:
+                self._conclude(record, outcome)
+
+    def _conclude(self, record: _Record, outcome: Outcome) -> None:
+        record.outcomes.append(outcome)
+        whole = self.ledger.conclude(record.entry, outcome)
+        assert record.is_concluded == (whole is not None)
+        if whole is None:
+            return
+        assert (record.status, record.is_bad_sign) == (whole.status, whole.is_bad_sign)
+        try:
+            self.ledger.judge(record.stream)
+        except ConfigurationError as error:
+            raised = error.stream
+        else:
+            raised = None
+        assert (record.stream if self._is_condemned(record.stream) else None) == raised
+
+    @rule(stream=st.sampled_from(STREAMS))
+    def end_stream(self, stream: StreamName) -> None:
+        self.ended.add(stream)
+        self.ledger.end_stream(stream)
+
+    @precondition(lambda self: self.log and all(record.is_concluded for record in self.records))
+    @rule()
+    def end_input(self) -> None:
+        self.input_ended = True
+        self.ledger.end_input()
+
+    @rule(seconds=st.sampled_from((1.0, HOLD_SECONDS / 2, HOLD_SECONDS - 1, HOLD_SECONDS)))
+    def let_time_pass(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def release(self) -> None:
+        assert self._expected_release() == list(self.ledger.release(self.now))
+
+    # -------------------------------------------------------- the naive account
+
+    @property
+    def records(self) -> list[_Record]:
+        return [each for each in self.log if isinstance(each, _Record)]
+
+    def _judged(self, stream: StreamName) -> tuple[int, bool]:
+        """Count the bad signs that the stream began with, as far as is known, and tell whether one fared better."""
+        bad = 0
+        for record in self.records:
+            if record.stream != stream:
+                continue
+            if not record.is_concluded or bad == self.stop_after:
+                break
+            if record.is_bad_sign:
+                bad += 1
+            elif record.status is not Status.FILTERED:
+                return bad, True
+        return bad, False
+
+    def _is_condemned(self, stream: StreamName) -> bool:
+        bad, fared_better = self._judged(stream)
+        return 0 < self.stop_after == bad and not fared_better
+
+    def _is_suspect(self, stream: StreamName) -> bool:
+        bad, fared_better = self._judged(stream)
+        return bad > 0 and not fared_better and stream not in self.ended
+
+    def _expected_release(self) -> list[ReleasedState]:
+        released = []
+        held = False
+        before: list[_Record] = []
+        for each in self.log:
+            if isinstance(each, _Record):
+                before.append(each)
+                continue
+            if each.released:
+                continue
+            if not all(record.is_concluded for record in before):
+                break
+            each.due_since = self.now if each.due_since is None else each.due_since
+            streams = STREAMS if each.stream is None else (each.stream,)
+            waits = self.now - each.due_since < HOLD_SECONDS and not self.input_ended
+            held = held or (waits and any(self._is_suspect(stream) for stream in streams))
+            if not held:
+                each.released = True
+                released.append(self._count(each, [record for record in before if record.stream in streams]))
+        return released
+
+    @staticmethod
+    def _count(state: _State, covered: list[_Record]) -> ReleasedState:
+        fresh = [record for record in covered if not record.reported]
+        for record in fresh:
+            record.reported = True
+        rejected = sum(record.status is Status.REJECTED for record in fresh)
+        return ReleasedState(state.line, len(fresh) - rejected, rejected)
+
+    # -------------------------------------------------------- what always holds
+
+    @invariant()
+    def counts_are_those_of_the_records(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        out = [record for record in self.records if not record.is_concluded]
+        expected = (len(self.records), len(out), sum(record.size for record in out))
+        assert expected == (self.ledger.records_read, self.ledger.records_out, self.ledger.bytes_out)
+
+    @invariant()
+    def a_state_that_is_held_has_a_moment_to_leave(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        head = next((each for each in self.log if isinstance(each, _State) and not each.released), None)
+        expected = None if head is None or head.due_since is None else head.due_since + HOLD_SECONDS
+        assert expected == self.ledger.next_release()
+
+    def teardown(self) -> None:
+        """End the sync: all states have left then, once each, and account for every record before them."""
+        if not hasattr(self, "ledger"):
+            return
+        self.conclude_all_that_is_out(outcomes.DELIVERED)
+        self.input_ended = True
+        self.ledger.end_input()
+        self.release()
+        states = [each for each in self.log if isinstance(each, _State)]
+        assert all(state.released for state in states)
+        assert [] == list(self.ledger.release(self.now))
+
+
+LedgerMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestLedger = LedgerMachine.TestCase

@@ -1,0 +1,427 @@
+"""Property paths, identities, times and conversions: nothing is lost, and nothing but ValueError is raised."""
+
+import copy
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import example, given, strategies as st
+
+from destination_intercom.values import (
+    MISSING,
+    TRIM_REASONS,
+    compile_path,
+    is_set,
+    text_value,
+    to_boolean,
+    to_float,
+    to_identity,
+    to_integer,
+    to_number,
+    to_text,
+    to_time,
+)
+from unit_tests.strategies import JSON, KEYS, TEXTS
+
+CONVERSIONS: list[Callable[[Any], Any]] = [
+    to_boolean,
+    to_float,
+    to_integer,
+    to_number,
+    to_text,
+    to_time,
+    lambda value: to_identity(value, email=False),
+    lambda value: to_identity(value, email=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "expected"),
+    [
+        ("a", {"a": 1}, 1),
+        ("a.b.c", {"a": {"b": {"c": 1}}}, 1),
+        ("a.b", {"a.b": 1, "a": {"b": 2}}, 1),
+        ("a.b.c", {"a.b": {"c": 1}, "a": {"b.c": 2}}, 1),
+        ("a.b.c", {"a": {"b.c": 1, "b": {"c": 2}}}, 1),
+        ("event_properties.ad_metrics.cost", {"event_properties": {"ad_metrics.cost": 3}}, 3),
+        ("a.b", {"a.b": None, "a": {"b": 2}}, None),
+    ],
+)
+def test_path_where_several_readings_are_possible_takes_the_longest_literal_key(
+    path: str, data: dict[str, Any], expected: object
+) -> None:
+    """At each level a literal key wins over nesting, the longest first; a null there counts as a value."""
+    assert expected == compile_path(path)(data)
+
+
+@pytest.mark.parametrize("shadow", [5, None, [], {}, "text", {"d": 1}])
+def test_path_when_the_longest_key_leads_nowhere_tries_the_next_shorter(shadow: object) -> None:
+    """A literal key that does not hold the rest hides nothing behind it."""
+    assert compile_path("a.b.c")({"a.b": shadow, "a": {"b": {"c": 1}}}) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [("a", {}), ("a", {"a.b": 1}), ("a.b", {"a": 1}), ("a.b", {"a": [{"b": 1}]}), ("a.b", {"a": {}}), ("", {"a": 1})],
+)
+def test_path_when_nothing_is_there_gives_missing(path: str, data: dict[str, Any]) -> None:
+    """Absent is something else than null."""
+    assert compile_path(path)(data) is MISSING
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=1, max_size=4), st.dictionaries(KEYS, JSON, max_size=4))
+def test_path_over_any_record_never_raises_and_changes_nothing(parts: list[str], data: dict[str, Any]) -> None:
+    """A path may be tried on whatever a source sends."""
+    before = repr(data)
+    compile_path(".".join(parts))(data)
+    assert before == repr(data)
+
+
+@given(st.lists(TEXTS.filter(lambda text: "." not in text), min_size=1, max_size=5), st.data())
+def test_path_however_the_keys_are_joined_finds_the_value(parts: list[str], draw: st.DataObject) -> None:
+    """A value is reached by its path wherever its keys hold dots or nest."""
+    cuts = [draw.draw(st.booleans()) for _ in parts[1:]]
+    keys = [parts[0]]
+    for part, cut in zip(parts[1:], cuts, strict=True):
+        if cut:
+            keys.append(part)
+        else:
+            keys[-1] += "." + part
+    nested: Any = "found"
+    for key in reversed(keys):
+        nested = {key: nested}
+    assert compile_path(".".join(parts))(nested) == "found"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (MISSING, False),
+        (None, False),
+        ("", False),
+        (" \t\n", False),
+        (0, True),
+        (False, True),
+        ([], True),
+        ({}, True),
+        ("x", True),
+    ],
+)
+def test_is_set_for_absent_null_and_blank_says_no(value: object, *, expected: bool) -> None:
+    """Zero, false and empty lists are values."""
+    assert expected is is_set(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (42, "42"),
+        (-1, "-1"),
+        (2**64 + 1, "18446744073709551617"),
+        (10**200 + 1, "1" + "0" * 199 + "1"),
+        (42.0, "42"),
+        (-0.0, "0"),
+        (2.0**53 - 1, "9007199254740991"),
+        ("042", "042"),
+        ("Ada", "Ada"),
+        (" Ada ", " Ada "),
+        ("x" * 255, "x" * 255),
+    ],
+)
+def test_identity_when_external_id_is_kept_exactly(value: object, expected: str) -> None:
+    """Texts stay as they are; integers become text as written, whole floats without their fraction."""
+    assert expected == to_identity(value, email=False)
+
+
+@given(st.integers(-(10**253), 10**254))
+def test_identity_of_any_integer_is_its_digits(number: int) -> None:
+    """No bit is lost, however long the integer."""
+    assert number == int(to_identity(number, email=False))
+
+
+@pytest.mark.parametrize("value", [" Ada@Example.COM ", "ada@example.com", "\tADA@EXAMPLE.COM\n"])
+def test_identity_when_email_is_trimmed_and_lower_cased(value: str) -> None:
+    """Intercom and its peers compare addresses in lower case."""
+    assert to_identity(value, email=True) == "ada@example.com"
+
+
+@pytest.mark.parametrize("email", [False, True])
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        False,
+        None,
+        MISSING,
+        [],
+        {},
+        ["42"],
+        0.5,
+        2.0**53,
+        -(2.0**53),
+        1e300,
+        math.inf,
+        -math.inf,
+        math.nan,
+        "",
+        " ",
+        "x" * 256,
+        10**255,
+        pytest.param(10**5000, id="5001 digits"),
+    ],
+)
+def test_identity_that_could_be_someone_elses_is_refused(value: object, *, email: bool) -> None:
+    """Booleans, fractions, floats from 2**53 on, blanks and texts beyond 255 characters name nobody."""
+    with pytest.raises(ValueError, match=r"^(not|blank|Exceeds)"):
+        to_identity(value, email=email)
+
+
+def test_identity_that_grows_when_lower_cased_is_measured_as_it_is_sent() -> None:
+    """The lower case of İ has two characters: the limit counts what Intercom would get."""
+    with pytest.raises(ValueError, match="255"):
+        to_identity("İ" * 200, email=True)
+
+
+MOMENT = 1_769_861_106
+"""2026-01-31T12:05:06Z."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-01-31T12:05:06Z",
+        "2026-01-31t12:05:06z",
+        "2026-01-31 12:05:06",
+        "2026-01-31T12:05:06",
+        "2026-01-31T12:05:06.999999999Z",
+        "2026-01-31T12:05:06,5Z",
+        "2026-01-31 12:05:06 UTC",
+        "2026-01-31 12:05:06.123456+00",
+        "2026-01-31T14:05:06+02:00",
+        "2026-01-31T14:05:06+0200",
+        "2026-01-31T06:35:06-05:30",
+        " 2026-01-31T12:05:06Z\n",
+        MOMENT,
+        MOMENT + 0.999,
+        MOMENT * 1000 + 999,
+        MOMENT * 1_000_000 + 999_999,
+        MOMENT * 1000 + 999.75,
+        MOMENT * 1_000_000 + 999_999.75,
+        str(MOMENT),
+        f"{MOMENT}.0",
+        f"{MOMENT}.999999999999",
+        str(MOMENT * 1000 + 999),
+        f"{MOMENT * 1000}999.9999",
+        f"{MOMENT * 1_000_000 + 999_999}",
+    ],
+)
+def test_time_in_every_form_is_its_second_rounded_down(value: object) -> None:
+    """ISO 8601 with and without an offset, and seconds, milliseconds and microseconds as numbers or text."""
+    assert to_time(value) == MOMENT
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-01-31", 1_769_817_600),
+        ("2026-01-31T12:05", 1_769_861_100),
+        ("1969-12-31T23:59:59.5Z", -1),
+        ("0001-01-01", -62_135_596_800),
+        ("9999-12-31T23:59:59Z", 253_402_300_799),
+        (0, 0),
+        (-0.5, -1),
+        ("-0.5", -1),
+        (10**11 - 1, 10**11 - 1),
+        (10**11, 10**8),
+        (10**14 - 1, 10**11 - 1),
+        (10**14, 10**8),
+        (10**17 - 1, 10**11 - 1),
+        (-(10**11), -(10**8)),
+    ],
+)
+def test_time_at_the_edges_is_told_by_form_and_magnitude(value: object, expected: int) -> None:
+    """A date alone is its midnight in UTC; the size of a number tells its unit."""
+    assert expected == to_time(value)
+
+
+def _iso_forms(moment: datetime) -> list[str]:
+    offset = moment.strftime("%z")
+    naive = moment.replace(tzinfo=None)
+    utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return [
+        moment.isoformat(),
+        moment.isoformat(sep=" "),
+        moment.isoformat(timespec="microseconds"),
+        naive.isoformat() + offset,
+        naive.isoformat(sep=" ") + " " + offset,
+        utc.isoformat(),
+        utc.isoformat() + "Z",
+        utc.isoformat(timespec="milliseconds") + "z",
+        utc.isoformat(sep=" ") + " UTC",
+    ]
+
+
+@given(
+    st.datetimes(datetime(1974, 1, 1), datetime(5000, 1, 1)),  # noqa: DTZ001 - hypothesis wants them naive
+    st.integers(-23 * 60 - 59, 23 * 60 + 59),
+)
+@example(datetime(2026, 1, 1, 0, 0, 0, 999_999), -90)  # noqa: DTZ001 - as above
+def test_time_of_any_moment_in_any_form_comes_back_as_its_second(naive: datetime, offset: int) -> None:
+    """However a source writes a moment, the event has one second: else a replay would be another event."""
+    moment = naive.replace(tzinfo=timezone(timedelta(minutes=offset)))
+    micros = (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
+    seconds = micros // 1_000_000
+    numbers = [seconds, float(seconds), micros // 1000, micros, f"{seconds}.{micros % 1_000_000:06}"]
+    forms = [*_iso_forms(moment), *numbers, *map(str, numbers)]
+    assert [seconds] * len(forms) == [to_time(form) for form in forms]
+
+
+@given(st.dates())
+def test_time_of_any_date_is_its_midnight_in_utc(date: Any) -> None:
+    """A date alone says nothing of an offset."""
+    assert to_time(date.isoformat()) == (date - datetime(1970, 1, 1, tzinfo=timezone.utc).date()).days * 86_400
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        None,
+        MISSING,
+        [],
+        {},
+        "",
+        "soon",
+        "2026-02-30",
+        "2026-13-01",
+        "2026-01-31T24:00:01Z",
+        "2026-01-31T12:60:00Z",
+        "2026-01-31T12:05:06+24:00",
+        "2026-01-31T12:05:06+01:60",
+        "2026-01-31T12:05:06Z trailing",
+        "\u0662\u0660\u0662\u0666-\u0660\u0661-\u0663\u0661",
+        10**17,
+        math.inf,
+        math.nan,
+        "1e999",
+        "nan",
+    ],
+)
+def test_time_that_is_none_is_refused(value: object) -> None:
+    """What is no moment is never guessed at."""
+    with pytest.raises(ValueError, match=r"."):
+        to_time(value)
+
+
+@pytest.mark.parametrize(
+    ("convert", "value", "expected"),
+    [
+        (to_integer, "7", 7),
+        (to_integer, " -7 ", -7),
+        (to_integer, 7.0, 7),
+        (to_integer, "7.0", 7),
+        (to_integer, "9007199254740993", 2**53 + 1),
+        (to_integer, 2**70, 2**70),
+        (to_float, 1, 1.0),
+        (to_float, "1", 1.0),
+        (to_float, "0.5", 0.5),
+        (to_float, 2**53, 2.0**53),
+        (to_float, 2**60, 2.0**60),
+        (to_float, "1e3", 1000.0),
+        (to_boolean, True, True),
+        (to_boolean, "true", True),
+        (to_boolean, " FALSE ", False),
+        (to_text, True, "true"),
+        (to_text, 7, "7"),
+        (to_text, 7.0, "7"),
+        (to_text, 0.1, "0.1"),
+        (to_text, "", ""),
+        (to_text, 2**70, "1180591620717411303424"),
+    ],
+)
+def test_conversion_that_loses_nothing_is_made(convert: Callable[[Any], Any], value: object, expected: object) -> None:
+    """A value becomes the attribute's type where both say the same."""
+    converted = convert(value)
+    assert (type(expected), expected) == (type(converted), converted)
+
+
+@pytest.mark.parametrize(
+    ("convert", "value"),
+    [
+        (to_integer, 7.5),
+        (to_integer, "7.5"),
+        (to_integer, "7.00000000000000000001"),
+        (to_integer, "9007199254740991.4"),
+        (to_integer, 2.0**53),
+        (to_integer, True),
+        (to_integer, "0x7"),
+        (to_integer, "1_000"),
+        (to_integer, "\u0667"),
+        (to_float, 2**53 + 1),
+        (to_float, 10**400),
+        (to_float, "1e999"),
+        (to_float, math.nan),
+        (to_float, False),
+        (to_float, "nan"),
+        (to_boolean, 1),
+        (to_boolean, 0.0),
+        (to_boolean, "yes"),
+        (to_boolean, ""),
+        (to_text, math.inf),
+        (to_text, None),
+        (to_text, MISSING),
+        (to_text, {}),
+        (to_text, []),
+    ],
+)
+def test_conversion_that_would_lose_something_is_refused(convert: Callable[[Any], Any], value: object) -> None:
+    """What does not fit is left out by the caller, never bent."""
+    with pytest.raises(ValueError, match=r"."):
+        convert(value)
+
+
+@given(st.integers())
+def test_conversion_of_an_integer_to_text_and_back_is_the_integer(number: int) -> None:
+    """No digit is lost between the two."""
+    assert number == to_integer(to_text(number))
+
+
+@given(JSON)
+def test_conversion_of_any_json_raises_only_value_errors_without_the_value(value: object) -> None:
+    """Callers catch one kind of error, and its text may be logged."""
+    before = copy.deepcopy(value)
+    for convert in CONVERSIONS:
+        try:
+            convert(value)
+        except ValueError as error:
+            said = str(error)
+            assert not (isinstance(value, str) and value.strip() and repr(value) in said)
+    assert repr(before) == repr(value)
+
+
+@given(st.integers(10**6, 10**30).map(lambda number: f"canary{number}"))
+def test_conversion_error_never_quotes_a_text(canary: str) -> None:
+    """A value of a record is nobody else's business."""
+    for convert in (to_boolean, to_float, to_integer, to_number, to_time):
+        with pytest.raises(ValueError, match=r"^not "):
+            convert(canary)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("x" * 255, ("x" * 255, "")),
+        ("x" * 256, ("x" * 255, "cut")),
+        ("https://a.example/" + "x" * 237, ("https://a.example/" + "x" * 237, "")),
+        ("https://a.example/" + "x" * 238, (MISSING, "long_url")),
+        ("HTTP://a.example/" + "x" * 255, (MISSING, "long_url")),
+        ("  http://a.example/" + "x" * 255, (MISSING, "long_url")),
+        ("see https://a.example/" + "x" * 255, (("see https://a.example/" + "x" * 255)[:255], "cut")),
+    ],
+)
+def test_text_beyond_255_characters_is_cut_and_a_url_left_out(value: str, expected: tuple[object, str]) -> None:
+    """A cut link would lead somewhere else."""
+    assert expected == text_value(value)
+    assert expected[1] in {"", *TRIM_REASONS}
