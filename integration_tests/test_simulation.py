@@ -1,0 +1,208 @@
+"""Random syncs against a naive model: one thread, no faults, one record after the other."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given, settings as hypothesis_settings, strategies as st
+
+from integration_tests.support.harness import Probe, Result, ScriptedStdin, config, record, state, to_lines, write
+from integration_tests.support.virtual_clock import VirtualClock
+from intercom_emulator import Intercom, Settings
+
+T0 = 1_700_000_000
+SEEDED = ("p0", "p1", "p2")
+PEOPLE = st.sampled_from([*SEEDED, "p3", "p4", "p5", "p6"])
+ENDPOINTS = (
+    "*",
+    "POST /contacts",
+    "PUT /contacts/{id}",
+    "GET /contacts/{id}",
+    "GET /contacts/find_by_external_id/{external_id}",
+    "POST /events",
+)
+KINDS: tuple[dict[str, Any], ...] = (
+    {"kind": "status", "status": 500},
+    {"kind": "status", "status": 503, "after": True, "headers": {"Retry-After": "40"}},
+    {"kind": "status", "status": 429},
+    {"kind": "status", "status": 429, "after": True},
+    {"kind": "html", "status": 403},
+    {"kind": "html", "status": 200, "after": True},
+    {"kind": "null"},
+    {"kind": "redirect"},
+    {"kind": "reset_before"},
+    {"kind": "reset_after"},
+    {"kind": "stall"},
+    {"kind": "stall_after"},
+    {"kind": "truncate"},
+)
+WHEN = st.one_of(
+    st.integers(2, 6).map(lambda n: {"every": n, "until_time": 120.0}),
+    st.integers(1, 3).map(lambda n: {"first": n}),
+    st.lists(st.integers(1, 20), min_size=1, max_size=3).map(lambda at: {"at": at}),
+    st.integers(1, 120).map(lambda end: {"until_time": float(end)}),
+)
+"""Faults that pass within less than the ten minutes after which the sync is given up."""
+
+FAULTS = st.lists(
+    st.builds(
+        lambda endpoint, kind, when: {"endpoint": endpoint, **kind, **when},
+        st.sampled_from(ENDPOINTS),
+        st.sampled_from(KINDS),
+        WHEN,
+    ),
+    max_size=3,
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("user"), PEOPLE, st.just(0)),
+        st.tuples(st.just("event"), PEOPLE, st.integers(0, 3)),
+        st.tuples(st.just("anonymous"), st.just(""), st.just(0)),
+        st.tuples(st.sampled_from(["users state", "events state", "global state"]), st.just(""), st.just(0)),
+    ),
+    min_size=1,
+    max_size=50,
+)
+
+
+@dataclass
+class Model:
+    """Intercom and the counts, as one record after the other makes them."""
+
+    names: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(SEEDED))
+    events: set[tuple[str, int]] = field(default_factory=set)
+    counted: dict[str, list[int]] = field(default_factory=lambda: {"users": [0, 0], "events": [0, 0]})
+
+    def take(self, step: tuple[str, str, int], number: int) -> None:
+        """Carry out one record."""
+        kind, person, second = step
+        known = person in self.names
+        if kind == "user":
+            self.names[person] = number
+        elif kind == "event" and known:
+            self.events.add((person, second))
+        self.counted["users" if kind == "user" else "events"][kind == "event" and not known] += 1
+
+    def count(self, kind: str) -> tuple[int, int]:
+        """Give the counts of a state, and begin anew."""
+        streams = list(self.counted) if kind == "global state" else [kind.partition(" ")[0]]
+        total = [sum(self.counted[each][which] for each in streams) for which in (0, 1)]
+        for each in streams:
+            self.counted[each] = [0, 0]
+        return total[0], total[1]
+
+
+def message_of(step: tuple[str, str, int], number: int) -> dict[str, Any]:
+    """Make the message of a step; a user's name is its number, so that the last of them shows."""
+    kind, person, second = step
+    if kind == "user":
+        return record("users", user_id=person, name=str(number))
+    if kind == "event":
+        return record("events", user_id=person, name="Played", at=T0 + second)
+    if kind == "anonymous":
+        return record("events", user_id=None, name="Played", at=T0)
+    if kind == "global state":
+        return {"type": "STATE", "state": {"type": "GLOBAL", "global": {"stream_states": []}, "id": number}}
+    return state(kind.partition(" ")[0], number)
+
+
+def held(contents: dict[str, Any]) -> tuple[dict[str, int | None], set[tuple[str, int]]]:
+    """Read the emulator's contents in the model's terms; nothing may be there twice."""
+    people = [each["external_id"] for each in contents["contacts"]]
+    assert len(set(people)) == len(people)
+    names = {each["external_id"]: int(each["name"]) if each["name"] else None for each in contents["contacts"]}
+    ids = {each["id"]: each["external_id"] for each in contents["contacts"]}
+    events = [(ids[each["contact_id"]], each["created_at"] - T0) for each in contents["events"]]
+    assert len(set(events)) == len(events)
+    return names, set(events)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sync, and the world that it meets."""
+
+    steps: list[tuple[str, str, int]]
+    faults: list[dict[str, Any]]
+    concurrency: int
+    event_lag: float
+    limit: int
+    headers: str
+    latency: float
+    piece: int
+    pause: float
+    seed: int
+
+    def play(self, watch: Callable[[bytes, Intercom], None]) -> tuple[Result, Probe]:
+        """Run the sync."""
+        chance, clock = random.Random(self.seed), VirtualClock()
+        settings = {
+            "faults": self.faults,
+            "event_lag": self.event_lag,
+            "limit": self.limit,
+            "headers": self.headers,
+        }
+        intercom = Intercom(Settings.from_dict(settings), clock=clock.wall)
+        intercom.seed({"contacts": [{"external_id": each} for each in SEEDED]})
+        probe = Probe(intercom, clock, lambda: chance.random() * self.latency)
+        text = to_lines([message_of(step, number) for number, step in enumerate(self.steps)])
+        pieces = [(self.pause * n, text[at : at + self.piece]) for n, at in enumerate(range(0, len(text), self.piece))]
+        result = write(
+            ScriptedStdin(clock, *pieces),
+            configuration=config(delivery={"concurrency": self.concurrency}),
+            intercom=intercom,
+            clock=clock,
+            transport=probe,
+            watch=lambda line: watch(line, intercom),
+        )
+        return result, probe
+
+
+CASES = st.builds(
+    Case,
+    steps=STEPS,
+    faults=FAULTS,
+    concurrency=st.sampled_from([1, 2, 3, 64]),
+    event_lag=st.sampled_from([0.0, 3.0, 20.0]),
+    limit=st.sampled_from([5, 40, 1666]),
+    headers=st.sampled_from(["full", "none"]),
+    latency=st.sampled_from([0.0, 0.05, 1.0, 5.0]),
+    piece=st.integers(20, 3000),
+    pause=st.sampled_from([0.0, 0.3, 20.0]),
+    seed=st.integers(0, 1000),
+)
+
+
+@hypothesis_settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(case=CASES)
+def test_sync_under_any_faults_ends_as_if_there_were_none(case: Case) -> None:
+    """Contacts, events and counts are those of the model, each state comes after its records, nothing hangs."""
+    model = Model()
+    after: dict[int, tuple[tuple[int, int], dict[str, int | None], set[tuple[str, int]]]] = {}
+    for number, step in enumerate(case.steps):
+        if step[0].endswith("state"):
+            after[number] = (model.count(step[0]), dict(model.names), set(model.events))
+        else:
+            model.take(step, number)
+
+    def watch(line: bytes, intercom: Intercom) -> None:
+        message = json.loads(line)
+        if message["type"] == "STATE":
+            names, events = held(intercom.dump())
+            _, names_due, events_due = after[message["state"]["id"]]
+            assert events_due <= events
+            for person, update in names_due.items():
+                assert (names[person] or 0) >= (update or 0)
+
+    result, probe = case.play(watch)
+    assert result.error is None
+    assert (model.names, model.events) == held(result.contents)
+    stats = [(each["id"], each["destinationStats"]) for each in result.states]
+    assert [(number, *counts) for number, (counts, _, _) in after.items()] == [
+        (number, each["recordCount"], each["rejectedRecordCount"]) for number, each in stats
+    ]
+    assert 0 == probe.overlaps
+    assert probe.most <= case.concurrency

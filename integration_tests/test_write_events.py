@@ -1,0 +1,597 @@
+"""Events: which records become events, whose, in which order, and what becomes of those that Intercom refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from integration_tests.support.harness import Probe, Result, ScriptedStdin, config, record, state, to_lines, write
+from integration_tests.support.virtual_clock import VirtualClock
+from intercom_emulator import Intercom, Settings
+
+T0 = 1_700_000_000
+U1 = {"external_id": "u1"}
+ONE_PERSON = {"contacts": [U1]}
+EMAIL = {"identity": {"property": "mail", "intercom_field": "email"}}
+
+
+def event(**data: Any) -> dict[str, Any]:
+    """An event of the person u1."""
+    return record("events", **{"user_id": "u1", "name": "Played", "at": T0, **data})
+
+
+def events(*streams: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A configuration that sends events only."""
+    listed = streams or ({"stream": "events", "event_name_property": "name", "created_at_property": "at"},)
+    document = {"mode": "enabled", "streams": list(listed), "selected_events": ["*"], **more}
+    return config(users=None, events={key: value for key, value in document.items() if value is not None})
+
+
+def counts(result: Result) -> tuple[int, int]:
+    """The counts of the only state."""
+    (only,) = result.states
+    return only["destinationStats"]["recordCount"], only["destinationStats"]["rejectedRecordCount"]
+
+
+def names(result: Result) -> list[str]:
+    """The names of the events in Intercom."""
+    return sorted(each["event_name"] for each in result.events)
+
+
+def test_event_with_a_fixed_name_is_sent_whatever_is_selected_or_excluded() -> None:
+    """Selection and exclusion are about names that come from a property."""
+    stream = {"stream": "events", "event_name": "$identify", "created_at_property": "at"}
+    result = write([event(), state("events", 1)], seed=ONE_PERSON, configuration=events(stream, selected_events=None))
+    assert result.error is None
+    assert ["-identify"] == names(result)
+
+
+@pytest.mark.parametrize(
+    ("selection", "sent"),
+    [
+        ({"selected_events": ["Song Played"]}, ["Song Played"]),
+        ({"selected_events": ["Song*"]}, ["Song Played", "Song Shared"]),
+        ({"selected_events": ["song*"]}, []),
+        ({"selected_events": ["*"]}, ["Checkout", "Song Played", "Song Shared"]),
+        ({"selected_events": ["*"], "excluded_events": ["Song Pl*"]}, ["-identify", "Checkout", "Song Shared"]),
+        ({"selected_events": ["Song*"], "excluded_events": ["Song*"]}, []),
+    ],
+)
+def test_event_names_from_a_property_are_selected_and_excluded(selection: dict[str, Any], sent: list[str]) -> None:
+    """Exact names or prefixes; exclusion wins; the default exclusion keeps what would come back in a loop."""
+    all_names = ["Song Played", "Song Shared", "Checkout", "$identify"]
+    if "excluded_events" not in selection:
+        all_names.append("[Intercom] Opened")
+    messages = [event(name=name, at=T0 + n) for n, name in enumerate(all_names)]
+    result = write([*messages, state("events", 1)], seed=ONE_PERSON, configuration=events(**selection))
+    assert result.error is None
+    assert sent == names(result)
+    assert (len(all_names), 0) == counts(result)
+
+
+def test_event_before_not_before_is_filtered() -> None:
+    """The first sync does not send all history; the bound itself is sent."""
+    messages = [event(at=T0 + offset) for offset in (-86400, -1, 0, 1)]
+    configuration = events(not_before="2023-11-14T22:13:20Z")
+    result = write([*messages, state("events", 1)], seed=ONE_PERSON, configuration=configuration)
+    assert [T0, T0 + 1] == sorted(each["created_at"] for each in result.events)
+    assert (4, 0) == counts(result)
+
+
+def test_event_is_sent_only_if_all_global_filters_and_its_streams_own_hold() -> None:
+    """A stream's own filters are added to the global ones."""
+    stream = {
+        "stream": "events",
+        "event_name_property": "name",
+        "created_at_property": "at",
+        "filters": [{"property": "p.price", "operator": "greater_than", "values": ["10"]}],
+    }
+    settings = events(stream, filters=[{"property": "p.plan", "operator": "is", "values": ["pro", "team"]}])
+    cases = [("pro", 11), ("pro", 10), ("free", 50), (None, 50), ("team", "12.5"), ("team", None)]
+    messages = [event(at=T0 + n, p={"plan": plan, "price": price}) for n, (plan, price) in enumerate(cases)]
+    result = write([*messages, state("events", 1)], seed=ONE_PERSON, configuration=settings)
+    assert [T0, T0 + 4] == sorted(each["created_at"] for each in result.events)
+    assert (6, 0) == counts(result)
+
+
+def test_event_metadata_is_what_was_selected_in_its_order_and_nothing_else() -> None:
+    """Scalars, links and money are sent; objects and lists are left out, counted and warned of once."""
+    metadata = [
+        {"property": "p.plan"},
+        {"property": "p.ad.cost", "name": "cost"},
+        {"property": "p.link"},
+        {"property": "p.price"},
+        {"property": "p.nested"},
+        {"property": "p.flag"},
+        {"property": "p.none"},
+    ]
+    data = {
+        "plan": "x" * 300,
+        "ad.cost": 1.5,
+        "link": {"url": "https://example.com", "value": "a"},
+        "price": {"amount": 100, "currency": "eur"},
+        "nested": {"secret": 1},
+        "flag": True,
+        "none": None,
+        "unselected": "no",
+    }
+    messages = [event(at=T0 + n, p=data) for n in range(3)]
+    result = write(messages, seed=ONE_PERSON, configuration=events(metadata=metadata))
+    assert result.error is None
+    expected = {"plan": "x" * 255, "cost": 1.5, "link": data["link"], "price": data["price"], "flag": True}
+    assert [expected] * 3 == [each["metadata"] for each in result.events]
+    assert list(expected) == list(result.events[0]["metadata"])
+    assert 1 == sum('"nested"' in text and "Not sent as they were" not in text for text in result.logs)
+    assert result.logged('"nested": 3')
+
+
+def test_event_stream_with_its_own_metadata_sends_no_global_metadata() -> None:
+    """A stream's own list replaces the global one."""
+    stream = {
+        "stream": "events",
+        "event_name_property": "name",
+        "created_at_property": "at",
+        "metadata": [{"property": "b"}],
+    }
+    result = write([event(a=1, b=2)], seed=ONE_PERSON, configuration=events(stream, metadata=[{"property": "a"}]))
+    assert [{"b": 2}] == [each["metadata"] for each in result.events]
+
+
+def test_event_metadata_named_date_is_sent_as_unix_seconds_or_left_out() -> None:
+    """Intercom refuses a whole event for a `*_date` that is no number."""
+    values = ["2023-11-14T22:13:20Z", T0 * 1000, "soon", True]
+    messages = [event(at=T0 + n, renewal_date=value) for n, value in enumerate(values)]
+    result = write(
+        [*messages, state("events", 1)],
+        seed=ONE_PERSON,
+        configuration=events(metadata=[{"property": "renewal_date"}]),
+    )
+    assert [{"renewal_date": T0}, {"renewal_date": T0}, {}, {}] == [each["metadata"] for each in result.events]
+    assert (4, 0) == counts(result)
+
+
+TIMES = [
+    ("2023-11-14T22:13:20Z", T0),
+    ("2023-11-14 22:13:20.999", T0),
+    ("2023-11-15T00:13:20+02:00", T0),
+    ("2023-11-14", T0 - 80_000),
+    (T0, T0),
+    (T0 * 1000 + 5, T0),
+    (T0 * 1_000_000, T0),
+    (str(T0), T0),
+    (T0 + 0.9, T0),
+    ("2023-11-14 22:13:20.123456 UTC", T0),
+]
+
+
+@pytest.mark.parametrize(("time", "second"), TIMES)
+def test_event_time_in_each_form_is_the_same_second(time: Any, second: int) -> None:
+    """ISO 8601 and unix seconds, milliseconds and microseconds, as number or text."""
+    result = write([event(at=time), state("events", 1)], seed=ONE_PERSON, configuration=events())
+    assert result.error is None
+    assert [second] == [each["created_at"] for each in result.events]
+
+
+@pytest.mark.parametrize("time", [None, "", "yesterday", True, [], {}, "2023-13-01", 10**30])
+def test_event_without_a_time_is_rejected_and_never_sent(time: Any) -> None:
+    """An event without a stable time would arrive again at each replay."""
+    result = write([event(), event(at=time), state("events", 1)], seed=ONE_PERSON, configuration=events())
+    assert result.error is None
+    assert (1, 1) == counts(result)
+    assert 1 == result.calls["POST /events"]
+    assert result.logged("invalid_time")
+
+
+def test_stream_that_feeds_two_events_and_users_at_once_writes_the_contact_first() -> None:
+    """One record may be a contact and several events, and counts as one record."""
+    streams = [
+        {"stream": "events", "event_name": "ordered", "created_at_property": "at"},
+        {"stream": "events", "event_name": "paid", "created_at_property": "paid_at"},
+    ]
+    settings = config(
+        events={"mode": "enabled", "streams": streams},
+        users={"mode": "enabled", "streams": [{"stream": "events"}], "attributes": [{"property": "name"}]},
+    )
+    messages = [event(user_id=f"n{n}", name=f"Name {n}", paid_at=T0 + 5) for n in range(10)]
+    result = write([*messages, state("events", 1)], configuration=settings, settings={"event_lag": 20.0})
+    assert result.error is None
+    assert (10, 0) == counts(result)
+    assert 20 == len(result.events)
+    assert "Name 3" == result.contact("n3")["name"]
+
+
+def test_record_of_which_one_part_is_rejected_counts_as_rejected_once() -> None:
+    """A record is what its worst part is; the summary counts the parts too."""
+    streams = [
+        {"stream": "events", "event_name": "ordered", "created_at_property": "at"},
+        {"stream": "events", "event_name": "paid", "created_at_property": "paid_at"},
+    ]
+    result = write(
+        [event(paid_at="never"), state("events", 1)],
+        seed=ONE_PERSON,
+        configuration=events(*streams, selected_events=None),
+    )
+    assert (0, 1) == counts(result)
+    assert ["ordered"] == names(result)
+    assert result.logged("events delivered 1, events rejected 1")
+
+
+def test_duplicate_of_a_delivered_event_is_not_sent_and_differing_ones_are_warned_of() -> None:
+    """Intercom would drop it: same person, name (as Intercom folds it) and second."""
+    settings = events(metadata=[{"property": "plan"}])
+    messages = [event(plan="a"), event(plan="a"), event(name="PLAYED", plan="a"), event(at=T0 + 1, plan="a")]
+    same = write([*messages, state("events", 1)], seed=ONE_PERSON, configuration=settings)
+    assert 2 == same.calls["POST /events"]
+    assert (4, 0) == counts(same)
+    assert not same.logged("differ")
+    differing = write([*messages, event(plan="b"), state("events", 1)], seed=ONE_PERSON, configuration=settings)
+    assert 2 == differing.calls["POST /events"]
+    assert (5, 0) == counts(differing)
+    assert differing.logged("other metadata")
+    assert differing.logged("differed from the one that was sent: 1")
+
+
+def test_event_names_with_dots_and_dollars_are_duplicates_of_those_with_hyphens() -> None:
+    """Intercom files `a.b`, `a$b` and `a-b` under one name."""
+    messages = [event(name=name) for name in ("a.b", "a$b", "A-B")]
+    result = write(messages, seed=ONE_PERSON, configuration=events())
+    assert 1 == result.calls["POST /events"]
+
+
+def test_a_refused_event_is_not_taken_for_the_original_of_a_duplicate() -> None:
+    """Only a delivered event makes another one a duplicate."""
+    fault = {"endpoint": "POST /events", "kind": "status", "status": 400, "at": [1]}
+    result = write(
+        [event(), event(), state("events", 1)], seed=ONE_PERSON, configuration=events(), settings={"faults": [fault]}
+    )
+    assert (1, 1) == counts(result)
+    assert 1 == len(result.events)
+
+
+def test_thousand_events_of_a_stranger_cost_two_calls() -> None:
+    """The first 404 and one look-up prove that nobody knows the person; that is remembered."""
+    messages = [event(user_id="stranger", at=T0 + n) for n in range(1000)]
+    settings = events() | {"delivery": {"stop_after_rejected": 0}}
+    result = write([*messages, state("events", 1)], configuration=settings)
+    assert result.error is None
+    assert (0, 1000) == counts(result)
+    assert {"POST /events": 1, "GET /contacts/find_by_external_id/{external_id}": 1} == result.calls
+    assert result.logged("unknown_user 1000")
+
+
+def test_stranger_whom_this_run_creates_later_gets_the_events_after_that() -> None:
+    """What is known of a stranger holds until this run writes the contact."""
+    messages = [
+        event(user_id="late", at=T0),
+        record("users", user_id="late", name="n"),
+        event(user_id="late", at=T0 + 1),
+    ]
+    result = write([*messages, state("events", 1)], settings={"event_lag": 20.0})
+    assert result.error is None
+    assert [T0 + 1] == [each["created_at"] for each in result.events]
+    assert (1, 1) == counts(result)
+
+
+def test_unknown_users_create_makes_the_contact_and_sends_all_of_its_events() -> None:
+    """One contact for many events, and no event is lost while the contact is young."""
+    messages = [event(user_id="fresh", at=T0 + n) for n in range(20)]
+    result = write(
+        [*messages, state("events", 1)], configuration=events(unknown_users="create"), settings={"event_lag": 20.0}
+    )
+    assert result.error is None
+    assert (20, 0) == counts(result)
+    assert 20 == len(result.events)
+    assert "user" == result.contact("fresh")["role"]
+    assert 1 == result.calls["POST /contacts"]
+
+
+def test_unknown_users_create_for_an_archived_person_rejects_and_remembers() -> None:
+    """An archived contact stays archived, and its events are refused without further calls."""
+    seed = {"contacts": [{"external_id": "gone", "archived": True}]}
+    messages = [event(user_id="gone", at=T0 + n) for n in range(50)]
+    result = write([*messages, state("events", 1)], seed=seed, configuration=events(unknown_users="create"))
+    assert result.error is None
+    assert (0, 50) == counts(result)
+    assert result.contact("gone")["archived"]
+    assert result.logged("contact_archived 50")
+    assert 5 > sum(result.calls.values())
+
+
+def test_unknown_users_create_by_email_makes_the_contact_with_that_address() -> None:
+    """The identity is what the contact gets, and nothing else."""
+    messages = [event(mail="New@Example.com", at=T0 + n) for n in range(3)]
+    result = write([*messages, state("events", 1)], configuration=events(unknown_users="create") | EMAIL)
+    assert result.error is None
+    assert (3, 0) == counts(result)
+    assert [("new@example.com", None)] == [(each["email"], each["external_id"]) for each in result.contents["contacts"]]
+
+
+def test_event_of_a_merged_person_is_rejected_as_such() -> None:
+    """Intercom says that the person became part of another one; the event is not sent to that one unasked."""
+    seed = {
+        "contacts": [
+            {"external_id": "old", "merged_into": "5da6f18e3d7cf967e4582d05"},
+            {"id": "5da6f18e3d7cf967e4582d05"},
+        ]
+    }
+    messages = [event(user_id="old", at=T0 + n) for n in range(10)]
+    result = write([*messages, state("events", 1)], seed=seed, configuration=events())
+    assert result.error is None
+    assert (0, 10) == counts(result)
+    assert result.logged("contact_merged 10")
+    assert 1 == result.calls["POST /events"]
+
+
+@pytest.mark.parametrize("missing", ["filter", "reject"])
+def test_record_without_identity_is_filtered_or_rejected_as_configured(missing: str) -> None:
+    """Absent, null and blank alike; the summary tells anonymous records apart."""
+    messages = [event(), event(user_id=None), event(user_id=" "), record("events", name="Played", at=T0)]
+    identity = {"identity": {"property": "user_id", "missing": missing}}
+    result = write([*messages, state("events", 1)], seed=ONE_PERSON, configuration=events() | identity)
+    assert result.error is None
+    assert ((4, 0) if missing == "filter" else (1, 3)) == counts(result)
+    assert result.logged("anonymous 2" if missing == "filter" else "missing_identity 3")
+
+
+def test_contact_of_the_run_before_that_is_still_young_gets_its_event() -> None:
+    """Intercom knows the person, so the 404 will pass: the event is tried again for up to a minute."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"event_lag": 45.0}), clock=clock.wall)
+    write([record("users", user_id="young", name="n")], intercom=intercom, clock=clock)
+    result = write([event(user_id="young"), state("events", 1)], intercom=intercom, clock=clock)
+    assert result.error is None
+    assert (1, 0) == counts(result)
+    assert 1 == len(result.events)
+    assert 15 > result.calls["POST /events"]
+
+
+def test_contact_that_stays_young_for_more_than_a_minute_is_given_up_once() -> None:
+    """Later events of the same person do not wait as long again."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"event_lag": 3600.0}), clock=clock.wall)
+    messages = [record("users", user_id="young", name="n"), *(event(user_id="young", at=T0 + n) for n in range(10))]
+    began = clock.now()
+    result = write([*messages, state("events", 1)], intercom=intercom, clock=clock)
+    assert result.error is None
+    assert (0, 10) == counts(result)
+    assert 60 <= clock.now() - began < 75
+
+
+def test_event_by_email_finds_its_person_whatever_the_case() -> None:
+    """E-mails are trimmed and lower-cased."""
+    result = write(
+        [event(mail=" Ada@Example.COM "), state("events", 1)],
+        seed={"contacts": [{"email": "ada@example.com"}]},
+        configuration=events() | EMAIL,
+    )
+    assert result.error is None
+    assert (1, 0) == counts(result)
+    assert ["ada@example.com"] == [each["email"] for each in result.events]
+
+
+def test_event_by_email_of_a_stranger_costs_one_search() -> None:
+    """For an e-mail identity the search has to do."""
+    messages = [event(mail="no@example.com", at=T0 + n) for n in range(100)]
+    result = write([*messages, state("events", 1)], configuration=events() | EMAIL)
+    assert result.error is None
+    assert (0, 100) == counts(result)
+    assert {"POST /events": 1, "POST /contacts/search": 1} == result.calls
+
+
+def test_event_by_email_of_a_young_contact_is_tried_again() -> None:
+    """The search knows the person already."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"event_lag": 20.0}), clock=clock.wall)
+    write([record("users", mail="new@example.com")], configuration=config(**EMAIL), intercom=intercom, clock=clock)
+    result = write(
+        [event(mail="new@example.com"), state("events", 1)],
+        configuration=events() | EMAIL,
+        intercom=intercom,
+        clock=clock,
+    )
+    assert (1, 0) == counts(result)
+    assert 1 == len(result.events)
+
+
+@pytest.mark.parametrize("status", [409, 400])
+def test_event_by_an_email_that_several_users_share_is_rejected_as_ambiguous(status: int) -> None:
+    """Never guessed."""
+    seed = {"contacts": [{"email": "two@example.com", "external_id": one} for one in ("a", "b")]}
+    result = write(
+        [event(mail="two@example.com"), state("events", 1)],
+        seed=seed,
+        configuration=events() | EMAIL,
+        settings={"shared_email_status": status},
+    )
+    assert result.error is None
+    assert (0, 1) == counts(result)
+    assert result.logged("ambiguous_email")
+    assert [] == result.events
+
+
+def test_new_event_name_beyond_the_limit_is_reported_once_and_other_names_go_on() -> None:
+    """Each new name is told once and tried once; the names that the workspace has are not affected."""
+    seed = {**ONE_PERSON, "event_names": ["Played", *(f"name {n}" for n in range(119))]}
+    messages = []
+    for n in range(30):
+        messages += [event(at=T0 + n, name="Brand new"), event(at=T0 + n), event(at=T0 + n, name="Also new")]
+    result = write([*messages, state("events", 1)], seed=seed, configuration=events())
+    assert result.error is None
+    assert (30, 60) == counts(result)
+    assert 30 == len(result.events)
+    assert 32 == result.calls["POST /events"]
+    for name in ("Brand new", "Also new"):
+        assert 1 == sum(f'"{name}"' in text for text in result.logs)
+
+
+@pytest.mark.parametrize("code", ["resource_not_found", "path_not_found"])
+def test_not_found_with_another_code_says_nothing_about_the_person(code: str) -> None:
+    """The record is rejected as refused, the person is not taken for a stranger, and nobody is created."""
+    body = {"type": "error.list", "errors": [{"code": code, "message": "no such thing"}]}
+    fault = {"endpoint": "POST /events", "kind": "status", "status": 404, "body": body, "at": [1]}
+    result = write(
+        [event(user_id="u1"), event(user_id="u1", at=T0 + 1), state("events", 1)],
+        seed=ONE_PERSON,
+        configuration=events(unknown_users="create"),
+        settings={"faults": [fault]},
+    )
+    assert result.error is None
+    assert (1, 1) == counts(result)
+    assert result.logged("refused 1")
+    assert {"POST /events": 2} == result.calls
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 64])
+def test_contact_comes_before_its_events_and_no_key_has_two_calls_in_flight(concurrency: int) -> None:
+    """Also where Intercom takes 20 s to know a contact, where calls fail, and where keys are many."""
+    clock = VirtualClock()
+    faults = [{"endpoint": "*", "kind": "html", "status": 502, "every": 11}]
+    intercom = Intercom(Settings.from_dict({"event_lag": 20.0, "faults": faults}), clock=clock.wall)
+    messages: list[dict[str, Any] | bytes] = []
+    for n in range(40):
+        messages += [
+            record("users", user_id=f"p{n}", name=f"n{n}"),
+            event(user_id=f"p{n}"),
+            event(user_id=f"p{n}", at=T0 + 1),
+        ]
+    probe = Probe(intercom, clock, lambda: 0.15)
+    result = write(
+        [*messages, state("events", 1)],
+        configuration=config(delivery={"concurrency": concurrency}),
+        intercom=intercom,
+        clock=clock,
+        transport=probe,
+    )
+    assert result.error is None
+    assert (80, 0) == counts(result)
+    assert 80 == len(result.events)
+    assert 0 == probe.overlaps
+    assert probe.most <= concurrency
+    if concurrency > 1:
+        assert probe.most > 1
+
+
+@pytest.mark.parametrize("concurrency", [2, 3, 8, 64])
+def test_key_that_waits_holds_up_nobody_else(concurrency: int) -> None:
+    """While one person's event waits for the contact to become visible, others' events arrive."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"event_lag": 50.0}), clock=clock.wall)
+    write([record("users", user_id=f"slow{n}", name="n") for n in range(5)], intercom=intercom, clock=clock)
+    intercom.seed({"contacts": [{"external_id": f"q{n}"} for n in range(20)]})
+    began = clock.wall()
+    messages = [event(user_id=f"slow{n}") for n in range(5)]
+    messages += [event(user_id=f"q{n % 20}", at=T0 + n) for n in range(200)]
+    result = write(
+        [*messages, state("events", 1)],
+        configuration=config(delivery={"concurrency": concurrency}),
+        intercom=intercom,
+        clock=clock,
+        transport=Probe(intercom, clock),
+    )
+    assert (205, 0) == counts(result)
+    taken = [each["time"] - began for each in result.exchanges if each["path"] == "/events" and each["status"] == 202]
+    quick = sorted(taken)[:200]
+    assert quick[-1] < 30
+    assert sorted(taken)[200] > 30
+
+
+@pytest.mark.parametrize("concurrency", [2, 3, 5, 16])
+def test_key_that_waits_for_minutes_does_not_make_a_later_one_wait_as_long(concurrency: int) -> None:
+    """A short wait that begins during a long one ends when it is due."""
+    clock = VirtualClock()
+    faults = [
+        {"endpoint": "POST /contacts", "kind": "status", "status": 503, "headers": {"Retry-After": "250"}, "at": [1]}
+    ]
+    intercom = Intercom(Settings.from_dict({"event_lag": 15.0, "faults": faults}), clock=clock.wall)
+    intercom.seed({"contacts": [{"external_id": f"q{n}"} for n in range(20)]})
+    began = clock.wall()
+    messages: list[dict[str, Any] | bytes] = [record("users", user_id="long", name="n")]
+    for n in range(30):
+        messages += [
+            event(user_id=f"q{n % 20}", at=T0 + n),
+            record("users", user_id=f"s{n}", name="n"),
+            event(user_id=f"s{n}"),
+        ]
+    result = write(
+        [*messages, state("events", 1)],
+        configuration=config(delivery={"concurrency": concurrency}),
+        intercom=intercom,
+        clock=clock,
+        transport=Probe(intercom, clock),
+    )
+    assert (60, 0) == counts(result)
+    taken = [each["time"] - began for each in result.exchanges if each["path"] == "/events" and each["status"] == 202]
+    assert 60 == len(taken)
+    assert max(taken) < 60
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4, 8])
+def test_key_that_waits_while_stdin_is_silent_wakes_when_it_is_due(workers: int) -> None:
+    """With nothing else to do, a short wait that begins during a long one ends when it is due."""
+    clock = VirtualClock()
+    faults = [
+        {
+            "endpoint": "PUT /contacts/{id}",
+            "kind": "status",
+            "status": 503,
+            "headers": {"Retry-After": "250"},
+            "at": [1],
+        }
+    ]
+    intercom = Intercom(Settings.from_dict({"faults": faults, "event_lag": 30.0}), clock=clock.wall)
+    intercom.seed({"contacts": [{"external_id": f"q{n}"} for n in range(workers)]})
+    stdin = ScriptedStdin(
+        clock,
+        (0.0, to_lines([event(user_id=f"q{n}", at=T0 + n) for n in range(workers)])),
+        (10.0, to_lines([record("users", user_id="q0", name="n"), state("events", 1)])),
+        (20.0, to_lines([record("users", user_id="young", name="n")])),
+        (21.0, to_lines([event(user_id="young", at=T0 + 100), state("events", 2)])),
+        (1000.0, b""),
+    )
+    began = clock.wall()
+    result = write(stdin, intercom=intercom, clock=clock, transport=Probe(intercom, clock))
+    assert result.error is None
+    taken = [each["time"] - began for each in result.exchanges if each["path"] == "/events" and each["status"] == 202]
+    assert workers + 1 == len(taken)
+    assert max(taken) < 65
+
+
+def test_event_order_of_one_person_is_the_order_of_arrival_also_over_faults() -> None:
+    """Retries of one event do not let a later one of the same person overtake it."""
+    faults = [{"endpoint": "POST /events", "kind": "reset_before", "every": 3}]
+    messages = [event(at=T0 + n) for n in (5, 3, 9, 1, 7, 2, 8)]
+    result = write(messages, seed=ONE_PERSON, configuration=events(), settings={"faults": faults, "latency": 0.1})
+    assert [5, 3, 9, 1, 7, 2, 8] == [each["created_at"] - T0 for each in result.events]
+
+
+@pytest.mark.parametrize(
+    ("identity", "text"),
+    [(42, "42"), (42.0, "42"), (2**70, str(2**70)), (" u 1 ", " u 1 "), ("ü/?#%", "ü/?#%"), (0, "0"), ("-0", "-0")],
+)
+def test_identity_of_any_kind_becomes_the_same_text_for_contact_and_event(identity: Any, text: str) -> None:
+    """Integers become text exactly as written, beyond 64 bits too."""
+    result = write([record("users", user_id=identity, name="n"), event(user_id=identity)])
+    assert result.error is None
+    assert "n" == result.contact(text)["name"]
+    assert [text] == [each["user_id"] for each in result.events]
+
+
+@pytest.mark.parametrize("identity", [True, 1.5, [], {"id": 1}, "x" * 256, 1e300])
+def test_identity_of_another_kind_is_rejected_and_never_sent(identity: Any) -> None:
+    """It would be another person's, or nobody's."""
+    result = write([event(), event(user_id=identity), state("events", 1)], seed=ONE_PERSON, configuration=events())
+    assert result.error is None
+    assert (1, 1) == counts(result)
+    assert 1 == result.calls["POST /events"]
+
+
+def test_stranger_with_an_id_that_must_be_quoted_is_looked_up_under_that_id() -> None:
+    """An id with slashes and question marks is one part of the path."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"event_lag": 20.0}), clock=clock.wall)
+    write([record("users", user_id="a/b?c=ü d", name="n")], intercom=intercom, clock=clock)
+    result = write([event(user_id="a/b?c=ü d"), state("events", 1)], intercom=intercom, clock=clock)
+    assert (1, 0) == counts(result)
+    assert json.dumps(result.calls).count("find_by_external_id") == 1
