@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -23,6 +23,9 @@ lint: .venv/.ready ## ruff, its formatter and mypy
 format: .venv/.ready ## let ruff fix and format what it can
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
+
+bench: .venv/.ready ## measure speed and memory, for a quarter of an hour
+	@for name in events latency memory quota; do $(BIN)/python benchmarks/$$name.py || exit; done
 
 clean: ## remove the environment and all that tools left behind
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .tmp destination-intercom/*.egg-info

@@ -1,0 +1,228 @@
+"""A local Intercom that is made for speed: it takes events, counts windows, and answers after a time.
+
+It knows no contacts and checks nothing of a request: for what is right, see the emulator. One process,
+one event loop. A request is counted half of the latency after it came in, as on a network, and answered
+after the other half; what is pipelined on a connection is answered in order. Another app may spend from
+the same windows, and what it is refused is counted.
+
+Run it as a process of its own: it prints its address as JSON. `GET /-/account` tells what it counted;
+its moments are seconds of CLOCK_MONOTONIC, which all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import email.utils
+import json
+import math
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+BACKLOG: Final = 512
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+_CREATED_AT: Final = re.compile(rb'"created_at": ?([0-9]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`limit` calls in each `period` (seconds); a window begins `phase` seconds after a multiple of it.
+
+    `latency` (seconds) is drawn evenly from within `jitter`, a share of it, to both sides. A window's
+    reset is told `reset_offset` seconds late. The other app asks for `other_share` of each window, at
+    even distances, or with `other_random` at random ones.
+    """
+
+    latency: float = 0.0
+    jitter: float = 0.2
+    limit: int = 1_000_000
+    period: float = 10.0
+    phase: float = 0.0
+    reset_offset: float = 0.0
+    other_share: float = 0.0
+    other_random: bool = False
+
+
+@dataclass(slots=True)
+class Window:
+    """The calls of one window: the app's own and the other app's, granted and refused."""
+
+    begins: float
+    granted: int = 0
+    refused: int = 0
+    other: int = 0
+    other_refused: int = 0
+
+
+@dataclass(slots=True)
+class Service:
+    """The account: windows, first and last call, and when each event was answered."""
+
+    settings: Settings
+    now: Callable[[], float] = time.monotonic
+    ahead: float = field(default_factory=lambda: time.time() - time.monotonic())
+    windows: dict[int, Window] = field(default_factory=dict)
+    first: float | None = None
+    last: float = 0.0
+    answered: dict[int, float] = field(default_factory=dict)
+    date: tuple[int, str] = (0, "")
+
+    def take(self, *, other: bool = False) -> tuple[bool, Window, int]:
+        """Count a call; tell whether it is granted, its window and what is left of that."""
+        settings = self.settings
+        since = self.now() + self.ahead - settings.phase
+        index = math.floor(since / settings.period)
+        if (window := self.windows.get(index)) is None:
+            begins = index * settings.period + settings.phase - self.ahead
+            window = self.windows[index] = Window(begins)
+        left = settings.limit - window.granted - window.other
+        granted = left > 0
+        if other:
+            window.other += granted
+            window.other_refused += not granted
+        else:
+            window.granted += granted
+            window.refused += not granted
+        return granted, window, max(left - granted, 0)
+
+    def answer(self) -> bytes:
+        """Count a call of the app's own and make its answer."""
+        granted, window, left = self.take()
+        self.last = self.now()
+        if self.first is None:
+            self.first = self.last
+        second = int(self.last + self.ahead)
+        if second != self.date[0]:
+            self.date = (second, email.utils.formatdate(second, usegmt=True))
+        settings = self.settings
+        reset = math.ceil(window.begins + settings.period + self.ahead + settings.reset_offset)
+        body = b"" if granted else _REFUSAL
+        return (
+            b"HTTP/1.1 %s\r\nDate: %s\r\nX-Request-Id: 0123456789abcdef\r\nX-RateLimit-Limit: %d\r\n"
+            b"X-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%s"
+        ) % (
+            b"202 Accepted" if granted else b"429 Too Many Requests",
+            self.date[1].encode(),
+            settings.limit,
+            left,
+            reset,
+            len(body),
+            body,
+        )
+
+    def account(self) -> bytes:
+        """Tell what was counted."""
+        windows = [
+            {
+                "begins": window.begins,
+                "granted": window.granted,
+                "refused": window.refused,
+                "other": window.other,
+                "other_refused": window.other_refused,
+            }
+            for _, window in sorted(self.windows.items())
+        ]
+        document = {"windows": windows, "first": self.first, "last": self.last, "answered": list(self.answered.items())}
+        body = json.dumps(document).encode()
+        return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+    async def spend_as_another_app(self) -> None:
+        """Take the other app's share for ever."""
+        settings = self.settings
+        gap = settings.period / (settings.other_share * settings.limit)
+        due = self.now()
+        while True:
+            due += gap * (random.expovariate(1.0) if settings.other_random else 1.0)
+            await asyncio.sleep(max(due - self.now(), 0.0))
+            self.take(other=True)
+
+
+_REFUSAL: Final = json.dumps(
+    {
+        "type": "error.list",
+        "request_id": "0123456789abcdef",
+        "errors": [{"code": "rate_limit_exceeded", "message": "Exceeded rate limit"}],
+    }
+).encode()
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests and answers them in their order."""
+
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+        self._service = service
+        self._loop = loop
+        self._unread = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._answer_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take requests, whole or in pieces."""
+        self._unread += data
+        while (end := self._unread.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self._unread[:end])
+            length = _LENGTH.search(head)
+            size = end + 4 + (int(length[1]) if length else 0)
+            if len(self._unread) < size:
+                return
+            body = bytes(self._unread[end + 4 : size])
+            del self._unread[:size]
+            self._begin(head, body)
+
+    def _begin(self, head: bytes, body: bytes) -> None:
+        if head.startswith(b"GET /-/account "):
+            self._write(self._service.account())
+            return
+        created_at = _CREATED_AT.search(body)
+        event = int(created_at[1]) if created_at else 0
+        settings = self._service.settings
+        if not settings.latency:
+            self._reply(event, self._service.answer())
+            return
+        half = settings.latency * (1 + settings.jitter * random.uniform(-1, 1)) / 2
+        self._loop.call_later(half, self._count, event, half)
+
+    def _count(self, event: int, half: float) -> None:
+        self._answer_at = max(self._answer_at, self._loop.time() + half)
+        self._loop.call_at(self._answer_at, self._reply, event, self._service.answer())
+
+    def _reply(self, event: int, answer: bytes) -> None:
+        self._service.answered[event] = self._service.now()
+        self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(answer)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve on a free loopback port until the process is ended."""
+    loop = asyncio.get_running_loop()
+    service = Service(settings)
+    server = await loop.create_server(lambda: Connection(service, loop), "127.0.0.1", 0, backlog=BACKLOG)
+    host, port = server.sockets[0].getsockname()[:2]
+    print(json.dumps({"url": f"http://{host}:{port}"}), flush=True)
+    if settings.other_share:
+        await service.spend_as_another_app()
+    await server.serve_forever()
+
+
+def main() -> None:
+    """Read the settings, as JSON, and serve."""
+    parser = argparse.ArgumentParser(description="A local Intercom for benchmarks.")
+    parser.add_argument("settings", nargs="?", default="{}", help="fields of Settings, as JSON")
+    document: dict[str, Any] = json.loads(parser.parse_args().settings)
+    asyncio.run(serve(Settings(**document)))
+
+
+if __name__ == "__main__":
+    main()
