@@ -1,4 +1,4 @@
-"""Run the connector from a checkout, installed or not: `python main.py spec|check|discover|write …`."""
+"""Run the connector from a checkout, installed or not: `python main.py spec|check|write …`."""
 
 import sys
 from importlib.util import find_spec

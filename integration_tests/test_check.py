@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -242,12 +243,69 @@ def test_check_that_gets_no_answer_gives_up_after_three_tries(path: str, fault: 
     assert "does not answer" in verdict.message
 
 
-def test_check_of_an_intercom_that_stalls_ends_with_its_first_attempt() -> None:
-    """Fifteen seconds are over after one read timeout of thirty: neither more tries nor other hosts follow."""
-    verdict = check(faults=[{"endpoint": "GET /me", "kind": "stall"}])
+class Silent(BaseAdapter):
+    """Takes each request and never answers."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        _, read_timeout = kwargs["timeout"]
+        self.clock.sleep(read_timeout)
+        raise requests.ReadTimeout("silent")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize("path", ["/me", "/data_attributes"])
+@pytest.mark.parametrize("seed", range(8))
+def test_check_of_an_intercom_that_stalls_ends_within_fifteen_seconds(path: str, seed: int) -> None:
+    """Two tries, however short the random pause between them is; other hosts are not asked."""
+    random.seed(seed)
+    verdict = check(faults=[{"endpoint": f"GET {path}", "kind": "stall"}])
     assert "FAILED" == verdict.status
-    assert verdict.seconds <= 31
-    assert 1 == len(verdict.calls)
+    assert verdict.seconds <= 15
+    assert 2 == sum(call.startswith(f"GET {path}") for call in verdict.calls)
+    assert "timeout" in verdict.message
+
+
+def test_check_that_one_stall_held_up_has_one_try_for_what_is_left() -> None:
+    """The fifteen seconds are those of the whole check, not of each of its calls."""
+    random.seed(1)
+    faults = [
+        {"endpoint": "GET /me", "kind": "stall", "at": [1]},
+        {"endpoint": "GET /data_attributes", "kind": "stall"},
+    ]
+    verdict = check(faults=faults)
+    assert "FAILED" == verdict.status
+    assert verdict.seconds <= 15
+    assert 1 == sum(call.startswith("GET /data_attributes") for call in verdict.calls)
+
+
+def test_check_of_a_refused_token_while_the_other_regions_stall_ends_soon() -> None:
+    """Whoever waits for the answer is not made to wait for hosts that they did not choose."""
+
+    def transport(intercom: Intercom, clock: VirtualClock) -> BaseAdapter:
+        silent = dict.fromkeys((HOSTS["eu"], HOSTS["au"]), Silent(clock))
+        return ByHost({HOSTS["us"]: EmulatorTransport(intercom, clock), **silent})
+
+    verdict = check(config(access_token="wrong-token-of-nobody"), transport=transport)
+    assert "FAILED" == verdict.status
+    assert "access_token" in verdict.message
+    assert verdict.seconds <= 21
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 413, 422])
+@pytest.mark.parametrize("path", ["/me", "/data_attributes"])
+def test_check_that_intercom_refuses_in_its_envelope_fails_with_endpoint_and_status(path: str, status: int) -> None:
+    """There is no record to reject: the check has failed, and support finds the call."""
+    verdict = check(faults=[{"endpoint": f"GET {path}", "kind": "status", "status": status}])
+    assert "FAILED" == verdict.status
+    assert f"GET {path}" in verdict.message
+    assert f"status {status}" in verdict.message
+    assert 0 == verdict.seconds
 
 
 def test_check_whose_host_is_down_does_not_blame_the_region() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.support.people import refuse_marks_in, run_to_end
-from integration_tests.support.processes import CONNECTOR, ROOT
+from integration_tests.support.harness import state, to_lines
+from integration_tests.support.people import refuse_marks_in, run_to_end, user
+from integration_tests.support.processes import CONNECTOR, DEADLINE, ROOT
 
 MAIN = (sys.executable, str(ROOT / "main.py"))
 THIS = Path(__file__).name
@@ -135,6 +138,41 @@ def test_check_when_something_is_wrong_fails_and_ends_well(place: Any, sections:
     assert status["status"] == "FAILED"
     assert told in status["message"]
     assert [] == connector.errors
+    assert b"" == connector.stderr
+
+
+def test_commands_when_a_proxy_is_set_reach_this_machine_without_it(place: Any) -> None:
+    """No proxy stands between the connector and a loopback address; the one that is set here is not there at all."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    proxies = {each: proxy for name in names for each in (name, name.upper())} | {"no_proxy": "", "NO_PROXY": ""}
+    check = place.start("check", "--config", place.config(), environment=proxies)
+    assert check.finish() == 0
+    assert {"status": "SUCCEEDED"} == check.messages[-1]["connectionStatus"]
+    write = place.write(environment=proxies)
+    assert write.finish(to_lines([user(1), state("users", 1)])) == 0
+    assert [1] == [each["id"] for each in write.states]
+
+
+def test_check_when_an_answer_is_odd_says_nothing_on_stderr(place: Any) -> None:
+    """urllib3 warns of an odd header with the URL of the request."""
+    odd = b"HTTP/1.1 200 OK\r\nno header at all\r\nConnection: close\r\n\r\n{}"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(odd)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        place.url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        connector = place.start("check", "--config", place.config(users=None))
+        assert connector.finish() == 0
+        thread.join(DEADLINE)
+    assert {"status": "SUCCEEDED"} == connector.messages[-1]["connectionStatus"]
     assert b"" == connector.stderr
 
 

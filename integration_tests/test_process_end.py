@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
+import sys
+import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from destination_intercom import run
+from destination_intercom.pipeline import GRACE_SECONDS
 from integration_tests.support.harness import config, state, to_lines, write
 from integration_tests.support.people import (
     EVENTS,
@@ -246,11 +253,11 @@ def test_second_sigterm_when_attempts_are_in_flight_ends_without_them(make_place
     assert b"" == connector.stderr
 
 
-def start_with_reader(place: Any, *arguments: str) -> tuple[subprocess.Popen[bytes], int]:
+def start_with_reader(*arguments: str, command: Iterable[str] = CONNECTOR) -> tuple[subprocess.Popen[bytes], int]:
     """Start a command whose stdout is a pipe; return it and the end that is read."""
     read_end, write_end = os.pipe()
     process = subprocess.Popen(
-        [*CONNECTOR, *arguments],
+        [*command, *arguments],
         stdin=subprocess.PIPE,
         stdout=write_end,
         stderr=subprocess.PIPE,
@@ -265,7 +272,7 @@ def test_write_when_nobody_reads_its_output_any_more_ends_without_a_traceback(ma
     """A closed stdout ends the sync soon, with an exit code that is none of a success."""
     place = make_place()
     config_file, catalog_file = place.config(events=EVENTS), place.catalog()
-    process, read_end = start_with_reader(place, "write", "--config", config_file, "--catalog", catalog_file)
+    process, read_end = start_with_reader("write", "--config", config_file, "--catalog", catalog_file)
     assert process.stdin is not None
     process.stdin.write(to_lines([user(1), state("users", 1)]))
     process.stdin.flush()
@@ -284,20 +291,127 @@ def test_write_when_nobody_reads_its_output_any_more_ends_without_a_traceback(ma
     refuse_marks(first)
 
 
-def test_spec_when_nobody_reads_its_output_ends_without_a_traceback(make_place: Callable[..., Any]) -> None:
+def test_spec_when_nobody_reads_its_output_ends_without_a_traceback() -> None:
     """The shortest command, too, ends quietly."""
-    process, read_end = start_with_reader(make_place(), "spec")
+    process, read_end = start_with_reader("spec")
     os.close(read_end)
     _, stderr = process.communicate(timeout=DEADLINE)
     assert process.returncode == 1
     assert b"" == stderr
 
 
+SHORTENED = """
+import sys
+from destination_intercom import run
+run.GRACE_SECONDS, run.LAST_WORDS_SECONDS = 1.0, 0.5
+sys.exit(run.main())
+"""
+"""The connector with the same end as ever, only sooner."""
+
+
+def wait_until_full(read_end: int) -> None:
+    """Wait until nothing more goes into a pipe that nobody reads."""
+    before = 0
+
+    def is_full() -> bool:
+        nonlocal before
+        time.sleep(0.2)
+        size = array.array("i", [0])
+        fcntl.ioctl(read_end, termios.FIONREAD, size)
+        was, before = before, size[0]
+        return was == before > 0
+
+    wait_until(is_full)
+
+
+def test_sigterm_when_the_output_is_full_ends_within_the_grace_and_five_seconds(
+    make_place: Callable[..., Any],
+) -> None:
+    """Nobody reads any more, so nothing more can be said; the process ends all the same, and by itself."""
+    assert (20.0, 5.0) == (GRACE_SECONDS, run.LAST_WORDS_SECONDS)
+    place = make_place()
+    arguments = ("write", "--config", place.config(events=EVENTS), "--catalog", place.catalog())
+    process, read_end = start_with_reader(*arguments, command=(sys.executable, "-c", SHORTENED))
+    messages = to_lines([state("users", number, filler="x" * 500) for number in range(1000)])
+    feeder = threading.Thread(target=process.communicate, args=(messages,), daemon=True)
+    feeder.start()
+    try:
+        wait_until_full(read_end)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        feeder.join(timeout=DEADLINE)
+        elapsed = time.monotonic() - began
+    finally:
+        process.kill()
+        os.close(read_end)
+    assert 143 == process.wait(timeout=DEADLINE)
+    assert 1.4 <= elapsed < SOON
+
+
+@pytest.mark.parametrize("command", ["spec", "write"])
+def test_command_when_its_output_does_not_block_makes_it_block(make_place: Callable[..., Any], command: str) -> None:
+    """A pipe that the platform left non-blocking would be written to again and again while it is full."""
+    place = make_place()
+    arguments = ("--config", place.config(events=EVENTS), "--catalog", place.catalog()) if command == "write" else ()
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    try:
+        done = run_with_output(write_end, command, *arguments)
+        assert os.get_blocking(write_end)
+    finally:
+        os.close(write_end)
+        with os.fdopen(read_end, "rb") as output:
+            lines = output.read().splitlines()
+    assert 0 == done.returncode
+    assert b"" == done.stderr
+    assert lines
+
+
+def run_with_output(stdout: Any, *arguments: str, command: Iterable[str] = CONNECTOR) -> Any:
+    """Run a command to its end with an output of the test's own."""
+    return subprocess.run(
+        [*command, *arguments],
+        input=to_lines([user(1), state("users", 1)]),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "destination-intercom")},
+        timeout=DEADLINE,
+    )
+
+
+def commands(place: Any) -> list[tuple[str, ...]]:
+    """Each command with its arguments."""
+    files = ("--config", place.config(events=EVENTS), "--catalog", place.catalog())
+    return [("spec",), ("check", *files[:2]), ("write", *files)]
+
+
+def test_command_when_the_disk_of_its_output_is_full_ends_without_a_traceback(make_place: Callable[..., Any]) -> None:
+    """Not one line can leave: that is no success, and no bug."""
+    for arguments in commands(make_place()):
+        began = time.monotonic()
+        with Path("/dev/full").open("wb") as full:
+            done = run_with_output(full, *arguments)
+        assert (1, b"") == (done.returncode, done.stderr)
+        assert time.monotonic() - began < SOON
+
+
+def test_command_when_its_output_is_closed_ends_without_a_traceback(make_place: Callable[..., Any]) -> None:
+    """There is nothing to write to, so nothing is begun."""
+    place = make_place()
+    closed = ("sh", "-c", 'exec "$@" >&-', "sh", *CONNECTOR)
+    for arguments in commands(place):
+        done = run_with_output(None, *arguments, command=closed)
+        assert (1, b"") == (done.returncode, done.stderr)
+    assert {} == place.intercom.dump()["calls"]
+
+
 def test_write_when_its_output_is_read_slowly_loses_no_line(make_place: Callable[..., Any]) -> None:
     """A full pipe holds the connector up, and nothing more."""
     place, messages = make_place(), [state("users", number, filler="x" * 500) for number in range(400)]
     config_file, catalog_file = place.config(events=EVENTS), place.catalog()
-    process, read_end = start_with_reader(place, "write", "--config", config_file, "--catalog", catalog_file)
+    process, read_end = start_with_reader("write", "--config", config_file, "--catalog", catalog_file)
     assert process.stdin is not None
     feeder = threading.Thread(target=process.communicate, args=(to_lines(messages),), daemon=True)
     feeder.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -139,6 +140,19 @@ def test_write_when_a_file_cannot_work_ends_before_the_first_call(place: Any, na
     assert case.told in error["message"]
     assert [] == connector.states
     assert {} == place.intercom.dump()["calls"]
+
+
+def test_files_when_they_begin_with_a_byte_order_mark_are_read(place: Any) -> None:
+    """Some editors put one before everything that they save."""
+    document = {**GOOD_CONFIG, "api_base_url": place.url}
+    paths = [
+        place.file(f"{name}.json", codecs.BOM_UTF8 + json.dumps(content).encode())
+        for name, content in (("config", document), ("catalog", GOOD_CATALOG))
+    ]
+    connector = place.start("write", "--config", paths[0], "--catalog", paths[1])
+    assert connector.finish(to_lines([user(1), state("users", 1)])) == 0
+    assert [1] == [each["id"] for each in connector.states]
+    assert [] == connector.errors
 
 
 @pytest.mark.parametrize("command", ["check", "write"])

@@ -201,6 +201,68 @@ def test_lead_with_the_same_id_is_never_taken_for_the_person() -> None:
     assert ["Lead"] == [each["name"] for each in result.contents["contacts"]]
 
 
+EMAIL = {"property": "mail", "intercom_field": "email"}
+
+
+def write_by_email(*messages: dict[str, Any], **more: Any) -> Result:
+    """Write records of users whose identity is their e-mail address."""
+    return write_users(*messages, configuration=users({"property": "name"}) | {"identity": EMAIL}, **more)
+
+
+def test_email_that_several_users_share_is_ambiguous_and_writes_to_nobody() -> None:
+    """A 409 names one of them, and nobody can know whether it is the one that is meant."""
+    shared = [{"external_id": one, "email": "two@example.com", "name": one} for one in ("a", "b")]
+    one = {"external_id": "c", "email": "one@example.com", "name": "c"}
+    result = write_by_email(
+        record("users", mail="Two@example.com", name="new"),
+        record("users", mail="one@example.com", name="new"),
+        seed={"contacts": [*shared, one]},
+    )
+    assert result.error is None
+    assert (1, 1) == counts(result)
+    assert result.logged("ambiguous_email 1")
+    assert ["a", "b", "new"] == [result.contact(each)["name"] for each in "abc"]
+
+
+def test_lead_with_the_same_email_is_never_written_to() -> None:
+    """A lead is a visitor that nobody has identified: whoever it names in a conflict, it is not the user."""
+    body = conflict_body(f"A contact matching those details already exists with id={OTHER}")
+    fault = {"endpoint": "POST /contacts", "kind": "status", "status": 409, "body": body}
+    seed = {"contacts": [{"id": OTHER, "email": "ada@example.com", "role": "lead", "name": "Lead"}]}
+    result = write_by_email(record("users", mail="ada@example.com", name="n"), seed=seed, settings={"faults": [fault]})
+    assert result.error is None
+    assert (0, 1) == counts(result)
+    assert result.logged("identity_conflict 1")
+    assert ["Lead"] == [each["name"] for each in result.contents["contacts"]]
+
+
+def test_contact_in_the_way_that_is_not_seen_yet_is_asked_for_once_more() -> None:
+    """It may have been made a moment ago, by an attempt whose answer was lost."""
+    fault = {"endpoint": "GET /contacts/{id}", "kind": "status", "status": 404, "first": 1}
+    seed = {"contacts": [{"id": ID, "external_id": "u1", "name": "Old"}]}
+    result = write_users(user(name="New"), seed=seed, settings={"faults": [fault]})
+    assert result.error is None
+    assert (1, 0) == counts(result)
+    assert "New" == result.contact("u1")["name"]
+    assert 2 == result.calls["GET /contacts/{id}"]
+
+
+def test_contact_in_the_way_that_is_archived_is_asked_for_once() -> None:
+    """The conflict itself says that it is: to ask again would cost a call and a second for each of its records."""
+    seed = {"contacts": [{"id": ID, "external_id": "u1", "archived": True}]}
+    result = write_users(user(name="New"), seed=seed)
+    assert (0, 1) == counts(result)
+    assert 1 == result.calls["GET /contacts/{id}"]
+
+
+def test_custom_attribute_with_the_name_of_one_of_intercoms_own_is_written() -> None:
+    """Intercom's own "country" is not writable, a custom one of that name is."""
+    seed = {"data_attributes": [{"name": "country", "data_type": "string"}]}
+    result = write_users(user(country="Peru"), seed=seed, configuration=users({"property": "country"}))
+    assert result.error is None
+    assert {"country": "Peru"} == result.contact("u1")["custom_attributes"]
+
+
 def test_record_that_intercom_refuses_takes_no_other_with_it() -> None:
     """One bad value of one person: the others, and the same person's next record, go on."""
     messages = [record("users", user_id=f"u{n % 5}", owner_id=991267459 if n != 7 else 5) for n in range(20)]

@@ -359,6 +359,54 @@ def test_contact_that_stays_young_for_more_than_a_minute_is_given_up_once() -> N
     assert 60 <= clock.now() - began < 75
 
 
+def test_contact_that_becomes_visible_after_a_wait_in_vain_gets_its_later_events() -> None:
+    """One event that waited for a minute in vain says nothing about those that come later."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"event_lag": 100.0}), clock=clock.wall)
+    first = [record("users", user_id="young", name="n"), event(user_id="young")]
+    pieces = [(0.0, to_lines(first))]
+    pieces += [(at, to_lines([event(user_id="young", at=T0 + n)])) for n, at in ((1, 80.0), (2, 120.0), (3, 121.0))]
+    result = write(
+        ScriptedStdin(clock, *pieces, (122.0, to_lines([state("events", 1)]))), intercom=intercom, clock=clock
+    )
+    assert result.error is None
+    assert (2, 2) == counts(result)
+    assert [T0 + 2, T0 + 3] == [each["created_at"] for each in result.events]
+
+
+def test_unknown_users_create_makes_a_contact_anew_that_has_gone_during_the_run() -> None:
+    """The event whose contact has gone is not lost either: it waits, and is sent to the new one."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings(), clock=clock.wall)
+    pieces: list[Any] = [(0.0, to_lines([event(user_id="u9")])), (5.0, intercom.reset)]
+    pieces += [(6.0, to_lines([event(user_id="u9", at=T0 + n) for n in (1, 2)])), (7.0, to_lines([state("events", 1)]))]
+    result = write(
+        ScriptedStdin(clock, *pieces),
+        intercom=intercom,
+        clock=clock,
+        configuration=events(unknown_users="create"),
+    )
+    assert result.error is None
+    assert (3, 0) == counts(result)
+    assert [T0 + 1, T0 + 2] == [each["created_at"] for each in result.events]
+    assert ["u9"] == [each["external_id"] for each in result.contents["contacts"]]
+
+
+@pytest.mark.parametrize("message", ["Event name is invalid", "An event name must not be longer"])
+def test_event_that_is_refused_with_a_422_of_another_kind_takes_no_other_of_its_name_with_it(message: str) -> None:
+    """Only the limit of names concerns a name; any other 422 rejects its own record."""
+    body = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": message}]}
+    fault = {"endpoint": "POST /events", "kind": "status", "status": 422, "body": body, "at": [1]}
+    messages = [event(at=T0 + n) for n in range(5)]
+    result = write(
+        [*messages, state("events", 1)], seed=ONE_PERSON, settings={"faults": [fault]}, configuration=events()
+    )
+    assert result.error is None
+    assert (4, 1) == counts(result)
+    assert result.logged("refused 1")
+    assert 4 == len(result.events)
+
+
 def test_event_by_email_finds_its_person_whatever_the_case() -> None:
     """E-mails are trimmed and lower-cased."""
     result = write(

@@ -235,6 +235,19 @@ def test_refused_token_or_version_is_a_config_error_at_once(endpoint: str, plan:
     refuse_canaries(result)
 
 
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 413, 422])
+def test_refusal_of_the_question_before_the_first_record_is_one_config_error(status: int) -> None:
+    """There is no record to reject, and without an answer none can be sent."""
+    fault = {"endpoint": "GET /data_attributes", "kind": "status", "status": status}
+    attributes = {"mode": "enabled", "streams": [{"stream": "users"}], "attributes": [{"property": "name"}]}
+    messages = [record("users", user_id=CANARY, name=CANARY), state("users", 1)]
+    result = write(messages, settings={"faults": [fault]}, configuration=config(users=attributes))
+    assert isinstance(result.error, ConfigurationError)
+    assert f"GET /data_attributes: status {status}" in result.error.message
+    assert {"GET /data_attributes": 1} == result.calls
+    assert [] == result.states
+
+
 def test_wrong_token_never_shows_in_any_line() -> None:
     """Neither whole nor in part."""
     token = "dG9rOjEyMzQ1Njc4OTBhYmNkZWY"
@@ -287,9 +300,6 @@ def test_retry_after_is_a_floor_for_the_next_attempt(status: int) -> None:
     assert 120 <= second - first < 160
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Quota.settle clamps Retry-After of a 429 to LONGEST_WAIT (15 s), as if it were a reset"
-)
 def test_retry_after_of_a_429_holds_back_every_call() -> None:
     """Where Intercom says how long to wait, nobody calls sooner."""
     faults = [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from destination_intercom import destination
-from destination_intercom.errors import ConfigurationError
+from destination_intercom.errors import ConfigurationError, InputError
 from destination_intercom.mailbox import Mailbox
 from integration_tests.support.harness import (
     EmulatorTransport,
@@ -220,6 +220,114 @@ def test_state_with_namespace_counts_only_the_stream_of_that_namespace() -> None
     assert [(1, 0), (2, 0)] == stats(result)
 
 
+@pytest.mark.parametrize(
+    ("declared", "told", "of_state"),
+    [
+        ("shop", None, None),
+        ("shop", None, "shop"),
+        ("shop", "shop", None),
+        ("shop", "", "shop"),
+        (None, "shop", None),
+        (None, None, "shop"),
+        (None, "shop", "shop"),
+        ("", None, "shop"),
+        ("", "", ""),
+        (None, "", None),
+    ],
+)
+def test_counts_where_only_one_side_tells_a_namespace_are_those_of_the_stream(
+    declared: str | None, told: str | None, of_state: str | None
+) -> None:
+    """The catalog, the records and the states mean one stream, whichever of them leave the namespace out."""
+    configured = catalog("events")
+    configured["streams"][0]["stream"]["namespace"] = declared
+    messages = [event(0), event(1, "nobody"), state("events", 1), event(2), state("events", 2)]
+    for message in messages:
+        if message["type"] == "RECORD":
+            message["record"]["namespace"] = told
+        else:
+            message["state"]["stream"]["stream_descriptor"]["namespace"] = of_state
+    result = write(messages, seed={"contacts": PEOPLE}, configuration=config(users=None), configured_catalog=configured)
+    assert result.error is None
+    assert [(1, 1), (1, 0)] == stats(result)
+
+
+def test_record_of_another_namespace_than_the_catalogs_ends_the_sync() -> None:
+    """It is of a stream that the catalog does not have; what came before it is delivered and checkpointed."""
+    configured = catalog("events")
+    configured["streams"][0]["stream"]["namespace"] = "shop"
+    foreign = event(2)
+    foreign["record"]["namespace"] = "other"
+    result = write(
+        [event(1), state("events", 1), foreign, state("events", 2)],
+        seed={"contacts": PEOPLE},
+        configuration=config(users=None),
+        configured_catalog=configured,
+    )
+    assert isinstance(result.error, InputError)
+    assert "Line 3 " in result.error.message
+    assert [(1, 0)] == stats(result)
+    assert 1 == len(result.events)
+
+
+def test_states_behind_one_slow_record_fill_the_room_and_reading_goes_on_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """States that wait take memory as records do: reading stops, and goes on once the slow record is done."""
+    monkeypatch.setattr("destination_intercom.pipeline.BYTES_OUT", 3000)
+    monkeypatch.setattr("destination_intercom.pipeline.TURN", 5)
+    clock = VirtualClock()
+    intercom = Intercom(Settings(), clock=clock.wall)
+    intercom.seed({"contacts": PEOPLE})
+    delays = iter([10.0])
+    kept: list[int] = []
+
+    class Watching(ScriptedStdin):
+        def read(self, size: int, /) -> bytes:
+            kept.append(round(clock.now() - START))
+            return super().read(size)
+
+    filler, unwanted = "x" * 300, record("events", user_id="u1", name="Paused", at=T0)
+    pieces = [(0.0, to_lines([state("events", n, filler=filler), unwanted])) for n in range(1, 100)]
+    monkeypatch.setattr("destination_intercom.mailbox.INPUT_BYTES", 1000)
+    result = write(
+        Watching(clock, (0.0, to_lines([event(0)])), *pieces),
+        intercom=intercom,
+        clock=clock,
+        transport=Probe(intercom, clock, lambda: next(delays, 0.0)),
+        configuration=config(
+            users=None,
+            events={
+                "mode": "enabled",
+                "streams": [{"stream": "events", "event_name_property": "name", "created_at_property": "at"}],
+                "selected_events": ["Played"],
+            },
+        ),
+    )
+    assert result.error is None
+    assert list(range(1, 100)) == [each["id"] for each in result.states]
+    # Ten seconds long no more was read than fits: the room, the mailbox, and what is being handed over.
+    assert 8 <= sum(second < 10 for second in kept) <= 20
+    assert 101 == len(kept)
+
+
+def test_states_that_are_held_for_their_stream_hold_up_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would speak for the stream comes after them: to wait for room then would be to wait for ever."""
+    monkeypatch.setattr("destination_intercom.pipeline.BYTES_OUT", 3000)
+    monkeypatch.setattr("destination_intercom.mailbox.INPUT_BYTES", 1000)
+    clock = VirtualClock()
+    filler = "x" * 300
+    pieces = [(0.0, to_lines([event(n, "nobody"), state("events", n, filler=filler)])) for n in range(100)]
+    result = write(
+        ScriptedStdin(clock, *pieces, (1.0, to_lines([event(100)])), (60.0, b"")),
+        seed={"contacts": PEOPLE},
+        clock=clock,
+        configuration=config(users=None, delivery={"stop_after_rejected": 1000}),
+    )
+    assert result.error is None
+    assert [(0, 1)] * 100 == stats(result)
+
+
 def complete(stream: str) -> dict[str, Any]:
     """What the source says when a stream is done."""
     status = {"stream_descriptor": {"name": stream}, "status": "COMPLETE"}
@@ -336,9 +444,15 @@ def test_stop_after_rejected_when_one_early_record_fares_better_never_stops() ->
 
 def test_stop_after_rejected_of_one_stream_keeps_states_of_another_that_came_before() -> None:
     """What was delivered before is checkpointed."""
-    messages = [record("users", user_id="u1", name="n"), state("users", 1)]
-    messages += [event(n, "nobody") for n in range(30)] + [state("events", 2), state("users", 3)]
-    result = write(messages, seed={"contacts": PEOPLE}, configuration=config(delivery={"stop_after_rejected": 20}))
+    first = [record("users", user_id="u1", name="n"), state("users", 1)]
+    then = [*(event(n, "nobody") for n in range(30)), state("events", 2), state("users", 3)]
+    clock = VirtualClock()
+    result = write(
+        ScriptedStdin(clock, (0.0, to_lines(first)), (5.0, to_lines(then))),
+        clock=clock,
+        seed={"contacts": PEOPLE},
+        configuration=config(delivery={"stop_after_rejected": 20}),
+    )
     assert isinstance(result.error, ConfigurationError)
     assert [1] == [each["id"] for each in result.states]
 

@@ -88,6 +88,26 @@ def test_attributes_of_one_name_count_as_the_one_that_is_not_archived(*, archive
     assert {"plan": "string"} == _check({"plan": None}, *(both if archived_first else reversed(both)))
 
 
+@pytest.mark.parametrize("own_first", [True, False])
+def test_attributes_with_the_name_of_one_of_intercoms_own_are_the_custom_ones(*, own_first: bool) -> None:
+    """A workspace may have a custom "country" beside Intercom's own, which nobody can write."""
+    both = [_attribute("country", api_writable=False, custom=False), _attribute("country", "integer")]
+    assert {"country": "integer"} == _check({"country": None}, *(both if own_first else reversed(both)))
+
+
+def test_attributes_that_are_only_intercoms_own_are_not_writable() -> None:
+    """Without a custom one of that name there is nothing to write to."""
+    message = _refusal({"country": None}, _attribute("country", api_writable=False, custom=False))
+    assert 'not writable through Intercom\'s API: "country"' in message
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_attributes_with_the_name_of_a_standard_field_are_the_standard_ones(*, own_first: bool) -> None:
+    """What is written as a field of the contact is Intercom's own, whatever custom namesake there is."""
+    both = [_attribute("phone", custom=False), _attribute("phone", "integer", api_writable=False)]
+    assert {} == _check({"phone": None}, *(both if own_first else reversed(both)))
+
+
 @pytest.mark.parametrize("odd", [None, "x", 5, [], {}, {"name": None}, {"name": 5}])
 def test_attributes_among_entries_of_another_shape_are_still_found(odd: object) -> None:
     """New shapes may appear in Intercom's answers at any time."""

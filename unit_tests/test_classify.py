@@ -34,6 +34,8 @@ SUCCESSES: list[tuple[Call, int, BodyKind, Any]] = [
     (PostEvent({}), 202, "empty", None),
 ]
 CALLS = [call for call, *_ in SUCCESSES]
+WORKSPACE_CALLS = (GetMe, ListDataAttributes)
+"""They concern the workspace itself: there is no record that a refusal could reject."""
 
 
 def _envelope(code: Any = "some_code", **more: Any) -> dict[str, Any]:
@@ -52,7 +54,7 @@ BODIES: dict[str, tuple[BodyKind, Any]] = {
 }
 
 
-def _expected(status: int, body: str, success: int) -> Verdict:
+def _expected(call: Call, status: int, body: str, success: int) -> Verdict:
     """Read the verdict off the promises: section 5 of the design, and the table of the module."""
     in_envelope = "envelope" in body
     if status == success == 202 and body in {"empty", "null", "other json"}:
@@ -66,7 +68,7 @@ def _expected(status: int, body: str, success: int) -> Verdict:
     if status == 403 and body not in {"html", "empty"}:
         return Verdict.FATAL
     if status in {400, 404, 409, 410, 413, 422} and in_envelope:
-        return Verdict.ANSWER
+        return Verdict.FATAL if isinstance(call, WORKSPACE_CALLS) else Verdict.ANSWER
     return Verdict.RETRY
 
 
@@ -78,7 +80,7 @@ def test_verdict_when_any_status_meets_any_body_then_it_is_the_tables(call: Call
         for status in range(100, 600)
         for body, (kind, document) in BODIES.items()
         if (verdict := judge(call, Answer(status, kind, document)).verdict)
-        is not (expected := _expected(status, body, success))
+        is not (expected := _expected(call, status, body, success))
     ]
     assert [] == wrong
 
@@ -169,7 +171,9 @@ def test_verdict_when_intercom_names_a_code_then_it_is_the_design_s(status: int,
     """Each row of Intercom's error table, and a code that is new: the log line says status and code."""
     for call in CALLS:
         judgement = judge(call, Answer(status, "json", _envelope(code)))
-        assert (expected, f"status {status}, code {code}") == (judgement.verdict, judgement.why)
+        ends = expected is Verdict.ANSWER and isinstance(call, WORKSPACE_CALLS)
+        wanted = Verdict.FATAL if ends else expected
+        assert (wanted, f"status {status}, code {code}") == (judgement.verdict, judgement.why)
 
 
 @pytest.mark.parametrize(

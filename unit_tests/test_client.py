@@ -1,7 +1,10 @@
 """The client: one request per call, exactly as described, and nothing of it in any error."""
 
+import contextlib
 import inspect
+import io
 import json
+import logging
 import socket
 import ssl
 import threading
@@ -144,11 +147,11 @@ _DATE = {"Date": "Fri, 17 Feb 2017 11:55:10 GMT"}  # 1487332510
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        (_RATE | _DATE, RateHeaders(167, 12, 10.0)),
-        (_RATE, RateHeaders(167, 12, 1487332520 - WALL)),
-        (_RATE | {"Date": "yesterday"}, RateHeaders(167, 12, 1487332520 - WALL)),
-        (_RATE | {"Date": "Fri, 17 Feb 99999 11:55:10 GMT"}, RateHeaders(167, 12, 1487332520 - WALL)),
-        (_RATE | _DATE | {"X-RateLimit-Remaining": "-3"}, RateHeaders(167, 0, 10.0)),
+        (_RATE | _DATE, RateHeaders(167, 12, 1487332520.0, 10.0)),
+        (_RATE, RateHeaders(167, 12, 1487332520.0, 1487332520 - WALL)),
+        (_RATE | {"Date": "yesterday"}, RateHeaders(167, 12, 1487332520.0, 1487332520 - WALL)),
+        (_RATE | {"Date": "Fri, 17 Feb 99999 11:55:10 GMT"}, RateHeaders(167, 12, 1487332520.0, 1487332520 - WALL)),
+        (_RATE | _DATE | {"X-RateLimit-Remaining": "-3"}, RateHeaders(167, 0, 1487332520.0, 10.0)),
         (_RATE | _DATE | {"X-RateLimit-Limit": "0"}, None),
         (_RATE | _DATE | {"X-RateLimit-Limit": "many"}, None),
         (_RATE | _DATE | {"X-RateLimit-Reset": ""}, None),
@@ -383,6 +386,55 @@ def test_answer_when_it_is_whole_then_it_is_read_from_a_real_socket() -> None:
     with _server(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as base:
         answer = _client(base=base).attempt(PostEvent({}))
     assert (202, "empty") == (answer.status, answer.kind)
+
+
+class _Listener(logging.Handler):
+    """Keeps what a logger hands it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+def test_answer_when_it_is_odd_then_the_root_logger_does_not_hear_of_it() -> None:
+    """urllib3 warns of such headers with the URL, which may hold an identity."""
+    odd = b"HTTP/1.1 200 OK\r\nno header at all\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    heard = {name: _Listener() for name in ("urllib3", "root")}
+    with contextlib.ExitStack() as stack:
+        for name, listener in heard.items():
+            logger = logging.getLogger(name)
+            logger.addHandler(listener)
+            stack.callback(logger.removeHandler, listener)
+        base = stack.enter_context(_server(odd))
+        with contextlib.suppress(AttemptError):
+            _client(base=base).attempt(FindByExternalId(CANARY))
+    assert any(record.levelno >= logging.WARNING for record in heard["urllib3"].records)
+    assert [] == heard["root"].records
+
+
+def test_silence_when_it_lasts_then_the_attempt_ends_after_the_time_that_was_set() -> None:
+    """The same bound holds for connecting, where it is the smaller one."""
+    transport = _Noting()
+    for seconds in (3.0, 60.0):
+        Client(BASE, TOKEN, wall=lambda: WALL, read_timeout=seconds, transport=transport).attempt(GetMe())
+    _client(transport).attempt(GetMe())
+    assert [(3.0, 3.0), (10.0, 60.0), (10.0, 30.0)] == transport.timeouts
+
+
+class _Noting(_Transport):
+    """Notes the time-outs that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.timeouts: list[Any] = []
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self.timeouts.append(kwargs["timeout"])
+        self.result = urllib3.HTTPResponse(io.BytesIO(b"{}"), preload_content=False)
+        return super().send(request, *args, **kwargs)
 
 
 def test_connection_when_it_is_refused_then_the_request_was_surely_not_sent() -> None:

@@ -382,6 +382,15 @@ def test_config_of_a_target_without_a_name_takes_the_last_part_of_the_path(path:
     assert [expected, expected] == [config.events.metadata[0].key, config.users.attributes[0].target]
 
 
+@pytest.mark.parametrize("operator", ["is_set", "is_not_set"])
+@pytest.mark.parametrize("values", [[], [""], [" ", ""]])
+def test_config_of_a_filter_for_presence_takes_the_empty_values_that_a_form_leaves(
+    operator: str, values: list[str]
+) -> None:
+    """A list that was opened and left empty says nothing."""
+    assert isinstance(parse_config(_filters(operator, *values)), Config)
+
+
 @pytest.mark.parametrize("value", ["10", "-0.5", "2026-01-31", "2026-01-31T00:00:00Z"])
 def test_config_of_a_bound_that_is_a_number_or_a_time_is_taken(value: str) -> None:
     """greater_than and less_than compare numbers or times."""

@@ -44,6 +44,7 @@ TAKEN = Answer(202, "empty")
 NOT_FOUND = refusal(404, "not_found", "User Not Found")
 MERGED = refusal(410, "contact_merged")
 CONFLICT = refusal(409, "conflict", f"A contact matching those details already exists with id={ID}")
+ARCHIVED_CONFLICT = refusal(409, "conflict", f"An archived contact matching those details already exists with id={ID}")
 VAGUE_CONFLICT = refusal(409, "conflict", "A contact matching those details already exists")
 INVALID = refusal(400, "parameter_invalid", "Custom attribute 'x' does not exist")
 
@@ -111,6 +112,22 @@ UPDATE = UpdateContact(ID, BODY)
 GET = GetContact(ID)
 POST = PostEvent({"event_name": "did it", "created_at": 7, "user_id": "k"})
 FIND = FindByExternalId("k")
+SEARCH = SearchContacts(
+    {
+        "query": {
+            "operator": "AND",
+            "value": [
+                {"field": "email", "operator": "=", "value": "k@example.com"},
+                {"field": "role", "operator": "=", "value": "user"},
+            ],
+        }
+    }
+)
+
+
+def listed(*ids: str) -> Answer:
+    """What a search has found."""
+    return Answer(200, "json", {"type": "list", "data": [{"id": each} for each in ids]})
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,7 @@ class Case:
     known: str | None = None
     remembered: str | None = None
     change: ContactChange = field(default_factory=change)
+    pauses: list[float] = field(default_factory=list)
 
 
 CONTACT_CASES: dict[str, Case] = {
@@ -170,7 +188,31 @@ CONTACT_CASES: dict[str, Case] = {
         outcomes.IDENTITY_CONFLICT,
     ),
     "conflict with an archived one": Case(
-        [CONFLICT, NOT_FOUND], [CREATE, GET], Status.REJECTED, outcomes.CONTACT_ARCHIVED
+        [ARCHIVED_CONFLICT, NOT_FOUND], [CREATE, GET], Status.REJECTED, outcomes.CONTACT_ARCHIVED
+    ),
+    "conflict with one that is not seen yet": Case(
+        [CONFLICT, NOT_FOUND, shown(external_id="k"), CREATED],
+        [CREATE, GET, GET, UPDATE],
+        Status.DELIVERED,
+        remembered=ID,
+        pauses=[1.0],
+    ),
+    "conflict with one that stays unseen": Case(
+        [CONFLICT, NOT_FOUND, NOT_FOUND],
+        [CREATE, GET, GET],
+        Status.REJECTED,
+        outcomes.CONTACT_ARCHIVED,
+        pauses=[1.0],
+    ),
+    "conflict with one whose text has another id in a word": Case(
+        [
+            refusal(409, "conflict", "The valid=x contact exists with id=abc-1"),
+            shown("abc-1", external_id="k"),
+            CREATED,
+        ],
+        [CREATE, GetContact("abc-1"), UpdateContact("abc-1", BODY)],
+        Status.DELIVERED,
+        remembered=ID,
     ),
     "conflict with a merged one": Case([CONFLICT, MERGED], [CREATE, GET], Status.REJECTED, outcomes.CONTACT_MERGED),
     "conflict without an id": Case([VAGUE_CONFLICT], [CREATE], Status.REJECTED, outcomes.CONFLICT),
@@ -191,22 +233,43 @@ CONTACT_CASES: dict[str, Case] = {
         [CREATED], [CREATE_EMAIL], Status.DELIVERED, remembered=ID, change=change("k@example.com", email=True)
     ),
     "e-mail, conflict with oneself": Case(
-        [CONFLICT, shown(email=" K@Example.com"), CREATED],
-        [CREATE_EMAIL, GET, UPDATE],
+        [CONFLICT, shown(email=" K@Example.com"), listed(ID), CREATED],
+        [CREATE_EMAIL, GET, SEARCH, UPDATE],
         Status.DELIVERED,
         remembered=ID,
         change=change("k@example.com", email=True),
     ),
+    "e-mail, conflict with oneself, not found by the search yet": Case(
+        [CONFLICT, shown(email="k@example.com"), listed(), CREATED],
+        [CREATE_EMAIL, GET, SEARCH, UPDATE],
+        Status.DELIVERED,
+        remembered=ID,
+        change=change("k@example.com", email=True),
+    ),
+    "e-mail, conflict with one of several": Case(
+        [CONFLICT, shown(email="k@example.com"), listed(ID, OTHER_ID)],
+        [CREATE_EMAIL, GET, SEARCH],
+        Status.REJECTED,
+        outcomes.AMBIGUOUS_EMAIL,
+        change=change("k@example.com", email=True),
+    ),
+    "e-mail, conflict with a lead": Case(
+        [CONFLICT, Answer(200, "json", {"id": ID, "role": "lead", "email": "k@example.com"}), listed()],
+        [CREATE_EMAIL, GET, SEARCH],
+        Status.REJECTED,
+        outcomes.IDENTITY_CONFLICT,
+        change=change("k@example.com", email=True),
+    ),
     "e-mail, conflict with another": Case(
-        [CONFLICT, shown(email="other@example.com")],
-        [CREATE_EMAIL, GET],
+        [CONFLICT, shown(email="other@example.com"), listed()],
+        [CREATE_EMAIL, GET, SEARCH],
         Status.REJECTED,
         outcomes.IDENTITY_CONFLICT,
         change=change("k@example.com", email=True),
     ),
     "e-mail, conflict with one without": Case(
-        [CONFLICT, shown(email=None)],
-        [CREATE_EMAIL, GET],
+        [CONFLICT, shown(email=None), listed()],
+        [CREATE_EMAIL, GET, SEARCH],
         Status.REJECTED,
         outcomes.IDENTITY_CONFLICT,
         change=change("k@example.com", email=True),
@@ -224,7 +287,7 @@ def test_contact_when_driven_makes_these_calls_and_comes_to_this(name: str) -> N
     assert case.calls == calls
     assert (case.status, case.reason) == (outcome.status, outcome.reason)
     assert case.remembered == bench.memory.contact_ids.get(case.change.key)
-    assert [] == pauses
+    assert case.pauses == pauses
     if case.status is Status.REJECTED:
         assert outcome.refusal is not None
         assert outcome.refusal.status in {400, 404, 409, 410}
@@ -246,7 +309,17 @@ EVENT_REFUSALS = [
     pytest.param(
         False, refusal(422, "422", "Cannot have more than 120 active event names"), "event_name_limit", id="name"
     ),
-    pytest.param(False, refusal(422, "422", "Something else"), outcomes.REFUSED, id="another 422"),
+    pytest.param(False, refusal(422, "422"), "event_name_limit", id="name, without words"),
+    pytest.param(
+        False,
+        refusal(422, "parameter_invalid", "Cannot have more than 200 active event names"),
+        "event_name_limit",
+        id="name, another number and code",
+    ),
+    pytest.param(
+        False, refusal(422, "parameter_invalid", "The event name is invalid"), outcomes.REFUSED, id="another 422"
+    ),
+    pytest.param(False, refusal(422, "type_mismatch", "Something else"), outcomes.REFUSED, id="a third 422"),
     pytest.param(False, refusal(404, "resource_not_found"), outcomes.REFUSED, id="404 of another code"),
     pytest.param(False, refusal(413, "too_large"), outcomes.REFUSED, id="413"),
     pytest.param(True, refusal(409, "conflict", "Multiple existing users match"), outcomes.AMBIGUOUS_EMAIL, id="409"),
@@ -299,6 +372,16 @@ def test_event_name_when_there_is_no_room_is_not_tried_again() -> None:
     assert ["New"] == bench.memory.refused_new_names
 
 
+def test_event_name_when_it_is_refused_for_another_reason_is_tried_again() -> None:
+    """A 422 that is not about the number of names concerns one record only, though it speaks of a name."""
+    bench = Bench()
+    bench.drive(event(name="New"), refusal(422, "parameter_invalid", "The event name is invalid"))
+    outcome, calls, _ = bench.drive(event("k2", name="New"), TAKEN)
+    assert outcome == outcomes.DELIVERED
+    assert 1 == len(calls)
+    assert [] == bench.memory.refused_new_names
+
+
 def test_event_of_a_stranger_when_it_comes_again_costs_no_call() -> None:
     """Two calls for a thousand events of somebody whom Intercom does not know."""
     bench = Bench()
@@ -341,17 +424,63 @@ def test_event_of_a_contact_of_this_run_is_tried_again_without_a_question() -> N
     assert [1.0] == pauses
 
 
-def test_event_when_its_contact_stays_unseen_for_a_minute_is_rejected_and_its_like_at_once() -> None:
-    """Sixty seconds, no longer; further events of the person do not wait as long again."""
+KNOWN = shown(external_id="k")
+IN_VAIN = [NOT_FOUND] * 10
+"""What sending an event again and again comes to, when its contact stays unseen for a minute."""
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_event_when_its_contact_stays_unseen_for_a_minute_is_rejected_and_its_like_at_once(written: bool) -> None:
+    """Sixty seconds, no longer; each further event of the person is sent once, and does not wait again."""
     bench = Bench()
-    bench.memory.note_contact("k", ID)
-    outcome, _, pauses = bench.drive(event(), *[NOT_FOUND] * 10)
+    if written:
+        bench.memory.note_contact("k", ID)
+    outcome, _, pauses = bench.drive(event(), *([*IN_VAIN, KNOWN] if written else [NOT_FOUND, KNOWN, *IN_VAIN[1:]]))
     assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (outcome.status, outcome.reason)
     assert pytest.approx(YOUNG_SECONDS) == sum(pauses)
-    again, calls, _ = bench.drive(event(at=8))
-    assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (again.status, again.reason)
-    assert [] == calls
-    bench.drive(change(), CREATED)
+    for second in (8, 9):
+        again, calls, pauses = bench.drive(event(at=second), NOT_FOUND, KNOWN)
+        assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (again.status, again.reason)
+        assert ["POST /events", FIND.endpoint] == [call.endpoint for call in calls]
+        assert [] == pauses
+    assert outcomes.DELIVERED == bench.drive(event(at=10), TAKEN)[0]
+
+
+def test_event_when_one_after_the_wait_in_vain_was_taken_may_wait_again() -> None:
+    """A success shows that the contact has become visible: a later 404 is news, not the old story."""
+    bench = Bench()
+    bench.memory.note_contact("k", ID)
+    bench.drive(event(), *IN_VAIN, KNOWN)
+    bench.drive(event(at=8), TAKEN)
+    outcome, _, pauses = bench.drive(event(at=9), NOT_FOUND, KNOWN, NOT_FOUND, TAKEN)
+    assert outcome == outcomes.DELIVERED
+    assert [1.0, 2.0] == pauses
+
+
+def test_event_when_its_contact_was_deleted_since_is_rejected_and_its_like_without_a_call() -> None:
+    """Nobody is there any more: after the wait the person is a stranger like any other."""
+    bench = Bench()
+    bench.memory.note_contact("k", ID)
+    outcome, calls, _ = bench.drive(event(), *IN_VAIN, NOT_FOUND)
+    assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (outcome.status, outcome.reason)
+    assert FIND == calls[-1]
+    assert [] == bench.drive(event(at=8))[1]
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_event_when_its_contact_was_deleted_since_is_sent_to_one_made_anew(written: bool) -> None:
+    """`unknown_users: create` holds for whoever is missing, also after a wait in vain; the event is not lost."""
+    bench = Bench(create_unknown=True)
+    if written:
+        bench.memory.note_contact("k", ID)
+        outcome, calls, pauses = bench.drive(event(), *IN_VAIN, NOT_FOUND, CREATED, TAKEN)
+        assert pytest.approx(YOUNG_SECONDS) == sum(pauses)
+    else:
+        bench.drive(event(), NOT_FOUND, KNOWN, *IN_VAIN[1:])
+        outcome, calls, pauses = bench.drive(event(), NOT_FOUND, NOT_FOUND, CREATED, TAKEN)
+        assert [0.0] == pauses
+    assert outcome == outcomes.DELIVERED
+    assert [POST, FIND, CREATE_BARE, POST] == calls[-4:]
     assert outcomes.DELIVERED == bench.drive(event(at=8), TAKEN)[0]
 
 

@@ -97,11 +97,54 @@ def test_record_when_it_has_parts_then_it_is_concluded_by_the_last() -> None:
     """A record is its strongest part, and out until the last of them."""
     ledger = _ledger()
     entry = _enter(ledger, parts=3)
-    ledger.state(b"1", EVENTS)
     assert [None, None] == [ledger.conclude(entry, DELIVERED), ledger.conclude(entry, REJECTED)]
-    assert ([], 1, 10) == (_release(ledger), ledger.records_out, ledger.bytes_out)
+    assert (1, 10) == (ledger.records_out, ledger.bytes_out)
     assert REJECTED == ledger.conclude(entry, DUPLICATE)
     assert (0, 0, 1) == (ledger.records_out, ledger.bytes_out, ledger.records_read)
+
+
+def test_bytes_when_states_wait_for_a_record_then_they_count_until_it_is_done() -> None:
+    """A state that waits fills memory as a record does; one that is held back for its stream holds nothing up."""
+    ledger = _ledger()
+    first = _enter(ledger)
+    ledger.state(b"123", EVENTS)
+    second = _enter(ledger)
+    ledger.state(b"45", EVENTS)
+    assert ([], 25) == (_release(ledger), ledger.bytes_out)
+    _settle(ledger, second, DELIVERED)
+    assert ([], 15) == (_release(ledger), ledger.bytes_out)
+    _settle(ledger, first, DELIVERED)
+    assert [ReleasedState(b"123", 1, 0), ReleasedState(b"45", 1, 0)] == _release(ledger)
+    assert 0 == ledger.bytes_out
+
+
+def test_bytes_when_a_state_is_held_back_for_its_stream_then_they_are_given_back() -> None:
+    """What would speak for the stream must still be read, so a held state takes none of the room."""
+    ledger = _ledger()
+    _take(ledger, REJECTED)
+    ledger.state(b"123", EVENTS)
+    assert 3 == ledger.bytes_out
+    assert ([], 0) == (_release(ledger), ledger.bytes_out)
+
+
+def test_memory_when_many_follow_one_record_in_flight_then_few_of_them_are_kept() -> None:
+    """The first records decide on the mapping: no filtered one is kept, and of the others `stop_after` at most."""
+    ledger = _ledger(5)
+    first = _enter(ledger)
+    _take(ledger, *[ANONYMOUS] * 100)
+    assert [first] == list(ledger._trial(EVENTS).unjudged)
+    _take(ledger, *[REJECTED, ANONYMOUS] * 50)
+    assert 5 == len(ledger._trial(EVENTS).unjudged)
+    _settle(ledger, first, DELIVERED)
+    assert 0 == len(ledger._trial(EVENTS).unjudged)
+
+
+def test_state_when_shown_then_its_content_is_not() -> None:
+    """A state may hold a cursor that is a person's address."""
+    ledger = _ledger()
+    ledger.state(b"canary", EVENTS)
+    assert "canary" not in repr(ledger._segments[0])
+    assert "canary" not in repr(_release(ledger))
 
 
 def test_record_when_concluded_twice_then_it_is_a_bug() -> None:

@@ -62,6 +62,11 @@ def _concluded() -> Concluded:
     return Concluded(Ledger(stop_after_rejected=0).enter(StreamName("s"), parts=1, size=1), DELIVERED, "events")
 
 
+def test_lines_when_shown_then_their_content_is_not() -> None:
+    """Whatever shows a piece of input, in an error or while debugging, shows no record."""
+    assert "canary" not in repr(Lines(1, [b"canary"], 6))
+
+
 def test_offer_when_there_is_no_room_then_the_reader_waits_until_some_is_taken() -> None:
     """A full mailbox stops reading: that is the back-pressure."""
     clock = _Clock()

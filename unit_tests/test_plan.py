@@ -154,11 +154,19 @@ def test_plan_of_three_streams_that_share_a_name_never_guesses() -> None:
     assert _compile(*(_stream("s", namespace) for namespace in "abc"), users=users).of("s", None) is None
 
 
-@pytest.mark.parametrize(("declared", "told"), [("a", None), (None, "a"), ("a", "b")])
-def test_plan_of_a_name_that_one_stream_has_finds_it_in_any_namespace(declared: str | None, told: str | None) -> None:
-    """Some sources write the namespace in the catalog only, or in the records only."""
+@pytest.mark.parametrize(("declared", "told"), [("a", None), ("a", ""), (None, "a"), (None, ""), (None, None)])
+def test_plan_of_a_name_where_one_side_has_no_namespace_is_found(declared: str | None, told: str | None) -> None:
+    """Some sources write the namespace in the catalog only, or in the records only; an empty one is none."""
     plan = _compile(_stream("s", declared), users={"streams": [{"stream": "s"}]})
     assert StreamName("s", declared) == _plan_of(plan, "s", told).stream
+    assert StreamName("s", declared) == plan.resolve(StreamName("s", told))
+
+
+def test_plan_of_a_name_in_another_namespace_is_not_found() -> None:
+    """A record of b.s is none of a.s, though no other stream has the name."""
+    plan = _compile(_stream("s", "a"), users={"streams": [{"stream": "s"}]})
+    assert plan.of("s", "b") is None
+    assert StreamName("s", "b") == plan.resolve(StreamName("s", "b"))
 
 
 def test_plan_of_an_entry_with_another_namespace_does_not_name_the_stream() -> None:
@@ -248,11 +256,13 @@ def test_catalog_when_configured_tells_name_namespace_schema_and_mode() -> None:
         "streams": [
             {"stream": {"name": "s", "namespace": "n", "json_schema": {"x": 1}}, "destination_sync_mode": "overwrite"},
             {"stream": {"name": "t", "namespace": None}, "destination_sync_mode": "append_dedup", "odd": []},
+            {"stream": {"name": "u", "namespace": ""}},
         ]
     }
     expected = [
         CatalogStream(StreamName("s", "n"), {"x": 1}, overwrite=True),
         CatalogStream(StreamName("t"), {}, overwrite=False),
+        CatalogStream(StreamName("u"), {}, overwrite=False),
     ]
     assert expected == parse_catalog(document)
 

@@ -253,6 +253,13 @@ def test_lines_when_a_stdin_that_does_not_block_has_nothing_then_it_is_no_end() 
     assert ([(1, b"a")], [EndOfInput(error=True)]) == _read(b"a\n", None, b"b\n")
 
 
+def test_line_when_it_has_no_end_then_reading_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no protocol must not fill the memory; what came before it is handed over."""
+    monkeypatch.setattr("destination_intercom.protocol.LONGEST_LINE", 10)
+    assert ([(1, b"a")], [EndOfInput(error=True)]) == _read(b"a\n", b"x" * 6, b"x" * 6, b"\nb\n")
+    assert ([(1, b"x" * 10)], [EndOfInput()]) == _read(b"x" * 6, b"x" * 4, b"\n")
+
+
 def test_lines_when_nobody_wants_them_any_more_then_reading_stops() -> None:
     """After a stop nothing more is read."""
     mailbox = Mailbox(SystemClock())

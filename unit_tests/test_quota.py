@@ -1,4 +1,4 @@
-"""The gate for all calls: what it grants, when, and what headers, refusals and clocks do to it."""
+"""The gate for all calls: who waits, who is woken, what a refusal does, and what `close` does."""
 
 from __future__ import annotations
 
@@ -10,20 +10,42 @@ from hypothesis import given, settings, strategies as st
 
 from destination_intercom.calls import PostEvent, RateHeaders
 from destination_intercom.client import Client
-from destination_intercom.quota import BLIND_PER_SECOND, FIRST_CALLS, LONGEST_WAIT, WINDOW_SECONDS, Quota
+from destination_intercom.quota import (
+    BLIND_PER_SECOND,
+    FIRST_CALLS,
+    LONGEST_PAUSE,
+    LONGEST_RETRY_AFTER,
+    Permit,
+    Quota,
+)
 from destination_intercom.retry import attempt_once
+from destination_intercom.windows import USUAL_PERIOD
 from integration_tests.support.harness import TOKEN, EmulatorTransport
-from integration_tests.support.virtual_clock import START, VirtualClock
+from integration_tests.support.virtual_clock import START, VirtualClock, VirtualCondition
 from intercom_emulator import Intercom, Settings
 
-AMPLE = RateHeaders(100_000, 100_000, 10.0)
+RESET_AT = 1_700_000_010.0
 
 
-def learned(clock: VirtualClock, rate: RateHeaders, **options: Any) -> Quota:
+def rate(limit: int, remaining: int, reset_in: float) -> RateHeaders:
+    """Headers of a window whose reset lies at one moment, whatever the clocks say."""
+    return RateHeaders(limit, remaining, RESET_AT, reset_in)
+
+
+AMPLE = rate(1_000_000_000, 1_000_000_000, 10.0)
+
+
+def take(quota: Quota) -> Permit:
+    """Take a permit."""
+    permit = quota.acquire()
+    assert permit is not None
+    return permit
+
+
+def learned(clock: VirtualClock, told: RateHeaders, **options: Any) -> Quota:
     """A gate that has seen one answer, and has nothing in flight."""
     quota = Quota(clock, **options)
-    assert quota.acquire()
-    quota.settle(rate)
+    quota.settle(take(quota), told)
     return quota
 
 
@@ -31,211 +53,257 @@ def grants(quota: Quota, clock: VirtualClock, count: int) -> list[float]:
     """Take `count` permits without settling any; return the seconds at which each was granted, from now."""
     began, moments = clock.now(), []
     for _ in range(count):
-        assert quota.acquire()
+        take(quota)
         moments.append(round(clock.now() - began, 6))
     return moments
+
+
+class CountingCondition(VirtualCondition):
+    """Counts how often somebody begins to wait."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self.waits = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits += 1
+        return super().wait(timeout)
+
+
+class CountingClock(VirtualClock):
+    """Makes conditions that count; the first is the gate's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted: list[CountingCondition] = []
+
+    def condition(self) -> VirtualCondition:
+        self.counted.append(CountingCondition(self))
+        return self.counted[-1]
+
+
+def wait_in_line(quota: Quota, clock: VirtualClock, count: int) -> list[tuple[int | None, float]]:
+    """Let `count` threads wait for a permit each; the list fills with what they got, and when."""
+    told: list[tuple[int | None, float]] = []
+
+    def wait_for_one() -> None:
+        permit = quota.acquire()
+        told.append((permit.number if permit else None, round(clock.now() - START, 6)))
+
+    for number in range(count):
+        clock.start(f"waiter {number}", wait_for_one)
+    return told
 
 
 def test_gate_when_the_first_answer_is_out_grants_a_few_only() -> None:
     """Before anything is known of the quota a handful of calls feels the way; the rest wait for an answer."""
     clock = VirtualClock()
     quota = Quota(clock)
-    assert [0.0] * FIRST_CALLS == grants(quota, clock, FIRST_CALLS)
-    granted: list[float] = []
-
-    def take_one_more() -> None:
-        quota.acquire()
-        granted.append(clock.now())
-
-    clock.start("one more", take_one_more)
+    permits = [take(quota) for _ in range(FIRST_CALLS)]
+    assert [Permit(number, START) for number in range(1, FIRST_CALLS + 1)] == permits
+    told = wait_in_line(quota, clock, 1)
     clock.sleep(5.0)
-    assert [] == granted
-    quota.settle(AMPLE)
+    assert [] == told
+    quota.settle(permits[0], AMPLE)
     clock.sleep(0.0)
-    assert [START + 5.0] == granted
+    assert [(FIRST_CALLS + 1, 5.0)] == told
 
 
-@pytest.mark.parametrize("remaining", [0, 1, 7])
-def test_gate_when_a_header_told_what_is_left_grants_that_and_waits_for_the_reset(remaining: int) -> None:
-    """Not one permit beyond what the last header left; the next one comes with the reset."""
+def test_gate_when_a_header_told_what_is_left_spreads_it_over_the_time_that_is_left() -> None:
+    """One after the other until the window ends, all but a small reserve."""
     clock = VirtualClock()
-    quota = learned(clock, RateHeaders(20, remaining, 6.0))
-    moments = grants(quota, clock, remaining + 1)
-    assert [0.0] * remaining == moments[:-1]
-    assert 6.0 <= moments[-1] < 7.0
+    quota = learned(clock, rate(21, 20, 10.0))
+    moments = grants(quota, clock, 19)
+    gaps = [after - before for before, after in itertools.pairwise(moments)]
+    assert [pytest.approx(10.0 / 19, abs=1e-4)] * 18 == gaps
+    assert moments[-1] < 10.0
 
 
-def test_gate_when_calls_are_in_flight_counts_them_as_spent() -> None:
-    """An answer's header cannot know of calls that were under way when it was written."""
+def test_gate_when_the_window_is_spent_waits_for_its_end() -> None:
+    """What another app took is gone for us, too."""
     clock = VirtualClock()
     quota = Quota(clock)
-    grants(quota, clock, FIRST_CALLS)
-    quota.settle(RateHeaders(20, 8, 6.0))
-    left = 8 - (FIRST_CALLS - 1)
-    moments = grants(quota, clock, left + 1)
-    assert [0.0] * left == moments[:-1]
-    assert moments[-1] >= 6.0
-
-
-def test_gate_when_answers_of_one_window_overtake_each_other_keeps_the_least() -> None:
-    """An older answer that comes late does not open the gate again."""
-    clock = VirtualClock()
-    quota = learned(clock, RateHeaders(20, 10, 6.0))
-    grants(quota, clock, 2)
-    quota.settle(RateHeaders(20, 4, 6.0))
-    quota.settle(RateHeaders(20, 18, 6.0))
-    # Three: of the four that the second answer left, one may have gone to the call that was still under way.
-    moments = grants(quota, clock, 4)
-    assert [0.0] * 3 == moments[:-1]
-    assert moments[-1] >= 6.0
-
-
-def test_gate_when_other_apps_spend_follows_the_header_down() -> None:
-    """What other apps of the workspace took is gone for us, too."""
-    clock = VirtualClock()
-    quota = learned(clock, RateHeaders(20, 15, 6.0))
-    grants(quota, clock, 1)
-    quota.settle(RateHeaders(20, 0, 6.0))
-    assert grants(quota, clock, 1)[0] >= 6.0
-
-
-def test_gate_when_a_window_has_passed_without_an_answer_grants_one_allowance() -> None:
-    """The new window's allowance is taken to be the old one's, less what is still in flight."""
-    clock = VirtualClock()
-    quota = learned(clock, RateHeaders(5, 2, 4.0))
-    assert [0.0, 0.0] == grants(quota, clock, 2)
-    quota.settle(None)
-    assert [4.0] * 4 == grants(quota, clock, 4)
-    for _ in range(5):
-        quota.settle(None)
-    assert [WINDOW_SECONDS] == grants(quota, clock, 1)
-
-
-@pytest.mark.xfail(strict=True, reason="a late header of the window that has passed empties the new one's allowance")
-def test_gate_when_an_answer_of_the_old_window_comes_late_keeps_the_new_allowance() -> None:
-    """A header that belongs to the window that has passed says nothing of the one that has begun."""
-    clock = VirtualClock()
-    quota = learned(clock, RateHeaders(50, 2, 1.0))
-    grants(quota, clock, 1)
-    clock.sleep(1.5)
-    assert quota.acquire()
-    quota.settle(RateHeaders(50, 1, -0.5))
-    assert [0.0] * 10 == grants(quota, clock, 10)
-
-
-@pytest.mark.xfail(strict=True, reason="a guessed reset is never corrected by a header that tells an earlier one")
-def test_gate_when_a_call_after_a_rest_tells_the_reset_waits_for_that_one() -> None:
-    """After a rest the window's phase is not known; the first header says when it ends, and that counts."""
-    clock = VirtualClock()
-    quota = learned(clock, RateHeaders(20, 15, 2.0))
-    clock.sleep(8.0)
-    grants(quota, clock, 1)
-    quota.settle(RateHeaders(20, 1, 4.0))
-    assert [0.0, 4.0] == grants(quota, clock, 2)
+    quota.settle(take(quota), rate(100, 100, 10.0))
+    quota.settle(take(quota), rate(100, 0, 10.0))
+    assert grants(quota, clock, 1)[0] >= 9.9
 
 
 @pytest.mark.parametrize(
-    ("rate", "retry_after", "seconds"),
+    ("told", "retry_after", "seconds"),
     [
-        (RateHeaders(20, 0, 7.0), None, 7.0),
-        (RateHeaders(20, 0, 7.0), 3.0, 7.0),
-        (RateHeaders(20, 0, 7.0), 9.0, 9.0),
-        (None, 4.0, 4.0),
-        (None, None, WINDOW_SECONDS),
-        (RateHeaders(20, 0, -5.0), None, 1.0),
-        (RateHeaders(20, 0, 5000.0), None, LONGEST_WAIT),
+        (rate(20, 0, 7.0), None, 7.0),
+        (rate(20, 0, 7.0), 3.0, 7.0),
+        (rate(20, 0, 7.0), 9.0, 9.0),
+        (rate(20, 0, 7.0), 60.0, 60.0),
+        (rate(20, 0, 7.0), 10_000.0, LONGEST_RETRY_AFTER),
+        (None, 4.0, USUAL_PERIOD),
+        (None, 40.0, 40.0),
+        (None, None, USUAL_PERIOD),
+        (rate(20, 0, 0.1), None, 1.0),
+        (rate(20, 0, -5.0), None, 1.0),
+        (rate(20, 0, 5000.0), None, LONGEST_PAUSE),
     ],
 )
+@pytest.mark.parametrize("known", [False, True])
 def test_gate_when_a_call_was_refused_pauses_everybody(
-    rate: RateHeaders | None, retry_after: float | None, seconds: float
+    told: RateHeaders | None, retry_after: float | None, seconds: float, *, known: bool
 ) -> None:
-    """A 429 holds all calls until the reset, or for Retry-After; at least a second, at most a window and its grace."""
+    """A 429 holds all calls until the window ends, with headers or without; Retry-After is a floor under a ceiling."""
     clock = VirtualClock()
-    quota = learned(clock, RateHeaders(20, 15, 0.5))
-    grants(quota, clock, 1)
-    quota.settle(rate, throttled=True, retry_after=retry_after)
+    quota = learned(clock, rate(20, 15, 0.5)) if known else Quota(clock)
+    quota.settle(take(quota), told, throttled=True, retry_after=retry_after)
     assert 1 == quota.refused
-    assert [pytest.approx(seconds)] == grants(quota, clock, 1)
+    paused = clock.now()
+    waiters = wait_in_line(quota, clock, 3)
+    clock.sleep(seconds - 0.01)
+    assert [] == waiters
+    clock.sleep(LONGEST_PAUSE)
+    assert [] != waiters
+    assert paused + seconds <= START + waiters[0][1] <= paused + max(seconds, LONGEST_PAUSE) + 0.01
 
 
-def test_gate_when_refused_at_the_end_of_a_window_opens_with_the_next_one() -> None:
-    """After the pause the new window's allowance is there, not a pace of its own."""
+def test_refusal_of_a_window_gone_by_pauses_nobody() -> None:
+    """It came late: the window that has begun is not spent."""
     clock = VirtualClock()
-    quota = learned(clock, RateHeaders(20, 15, 5.0))
-    grants(quota, clock, 1)
-    quota.settle(RateHeaders(20, 0, 5.0), throttled=True)
-    assert [5.0] * 10 == grants(quota, clock, 10)
+    quota = Quota(clock)
+    quota.settle(take(quota), RateHeaders(1000, 900, RESET_AT, 1.0))
+    late = take(quota)
+    clock.sleep(1.0)
+    quota.settle(take(quota), RateHeaders(1000, 1000, RESET_AT + 10.0, 10.0))
+    quota.settle(late, RateHeaders(1000, 0, RESET_AT, 0.0), throttled=True)
+    assert grants(quota, clock, 1)[0] < 0.1
 
 
 def test_gate_when_headers_never_come_keeps_a_blind_pace() -> None:
     """Without headers the pace is one that the smallest account bears."""
     clock = VirtualClock()
     quota = Quota(clock)
-    began = clock.now()
     for _ in range(41):
-        assert quota.acquire()
-        quota.settle(None)
-    elapsed = clock.now() - began
-    assert 40 / BLIND_PER_SECOND - 1 <= elapsed <= 40 / BLIND_PER_SECOND + 1
+        quota.settle(take(quota))
+    assert 40 / BLIND_PER_SECOND - 1 <= clock.now() - START <= 40 / BLIND_PER_SECOND + 1
 
 
-def test_gate_when_the_user_set_a_ceiling_spaces_the_calls() -> None:
-    """`max_calls_per_minute` holds however much the headers leave."""
+def test_gate_when_headers_never_come_is_not_held_up_by_calls_that_hang() -> None:
+    """What is in flight says nothing where nothing is told."""
     clock = VirtualClock()
-    quota = learned(clock, AMPLE, max_per_minute=60)
-    moments = grants(quota, clock, 4)
-    assert [1.0, 2.0, 3.0, 4.0] == moments
+    quota = Quota(clock)
+    quota.settle(take(quota))
+    assert [pytest.approx(number / BLIND_PER_SECOND) for number in range(20)] == grants(quota, clock, 20)
+
+
+@pytest.mark.parametrize("told", [AMPLE, None])
+def test_gate_when_the_user_set_a_ceiling_spaces_the_calls(told: RateHeaders | None) -> None:
+    """`max_calls_per_minute` holds however much the headers leave, and where there are none."""
+    clock = VirtualClock()
+    quota = Quota(clock, max_per_minute=60)
+    quota.settle(take(quota), told)
+    assert [1.0, 2.0, 3.0, 4.0] == grants(quota, clock, 4)
+
+
+def test_gate_when_the_user_set_a_ceiling_spaces_the_very_first_calls() -> None:
+    """Before any answer, too."""
+    clock = VirtualClock()
+    assert [0.0, 1.0, 2.0, 3.0] == grants(Quota(clock, max_per_minute=60), clock, FIRST_CALLS)
 
 
 def test_gate_when_closed_wakes_all_that_wait_and_grants_no_more() -> None:
     """Whoever waits is told at once that there is no permit to come."""
     clock = VirtualClock()
-    quota = learned(clock, RateHeaders(20, 0, 14.0))
-    told: list[tuple[bool, float]] = []
-
-    def wait_for_one() -> None:
-        told.append((quota.acquire(), clock.now() - START))
-
-    for number in range(3):
-        clock.start(f"waiter {number}", wait_for_one)
+    quota = learned(clock, rate(20, 0, 11.0))
+    told = wait_in_line(quota, clock, 64)
     clock.sleep(2.0)
     quota.close()
     clock.sleep(0.0)
-    assert [(False, 2.0)] * 3 == told
-    assert not quota.acquire()
+    assert [(None, 2.0)] * 64 == told
+    assert quota.acquire() is None
+
+
+def test_permits_when_the_gate_is_closed_can_still_be_settled() -> None:
+    """Calls in flight end after the close; what they tell is taken."""
+    clock = VirtualClock()
+    quota = Quota(clock)
+    first, second, third = take(quota), take(quota), take(quota)
+    quota.close()
+    quota.settle(first, rate(20, 0, 11.0))
+    quota.settle(second, rate(20, 0, 11.0), throttled=True, retry_after=5.0)
+    quota.settle(third)
+    assert 1 == quota.refused
+    assert quota.acquire() is None
+
+
+def test_waiting_gate_costs_no_cpu() -> None:
+    """Sixty-four that wait for a window's end wake a few times each: one watches the time, and nobody polls."""
+    clock = CountingClock()
+    quota = learned(clock, rate(500, 499, 10.0))
+    refused = take(quota)
+    quota.settle(refused, rate(500, 0, 10.0), throttled=True)
+    told = wait_in_line(quota, clock, 64)
+    clock.sleep(9.0)
+    assert [] == told
+    assert clock.counted[0].waits <= 64
+    clock.sleep(5.0)
+    assert FIRST_CALLS == len(told)
+    quota.settle(Permit(3, clock.now()), RateHeaders(500, 499, RESET_AT + 10.0, 10.0))
+    clock.sleep(5.0)
+    assert 64 == len(told)
+    assert clock.counted[0].waits <= 64 * 6
+
+
+def test_those_that_wait_are_woken_one_by_one_at_the_gates_pace() -> None:
+    """Each has a permit of its own at a moment of its own, and nobody is forgotten."""
+    clock = CountingClock()
+    quota = learned(clock, rate(1000, 999, 10.0))
+    told = wait_in_line(quota, clock, 64)
+    clock.sleep(5.0)
+    assert list(range(2, 66)) == sorted(number for number, _ in told if number)
+    moments = sorted(moment for _, moment in told)
+    assert all(after - before >= 0.005 for before, after in itertools.pairwise(moments))
+    assert clock.counted[0].waits <= 64 * 4
 
 
 @given(
-    limit=st.integers(FIRST_CALLS, 50),
-    remaining=st.integers(0, 50),
-    reset_in=st.floats(0.5, 12.0),
-    in_flight=st.integers(0, FIRST_CALLS - 1),
-    later=st.lists(st.integers(0, 60), max_size=FIRST_CALLS - 1),
+    answers=st.lists(
+        st.tuples(
+            st.floats(0.0, 3.0),
+            st.sampled_from(["rate", "spent", "none", "throttled", "throttled blindly", "hangs"]),
+            st.integers(0, 20),
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    workers=st.integers(1, 8),
+    ceiling=st.sampled_from([None, 30, 6000]),
 )
-@settings(deadline=None, max_examples=150)
-def test_gate_whatever_the_headers_say_grants_no_more_than_they_left(
-    limit: int, remaining: int, reset_in: float, in_flight: int, later: list[int]
+@settings(deadline=None, max_examples=80, derandomize=True, database=None)
+def test_no_schedule_deadlocks_and_permits_are_numbered_without_gaps(
+    answers: list[tuple[float, str, int]], workers: int, ceiling: int | None
 ) -> None:
-    """Until the reset the permits never outnumber what any header left beside the calls in flight."""
+    """Whatever the answers are and whenever they come, every worker gets its next permit, each number once."""
     clock = VirtualClock()
-    quota = Quota(clock)
-    grants(quota, clock, in_flight + 1)
-    remaining = min(remaining, limit)
-    quota.settle(RateHeaders(limit, remaining, reset_in))
-    resets_at = clock.now() + reset_in
-    allowed = remaining - in_flight
-    for told in later[:in_flight]:
-        quota.settle(RateHeaders(limit, told, reset_in))
-        in_flight -= 1
-        allowed = min(allowed, told - in_flight)
-    granted = 0
-    while granted <= max(allowed, 0):
-        assert quota.acquire()
-        if clock.now() >= resets_at:
-            break
-        granted += 1
-        quota.settle(None)
-    assert granted <= max(allowed, 0)
+    quota = Quota(clock, max_per_minute=ceiling)
+    script = iter(answers)
+    numbers: list[int] = []
+    ended: list[int] = []
+
+    def work() -> None:
+        for latency, kind, remaining in script:
+            permit = take(quota)
+            numbers.append(permit.number)
+            clock.sleep(40.0 if kind == "hangs" else latency)
+            window = clock.now() // 10
+            told = RateHeaders(20, 0 if kind == "spent" else remaining, 10 * window + 12, 12 - clock.now() % 10)
+            quota.settle(
+                permit,
+                told if kind in {"rate", "spent", "throttled"} else None,
+                throttled=kind.startswith("throttled"),
+            )
+        ended.append(1)
+
+    for number in range(workers):
+        clock.start(f"worker {number}", work)
+    clock.sleep(25 * 60.0)
+    assert workers == len(ended)
+    assert list(range(1, len(answers) + 1)) == sorted(numbers)
 
 
 @pytest.mark.parametrize("skew", [0.0, 3600.0, -86400.0])
@@ -244,40 +312,29 @@ def test_gate_whatever_the_headers_say_grants_no_more_than_they_left(
 def test_gate_when_led_by_an_emulated_intercom_is_never_refused_and_wastes_little(
     skew: float, counts_this_call: bool, workers: int
 ) -> None:
-    """Once a window has told its limits no call is refused, whatever our clock thinks of Intercom's."""
+    """With real threads, too: no call is refused, whatever our clock thinks of Intercom's."""
     clock = VirtualClock()
     limit = 40
-    intercom = Intercom(
-        Settings.from_dict(
-            {
-                "limit": limit,
-                "latency": 0.05,
-                "server_clock_skew": skew,
-                "remaining_counts_this_call": counts_this_call,
-            }
-        ),
-        clock=clock.wall,
-    )
+    told = {"limit": limit, "latency": 0.05, "server_clock_skew": skew, "remaining_counts_this_call": counts_this_call}
+    intercom = Intercom(Settings.from_dict(told), clock=clock.wall)
     intercom.seed({"contacts": [{"external_id": "1", "role": "user"}]})
     client = Client(
         "http://localhost", TOKEN, wall=clock.wall, transport=EmulatorTransport(intercom, clock), connections=workers
     )
     quota = Quota(clock)
     seconds = itertools.count(1_600_000_000)
-    until = START + 20 * WINDOW_SECONDS
 
     def call_on() -> None:
-        while clock.now() < until and quota.acquire():
+        while (permit := quota.acquire()) is not None:
             call = PostEvent({"user_id": "1", "event_name": "e", "created_at": next(seconds)})
-            attempt_once(client, call, quota)
+            attempt_once(client, call, quota, permit)
 
     for number in range(workers):
         clock.start(f"caller {number}", call_on)
-    clock.sleep(2 * WINDOW_SECONDS)
-    refused_at_first = quota.refused
+    clock.sleep(2 * USUAL_PERIOD)
     taken_at_first = len(intercom.dump()["events"])
-    clock.sleep(17 * WINDOW_SECONDS)
+    clock.sleep(17 * USUAL_PERIOD)
     taken = len(intercom.dump()["events"]) - taken_at_first
     quota.close()
-    assert taken >= 0.9 * 17 * limit
-    assert refused_at_first == quota.refused
+    assert taken >= 0.95 * 17 * limit
+    assert 0 == quota.refused

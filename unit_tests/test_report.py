@@ -1,12 +1,13 @@
 """What the user reads: the first of each kind, a cap, a summary, and never a value."""
 
 import orjson
+import pytest
 
 from destination_intercom import outcomes
 from destination_intercom.errors import StreamName
 from destination_intercom.ledger import Entry, Ledger
-from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Refusal
-from destination_intercom.report import MOST_WARNINGS, Report
+from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Refusal, Status
+from destination_intercom.report import MOST_NAMES, MOST_WARNINGS, Report
 
 EVENTS = StreamName("events", "shop")
 REFUSAL = Refusal(422, "parameter_invalid", "canary@example.com is bad", "r-1")
@@ -30,7 +31,7 @@ def _take(report: Report, *results: Outcome, stream: StreamName = EVENTS, kind: 
 
 def _summary(report: Report) -> list[tuple[str, str]]:
     _said(report)
-    report.summarise(calls={}, retries=0, refused=0, differing=0)
+    report.summarise(calls={}, retries=0, refused=0, differing=0, used_share=None)
     return _said(report)
 
 
@@ -85,6 +86,38 @@ def test_warnings_when_there_are_many_then_they_are_capped_and_that_is_told() ->
     assert ["There is more to warn of; only the summary counts it from here on."] == said[MOST_WARNINGS:]
 
 
+def test_rejection_when_there_were_many_warnings_before_then_it_is_told_all_the_same() -> None:
+    """What was not delivered matters more than how many values were cut."""
+    report = Report()
+    for number in range(MOST_WARNINGS * 3):
+        report.warn(f"warning {number}")
+    _said(report)
+    _take(report, *[outcomes.rejected(outcomes.REFUSED)] * 3, outcomes.rejected(outcomes.CONFLICT))
+    assert ["refused", "conflict"] == [text.split("rejected: ")[1].split()[0] for _, text in _said(report)]
+
+
+@pytest.mark.parametrize("count", [1, MOST_WARNINGS, MOST_WARNINGS + 1, MOST_WARNINGS + MOST_NAMES])
+def test_event_names_when_many_have_no_room_then_each_is_told_exactly_once(count: int) -> None:
+    """In a warning of its own, or in the summary: somebody has to archive names, and needs to know which."""
+    report = Report()
+    names = [f"name {number}." for number in range(count)]
+    for name in [*names, *names]:
+        report.name_refused(name)
+    told = " ".join(text for _, text in [*_said(report), *_summary(report)])
+    assert [1] * count == [told.count(f'"{name}"') for name in names]
+    assert "and more" not in told
+
+
+def test_event_names_when_there_are_too_many_for_the_summary_then_it_says_so() -> None:
+    """A hundred names are listed, and that there are others."""
+    report = Report()
+    for number in range(MOST_WARNINGS + MOST_NAMES + 50):
+        report.name_refused(f"name {number:04}.")
+    [(level, text), _] = _summary(report)
+    assert "WARN" == level
+    assert (MOST_NAMES, True) == (text.count('"name '), text.endswith(" and more."))
+
+
 def test_summary_when_records_ended_in_every_way_then_all_are_counted() -> None:
     """Read, delivered, unchanged, filtered with its reasons, anonymous apart, duplicate, rejected with its reasons."""
     report = Report()
@@ -118,8 +151,11 @@ def test_summary_when_a_stream_is_ordinary_then_it_is_short() -> None:
 def test_summary_when_calls_were_made_then_they_are_told_by_endpoint() -> None:
     """Calls, retries and answers of 429."""
     report = Report()
-    report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, differing=0)
-    expected = "Calls to Intercom: 8 (GET /me 1, POST /events 7); retries: 3; refused by the quota (429): 2."
+    report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, differing=0, used_share=0.9964)
+    expected = (
+        "Calls to Intercom: 8 (GET /me 1, POST /events 7); retries: 3; refused by the quota (429): 2;"
+        " share of the quota used: 99.6%."
+    )
     assert [("INFO", expected)] == _said(report)
 
 
@@ -148,7 +184,7 @@ def test_duplicates_when_they_differ_then_it_is_told_once_and_counted() -> None:
     for total in (0, 1, 2):
         report.count_differing_duplicates(total)
     assert 1 == len(_said(report))
-    report.summarise(calls={}, retries=0, refused=0, differing=2)
+    report.summarise(calls={}, retries=0, refused=0, differing=2, used_share=None)
     assert ("WARN", "Duplicate events whose metadata differed from the one that was sent: 2.") == _said(report)[0]
 
 
@@ -169,3 +205,17 @@ def test_names_when_they_hold_half_a_character_then_the_lines_leave() -> None:
     report.count_trims(stream, (("y\ud83d", "cut"),))
     assert all("\\ud83d" in text for _, text in _said(report))
     assert "\\ud83d" in _summary(report)[0][1]
+
+
+def test_progress_when_told_then_it_counts_records_calls_and_the_quota() -> None:
+    """Where the sync is, in one line."""
+    report = Report()
+    stream = StreamName("events")
+    report.count_read(stream)
+    report.count_read(stream)
+    report.count_record(_entry(stream), Outcome(Status.REJECTED, "refused"))
+    report.progress(seconds=30.0, calls=4500, used_share=0.996)
+    expected = (
+        "Progress: 2 records read, 1 done, 1 of them rejected; 150.0 calls a second; share of the quota used: 99.6%."
+    )
+    assert [("INFO", expected)] == _said(report)

@@ -25,10 +25,10 @@ from destination_intercom.retry import (
 )
 from integration_tests.support.virtual_clock import START, VirtualClock
 
-AMPLE = RateHeaders(100_000, 100_000, 10.0)
+AMPLE = RateHeaders(100_000, 100_000, 1_700_000_010.0, 10.0)
 ME = Answer(200, "json", {"type": "admin"}, rate=AMPLE)
 BROKEN = Answer(502, "other", rate=AMPLE)
-THROTTLED = Answer(429, "json", {}, rate=RateHeaders(100, 0, 10.0))
+THROTTLED = Answer(429, "json", {}, rate=RateHeaders(100, 0, 1_700_000_010.0, 10.0))
 FORBIDDEN = Answer(401, "json", {"type": "error.list", "errors": [{"code": "unauthorized", "message": "canary"}]})
 RETRY = Judgement(Verdict.RETRY, "status 502")
 EVENT = PostEvent({})

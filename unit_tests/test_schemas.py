@@ -83,6 +83,8 @@ def test_undeclared_for_a_name_like_no_other_offers_none() -> None:
         ({"type": ["string", "null"], "format": "date"}, "date"),
         ({"type": "string", "format": "time"}, "string"),
         ({"type": "string", "format": "uuid"}, "string"),
+        ({"type": "string", "format": ["date"]}, "string"),
+        ({"type": "string", "format": {"date": 1}}, "string"),
         ({"type": "integer"}, "integer"),
         ({"type": "number"}, "float"),
         ({"type": "number", "airbyte_type": "integer"}, "integer"),

@@ -226,6 +226,13 @@ def test_time_in_every_form_is_its_second_rounded_down(value: object) -> None:
     ("value", "expected"),
     [
         ("2026-01-31", 1_769_817_600),
+        ("20260131", 1_769_817_600),
+        (" 20260131 ", 1_769_817_600),
+        ("19991231", 946_598_400),
+        ("20261331", 20_261_331),
+        ("20260132", 20_260_132),
+        ("18991231", 18_991_231),
+        (20260131, 20_260_131),
         ("2026-01-31T12:05", 1_769_861_100),
         ("1969-12-31T23:59:59.5Z", -1),
         ("0001-01-01", -62_135_596_800),
@@ -242,7 +249,7 @@ def test_time_in_every_form_is_its_second_rounded_down(value: object) -> None:
     ],
 )
 def test_time_at_the_edges_is_told_by_form_and_magnitude(value: object, expected: int) -> None:
-    """A date alone is its midnight in UTC; the size of a number tells its unit."""
+    """A date alone is its midnight in UTC, with or without hyphens; the size of a number tells its unit."""
     assert expected == to_time(value)
 
 
@@ -295,6 +302,7 @@ def test_time_of_any_date_is_its_midnight_in_utc(date: Any) -> None:
         "",
         "soon",
         "2026-02-30",
+        "20260230",
         "2026-13-01",
         "2026-01-31T24:00:01Z",
         "2026-01-31T12:60:00Z",

@@ -27,7 +27,7 @@ from destination_intercom.errors import (
 from destination_intercom.events import EventPayload
 from destination_intercom.ledger import Ledger
 from destination_intercom.mailbox import Concluded, Failed, Mailbox
-from destination_intercom.quota import Quota
+from destination_intercom.quota import Permit, Quota
 from destination_intercom.writer import AnyErrand, Job, Writer
 from integration_tests.support.virtual_clock import START, VirtualClock
 
@@ -40,7 +40,7 @@ RESULTS: dict[Step, tuple[Answer | AttemptError, Judgement]] = {
     "throttle": (Answer(429, "json"), Judgement(Verdict.THROTTLED, "status 429")),
     "fatal": (Answer(401, "json"), Judgement(Verdict.FATAL, "status 401")),
 }
-AMPLE = RateHeaders(10_000_000, 10_000_000, 10.0)
+AMPLE = RateHeaders(10**12, 10**12, 1_700_000_010.0, 10.0)
 STREAM = StreamName("events")
 PAUSE_SECONDS = 20.0
 
@@ -74,8 +74,7 @@ class Floor:
         self._in_flight = 0
         self._ledger = Ledger(stop_after_rejected=0)
         self.quota = Quota(self.clock)
-        assert self.quota.acquire()
-        self.quota.settle(AMPLE)
+        self.settle_one(AMPLE)
         self.mailbox = Mailbox(self.clock)
         self.writer = Writer(
             attempt=self._attempt,
@@ -85,6 +84,12 @@ class Floor:
             clock=self.clock,
             concurrency=self.concurrency,
         )
+
+    def settle_one(self, rate: RateHeaders) -> None:
+        """Let the gate learn `rate` from a call of no job."""
+        permit = self.quota.acquire()
+        assert permit is not None
+        self.quota.settle(permit, rate)
 
     @property
     def now(self) -> float:
@@ -147,7 +152,7 @@ class Floor:
                 assert answer.status == 202
         return outcomes.DELIVERED
 
-    def _attempt(self, call: Call) -> tuple[Answer | AttemptError, Judgement]:
+    def _attempt(self, call: Call, permit: Permit) -> tuple[Answer | AttemptError, Judgement]:
         assert isinstance(call, PostEvent)
         number, began = call.payload["job"], self.now
         self._in_flight += 1
@@ -157,7 +162,7 @@ class Floor:
         self._in_flight -= 1
         self.made.append(Made(number, call.payload["key"], began, self.now))
         step = self._next_step(number)
-        self.quota.settle(AMPLE)
+        self.quota.settle(permit, AMPLE)
         if step == "bug":
             raise RuntimeError("canary")
         return RESULTS[step]
@@ -329,8 +334,7 @@ def test_join_when_a_call_does_not_end_gives_up_at_its_time(make_floor: Callable
 def test_stop_when_all_wait_for_the_quota_ends_at_once(make_floor: Callable[..., Floor]) -> None:
     """Workers that wait for a permit end without a call."""
     floor = make_floor(concurrency=3)
-    assert floor.quota.acquire()
-    floor.quota.settle(RateHeaders(10, 0, 9.0))
+    floor.settle_one(RateHeaders(10, 0, 1_700_000_009.0, 9.0))
     for number in range(5):
         floor.send(f"k{number}", "ok")
     floor.clock.sleep(1.0)

@@ -22,8 +22,8 @@ def check_attributes(wanted: Mapping[str, str | None], listing: Any) -> dict[str
         for attribute in listing["data"]
         if isinstance(attribute, dict) and isinstance(attribute.get("name"), str)
     ]
-    # Of two with one name, the one that is not archived counts.
-    known = {entry["name"]: entry for entry in sorted(named, key=lambda entry: not entry.get("archived"))}
+    # Of several with one name, the likeliest counts.
+    known = {entry["name"]: entry for entry in sorted(named, key=_likelihood)}
     problems: list[str] = []
     missing = [name for name in wanted if name not in known and name not in STANDARD_FIELDS]
     if missing:
@@ -44,6 +44,12 @@ def check_attributes(wanted: Mapping[str, str | None], listing: Any) -> dict[str
         for name in found
         if name not in STANDARD_FIELDS and isinstance(kind := known[name].get("data_type"), str)
     }
+
+
+def _likelihood(attribute: Mapping[str, Any]) -> tuple[bool, bool]:
+    # A custom attribute may bear the name of one of Intercom's own that nobody can write, such as "country".
+    is_own = attribute.get("custom") is False
+    return is_own is (attribute["name"] in STANDARD_FIELDS), attribute.get("archived") is not True
 
 
 def _type(kind: str | None) -> str:

@@ -88,10 +88,15 @@ BodyKind = Literal["json", "empty", "other"]
 
 @dataclass(frozen=True, slots=True)
 class RateHeaders:
-    """The quota as an answer tells it: calls, calls, and seconds from the answer until the reset."""
+    """The quota as an answer tells it.
+
+    `limit` and `remaining` are calls, `reset_at` the reset as it stands there (unix seconds by Intercom's
+    clock), `reset_in` the seconds from the answer until then, by that clock too.
+    """
 
     limit: int
     remaining: int
+    reset_at: float
     reset_in: float
 
 

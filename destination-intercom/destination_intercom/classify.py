@@ -6,6 +6,7 @@
 | 400, 404, 409, 410, 413, 422 in Intercom's envelope             | answer   |
 | 429, or the code `too_many_requests` or `rate_limit_exceeded`   | throttled|
 | 401 without HTML; a JSON 403; 402 in the envelope; `intercom_version_invalid` | fatal |
+| the same to a question about the workspace itself               | fatal    |
 | everything else: no answer, 408, 5xx, HTML, a redirect, 405, …  | retry    |
 
 A refusal counts only in Intercom's envelope: what a proxy answers never rejects a record, and
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from destination_intercom.calls import Answer, Call
+from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes
 from destination_intercom.errors import AttemptError, ConfigurationError
 from destination_intercom.outcomes import Refusal
 
@@ -103,6 +104,9 @@ def judge(call: Call, result: Answer | AttemptError) -> Judgement:
     if result.status == 403 and result.kind == "json":  # noqa: PLR2004
         return Judgement(Verdict.FATAL, why)
     if refusal is not None and (result.status == 402 or code == VERSION_CODE):  # noqa: PLR2004
+        return Judgement(Verdict.FATAL, why)
+    if refusal is not None and result.status in REJECTING and isinstance(call, (GetMe, ListDataAttributes)):
+        # Asked of the workspace itself, there is no record to reject: something is wrong with the app.
         return Judgement(Verdict.FATAL, why)
     if refusal is not None and result.status in REJECTING:
         return Judgement(Verdict.ANSWER, why)

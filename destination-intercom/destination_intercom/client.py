@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import logging
 import math
 import re
 from collections.abc import Callable
@@ -48,6 +49,9 @@ Transport: TypeAlias = BaseAdapter
 """What carries a prepared request and brings back the response; tests pass their own."""
 
 _CANONICAL = re.compile(r"</contacts/([A-Za-z0-9_-]+)>\s*;\s*rel=\"?canonical\"?")
+# urllib3 warns of an odd answer with the request's URL, which may hold an identity.
+logging.getLogger("urllib3").propagate = False
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
@@ -75,7 +79,8 @@ class _Session(requests.Session):
 class Client:
     """A client of one workspace at `base_url`; `transport` replaces the network in tests.
 
-    `wall` tells the unix time in seconds; it is used only where an answer has no `Date`.
+    `wall` tells the unix time in seconds; it is used only where an answer has no `Date`. `read_timeout`
+    is the seconds that Intercom may stay silent, before an answer and within it.
     """
 
     def __init__(
@@ -84,11 +89,13 @@ class Client:
         token: str,
         *,
         wall: Callable[[], float],
+        read_timeout: float = READ_TIMEOUT,
         connections: int = 1,
         transport: Transport | None = None,
     ) -> None:
         self._base_url = base_url
         self._wall = wall
+        self._read_timeout = read_timeout
         self._session = _Session()
         self._session.auth = _BearerAuth(token)
         self._session.headers.update(
@@ -102,6 +109,12 @@ class Client:
         adapter = transport or HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        # The environment's proxies and authorities are looked up once, not for every call. Plain http is for this
+        # machine alone, and no proxy stands between us and it.
+        if not base_url.startswith("http://"):
+            settings = self._session.merge_environment_settings(base_url, {}, None, None, None)
+            self._session.proxies, self._session.verify = settings["proxies"], settings["verify"]
+        self._session.trust_env = False
 
     def __repr__(self) -> str:
         return f"Client({self._base_url!r})"
@@ -157,7 +170,7 @@ class Client:
                 method,
                 self._base_url + path,
                 data=None if payload is None else _dump(payload),
-                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                timeout=(min(CONNECT_TIMEOUT, self._read_timeout), self._read_timeout),
                 allow_redirects=False,
                 stream=True,
             )
@@ -304,7 +317,7 @@ def _rate(headers: Any, wall: Callable[[], float]) -> RateHeaders | None:
         return None
     if limit <= 0:
         return None
-    return RateHeaders(limit, max(remaining, 0), reset - _server_time(headers.get("Date"), wall))
+    return RateHeaders(limit, max(remaining, 0), float(reset), reset - _server_time(headers.get("Date"), wall))
 
 
 def _server_time(date: str | None, wall: Callable[[], float]) -> float:

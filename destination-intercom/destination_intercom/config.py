@@ -86,7 +86,7 @@ class Filter(_Section):
     @model_validator(mode="after")
     def _check_values(self) -> Filter:
         if self.operator in {"is_set", "is_not_set"}:
-            if self.values:
+            if any(value.strip() for value in self.values):
                 raise ValueError(f"the operator {self.operator} takes no values")
         elif not self.values:
             raise ValueError(f"the operator {self.operator} needs at least one value")

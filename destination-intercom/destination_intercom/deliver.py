@@ -39,7 +39,8 @@ REMEMBERED_PEOPLE: Final = 100_000
 REMEMBERED_NAMES: Final = 10_000
 
 _ID_IN_MESSAGE = re.compile(r"\bid=([0-9a-f]{24})\b")
-_ANY_ID_IN_MESSAGE = re.compile(r"id=([A-Za-z0-9_-]+)")
+_NAME_LIMIT = re.compile(r"more than \d+ active event names", re.IGNORECASE)
+_ANY_ID_IN_MESSAGE = re.compile(r"\bid=([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Memory:
     strangers: Bounded[str, Outcome] = field(default_factory=lambda: Bounded(REMEMBERED_PEOPLE))
     delivered_events: Bounded[bytes, bytes] = field(default_factory=lambda: Bounded(REMEMBERED_EVENTS))
     refused_names: Bounded[str, Refusal] = field(default_factory=lambda: Bounded(REMEMBERED_NAMES))
+    waited_in_vain: Bounded[str, None] = field(default_factory=lambda: Bounded(REMEMBERED_PEOPLE))
     refused_new_names: list[str] = field(default_factory=list)
     differing_duplicates: int = 0
 
@@ -147,14 +149,27 @@ class Delivery:
             return rejected(outcomes.CONFLICT, conflict)
         call = GetContact(contact_id)
         answer = yield call
+        if answer.status == 404 and "archived" not in (conflict.message or "").lower():  # noqa: PLR2004
+            # It may have been made a moment ago, by an attempt of ours whose answer was lost.
+            yield Pause(1.0)
+            answer = yield call
         if not is_success(call, answer):
             return rejected(_reason_of_absence(answer), conflict)
+        if change.email and (yield from self._is_shared(change.key)):
+            return rejected(outcomes.AMBIGUOUS_EMAIL, conflict)
         if not _is_same_person(change, answer.body):
             return rejected(outcomes.IDENTITY_CONFLICT, conflict)
         self._memory.note_contact(change.key, answer.body["id"])
         if not change.update_body:
             return outcomes.UNCHANGED
         return self._written(change, (yield UpdateContact(answer.body["id"], change.update_body)))
+
+    def _is_shared(self, address: str) -> Generator[Call | Pause, Answer, bool]:
+        """Say whether several users have the address, as far as the search shows."""
+        call = SearchContacts(_users_with("email", address))
+        answer = yield call
+        data = answer.body.get("data") if is_success(call, answer) else None
+        return isinstance(data, list) and len(data) > 1
 
     def _written(self, change: ContactChange, answer: Answer) -> Outcome:
         if answer.status == 200:  # noqa: PLR2004
@@ -184,6 +199,7 @@ class Delivery:
     def _sent(self, event: EventPayload, call: Call, answer: Answer) -> Outcome:
         if is_success(call, answer):
             self._memory.delivered_events.note(event.fingerprint, event.metadata_digest)
+            self._memory.waited_in_vain.forget(event.key)
             return outcomes.DELIVERED
         refusal = _refusal(answer)
         if _is_name_limit(refusal):
@@ -196,24 +212,41 @@ class Delivery:
 
     def _after_not_found(self, event: EventPayload, call: PostEvent, refusal: Refusal) -> Errand:
         """Learn whether the person exists, create them where that is wanted, and send the event again."""
-        pause = 1.0
-        if event.key not in self._memory.contact_ids:
-            unknown = yield from self._look_for(event, refusal)
-            if unknown is not None and self._create_unknown:
-                unknown, pause = (yield from self._create(event)), 0.0
-            if unknown is not None:
-                self._memory.strangers.note(event.key, unknown)
-                return unknown
+        memory = self._memory
+        if event.key in memory.contact_ids:
+            if event.key not in memory.waited_in_vain:
+                answer = yield from self._send_while_young(event, call, pause=1.0)
+                if not _is_not_found(answer):
+                    return self._sent(event, call, answer)
+            # Somebody may have deleted the contact since: it is looked for, and created, anew.
+            memory.contact_ids.forget(event.key)
+        unknown = yield from self._look_for(event, refusal)
+        is_new = unknown is not None and self._create_unknown
+        if is_new:
+            unknown = yield from self._create(event)
+        if unknown is not None:
+            memory.strangers.note(event.key, unknown)
+            return unknown
+        if event.key in memory.waited_in_vain and not is_new:
+            return rejected(outcomes.UNKNOWN_USER, refusal)
+        answer = yield from self._send_while_young(event, call, pause=0.0 if is_new else 1.0)
+        return rejected(outcomes.UNKNOWN_USER, refusal) if _is_not_found(answer) else self._sent(event, call, answer)
+
+    def _send_while_young(
+        self, event: EventPayload, call: PostEvent, *, pause: float
+    ) -> Generator[Call | Pause, Answer, Answer]:
+        """Send an event again and again, until its contact is visible or no longer young; `pause` seconds first."""
         until = self._now() + YOUNG_SECONDS
-        while (left := until - self._now()) > 0:
-            yield Pause(min(pause, left))
-            pause = min(max(pause * 2, 1.0), 10.0)
+        while True:
+            yield Pause(min(pause, max(until - self._now(), 0.0)))
             answer = yield call
             if not _is_not_found(answer):
-                return self._sent(event, call, answer)
-        # Later events of this person are not made to wait as long again, until this run writes the contact.
-        self._memory.strangers.note(event.key, rejected(outcomes.UNKNOWN_USER, refusal))
-        return rejected(outcomes.UNKNOWN_USER, refusal)
+                return answer
+            if self._now() >= until:
+                # Later events of this person are sent once each, and made to wait no more.
+                self._memory.waited_in_vain.note(event.key, None)
+                return answer
+            pause = min(max(pause * 2, 1.0), 10.0)
 
     def _look_for(self, event: EventPayload, refusal: Refusal) -> Generator[Call | Pause, Answer, Outcome | None]:
         """Ask whether Intercom knows the person after all: None if so, else the outcome of their events."""
@@ -255,10 +288,12 @@ def _reason_of_absence(answer: Answer) -> str:
 
 
 def _is_same_person(change: ContactChange, contact: dict[str, Any]) -> bool:
+    if contact.get("role") == "lead":
+        return False
     if change.email:
         address = contact.get("email")
         return isinstance(address, str) and address.strip().lower() == change.key
-    return contact.get("external_id") == change.key and contact.get("role") != "lead"
+    return contact.get("external_id") == change.key
 
 
 def _is_not_found(answer: Answer) -> bool:
@@ -268,7 +303,7 @@ def _is_not_found(answer: Answer) -> bool:
 
 def _is_name_limit(refusal: Refusal) -> bool:
     # The code is the text "422" (an issue of an official SDK); any other 422 concerns one record only.
-    return refusal.status == 422 and "event name" in (refusal.message or "").lower()  # noqa: PLR2004
+    return refusal.status == 422 and (refusal.code == "422" or bool(_NAME_LIMIT.search(refusal.message or "")))  # noqa: PLR2004
 
 
 def _is_ambiguous(refusal: Refusal) -> bool:

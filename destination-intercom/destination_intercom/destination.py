@@ -14,7 +14,7 @@ import orjson
 
 from destination_intercom.attributes import check_attributes
 from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes
-from destination_intercom.client import Client, Transport
+from destination_intercom.client import READ_TIMEOUT, Client, Transport
 from destination_intercom.clock import Clock
 from destination_intercom.config import REGION_HOSTS, Config, UsersEnabled, parse_config
 from destination_intercom.deliver import Delivery, Memory
@@ -31,6 +31,10 @@ from destination_intercom.writer import Writer
 
 CHECK_TRIES: Final = 3
 CHECK_SECONDS: Final = 15.0
+CHECK_SILENCE: Final = 7.0
+"""Seconds that Intercom may stay silent during a check: two such silences fit into its time, no third is begun."""
+
+PROBE_SILENCE: Final = 3.0
 
 
 def load_spec() -> dict[str, Any]:
@@ -61,10 +65,12 @@ def check(document: Any, *, clock: Clock, transport: Transport | None = None) ->
 
 
 def _check_workspace(config: Config, clock: Clock, transport: Transport | None) -> Iterator[bytes]:
-    client, quota = _client(config, clock, transport), Quota(clock)
+    client, quota = _client(config, clock, transport, read_timeout=CHECK_SILENCE), Quota(clock)
+    last_begin = clock.now() + CHECK_SECONDS - CHECK_SILENCE
 
     def try_call(call: Call) -> Answer:
-        return ask(client, call, quota=quota, clock=clock, sleep=clock.sleep, tries=CHECK_TRIES, seconds=CHECK_SECONDS)
+        seconds = last_begin - clock.now()
+        return ask(client, call, quota=quota, clock=clock, sleep=clock.sleep, tries=CHECK_TRIES, seconds=seconds)
 
     try:
         me = try_call(GetMe())
@@ -103,7 +109,8 @@ def _answering_region(config: Config, clock: Clock, transport: Transport | None)
         other = config.model_copy(update={"api_endpoint": region})
         quota = Quota(clock)
         try:
-            ask(_client(other, clock, transport), GetMe(), quota=quota, clock=clock, sleep=clock.sleep, tries=1)
+            client = _client(other, clock, transport, read_timeout=PROBE_SILENCE)
+            ask(client, GetMe(), quota=quota, clock=clock, sleep=clock.sleep, tries=1)
         except IntercomDestinationError:
             continue
         return region
@@ -134,7 +141,7 @@ def write(
     for warning in plan.warnings:
         report.warn(warning)
     writer = Writer(
-        attempt=lambda call: attempt_once(client, call, quota),
+        attempt=lambda call, permit: attempt_once(client, call, quota, permit),
         make_errand=Delivery(memory=memory, now=clock.now, create_unknown=_creates_unknown(config)).errand,
         quota=quota,
         mailbox=mailbox,
@@ -149,11 +156,12 @@ def write(
         client.close()
 
 
-def _client(config: Config, clock: Clock, transport: Transport | None) -> Client:
+def _client(config: Config, clock: Clock, transport: Transport | None, *, read_timeout: float = READ_TIMEOUT) -> Client:
     return Client(
         config.base_url,
         config.token,
         wall=clock.wall,
+        read_timeout=read_timeout,
         connections=config.delivery.concurrency,
         transport=transport,
     )

@@ -18,14 +18,12 @@ It never holds a value of a record, a token or a body.
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 FailureType = Literal["config_error", "transient_error", "system_error"]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamName:
+class StreamName(NamedTuple):
     """A stream as the destination sees it: `namespace` is None where the source has none."""
 
     name: str

@@ -47,7 +47,7 @@ class EventPayload:
     @property
     def folded_name(self) -> str:
         """Tell the name under which Intercom files the event: case-insensitive, `.` and `$` as `-`."""
-        return self.name.lower().translate(_FOLD)
+        return self.name.casefold().translate(_FOLD)
 
     @property
     def fingerprint(self) -> bytes:

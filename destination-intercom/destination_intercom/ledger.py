@@ -41,7 +41,7 @@ class _Segment:
 
     records_out: int = 0
     counts: dict[StreamName, _Counts] = field(default_factory=dict)
-    line: bytes | None = None
+    line: bytes | None = field(default=None, repr=False)
     stream: StreamName | None = None
     due_since: float | None = None
 
@@ -64,7 +64,7 @@ class Entry:
 class ReleasedState:
     """A state that may leave: its line as it came, and the counts that go with it."""
 
-    line: bytes
+    line: bytes = field(repr=False)
     record_count: int
     rejected_record_count: int
 
@@ -105,6 +105,7 @@ class Ledger:
     def __init__(self, *, stop_after_rejected: int) -> None:
         self._stop_after = stop_after_rejected
         self._segments: deque[_Segment] = deque([_Segment()])
+        self._waiting: deque[_Segment] = deque()
         self._unreported: dict[StreamName, _Counts] = {}
         self._trials: dict[StreamName, _Trial] = {}
         self._input_ended = False
@@ -113,14 +114,19 @@ class Ledger:
         self.bytes_out = 0
 
     def enter(self, stream: StreamName, *, parts: int, size: int) -> Entry:
-        """Enter a record of `size` bytes that was read, with `parts` (1 or more) outcomes to come."""
+        """Enter a record of `size` bytes that was read, with `parts` (1 or more) outcomes to come.
+
+        The parts that are filtered are concluded before the next record is entered.
+        """
         self.records_read += 1
         self.records_out += 1
         self.bytes_out += size
         segment = self._segments[-1]
         segment.records_out += 1
         entry = Entry(stream, self.records_read, parts, size, segment)
-        if not (trial := self._trial(stream)).is_settled(self._stop_after):
+        trial = self._trial(stream)
+        # The first `stop_after` records decide, filtered ones aside: what follows them need not be kept.
+        if not trial.is_settled(self._stop_after) and trial.bad_signs + len(trial.unjudged) < self._stop_after:
             trial.unjudged.append(entry)
         return entry
 
@@ -132,13 +138,19 @@ class Ledger:
         entry.parts_out -= 1
         if entry.parts_out > 0:
             return None
-        whole = combine(entry.outcomes)
+        whole = outcome if len(entry.outcomes) == 1 else combine(entry.outcomes)
         entry.outcomes = [whole]
         self.records_out -= 1
         self.bytes_out -= entry.size
         entry.segment.records_out -= 1
-        counts = entry.segment.counts.setdefault(entry.stream, _Counts())
-        counts.add(_Counts(1, int(whole.status is Status.REJECTED)))
+        if (counts := entry.segment.counts.get(entry.stream)) is None:
+            counts = entry.segment.counts[entry.stream] = _Counts()
+        counts.records += 1
+        counts.rejected += whole.status is Status.REJECTED
+        unjudged = self._trial(entry.stream).unjudged
+        if whole.status is Status.FILTERED and not whole.is_bad_sign and unjudged and unjudged[-1] is entry:
+            # It counts neither way, and there may be millions of them behind one record in flight.
+            unjudged.pop()
         return whole
 
     def judge(self, stream: StreamName) -> None:
@@ -159,8 +171,10 @@ class Ledger:
 
     def state(self, line: bytes, stream: StreamName | None) -> None:
         """Enter a state that was read; `stream` is None for one that covers all streams."""
-        self._segments[-1].line = line
-        self._segments[-1].stream = stream
+        segment = self._segments[-1]
+        segment.line, segment.stream = line, stream
+        self._waiting.append(segment)
+        self.bytes_out += len(line)
         self._segments.append(_Segment())
 
     def end_stream(self, stream: StreamName) -> None:
@@ -187,11 +201,10 @@ class Ledger:
 
     def _note_due(self, now: float) -> None:
         # Each state's wait counts from its own moment, or one held back behind another would wait twice as long.
-        for segment in self._segments:
-            if segment.line is None or segment.records_out:
-                return
-            if segment.due_since is None:
-                segment.due_since = now
+        while self._waiting and not self._waiting[0].records_out:
+            segment = self._waiting.popleft()
+            segment.due_since = now
+            self.bytes_out -= len(segment.line or b"")
 
     def _is_held(self, stream: StreamName | None, seconds: float) -> bool:
         if self._input_ended or seconds >= HOLD_SECONDS:
@@ -208,4 +221,6 @@ class Ledger:
         return ReleasedState(line, total.records - total.rejected, total.rejected)
 
     def _trial(self, stream: StreamName) -> _Trial:
-        return self._trials.setdefault(stream, _Trial())
+        if (trial := self._trials.get(stream)) is None:
+            trial = self._trials[stream] = _Trial()
+        return trial

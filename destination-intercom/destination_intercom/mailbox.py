@@ -8,7 +8,7 @@ never waits for the main thread.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from destination_intercom.calls import Answer
@@ -26,7 +26,7 @@ class Lines:
     """Complete lines of the input, without their ends; the first is line number `first` of the input."""
 
     first: int
-    lines: list[bytes]
+    lines: list[bytes] = field(repr=False)
     size: int
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Final
 
 
@@ -115,6 +116,7 @@ UNCHANGED: Final = Outcome(Status.UNCHANGED)
 DUPLICATE: Final = Outcome(Status.DUPLICATE)
 
 
+@cache
 def filtered(reason: str) -> Outcome:
     """Make the outcome of a record that was not wanted."""
     return Outcome(Status.FILTERED, reason)

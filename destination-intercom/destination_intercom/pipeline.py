@@ -36,6 +36,11 @@ BYTES_OUT: Final = 32 * 1024 * 1024
 GRACE_SECONDS: Final = 20.0
 """For attempts in flight, once the sync is told to stop: enough for most answers, below a platform's patience."""
 
+PROGRESS_SECONDS: Final = 30.0
+RARE_PROGRESS_SECONDS: Final = 300.0
+OFTEN_UNTIL: Final = 3600.0
+"""After an hour progress is told less often: a client that reads the output only at the end has a pipe to fill."""
+
 TURN: Final = 256
 """Lines that are handled between two looks at what the workers have concluded."""
 
@@ -58,6 +63,11 @@ class Sync:
     report: Report
     clock: Clock
     types: Mapping[str, str] = field(default_factory=dict)
+    _progress: _Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to count the time."""
+        self._progress = _Progress(self.clock.now())
 
     def run(self) -> Iterator[bytes]:
         """Deliver all of the input, giving out each line of the output when it is due.
@@ -111,7 +121,7 @@ class Sync:
                 continue
             if not lines.wanted and not self.ledger.records_out:
                 break
-            self.mailbox.wait(for_input=lines.wanted and self._has_room(), until=self.ledger.next_release())
+            self.mailbox.wait(for_input=lines.wanted and self._has_room(), until=self._next_moment())
         if lines.failure is None:
             self.ledger.end_input()
         yield from self._due()
@@ -148,9 +158,10 @@ class Sync:
                 if not self._has_room():
                     break
             elif isinstance(message, StateMessage):
-                self.ledger.state(line, message.stream)
+                stream = message.stream
+                self.ledger.state(line, None if stream is None else self.plan.resolve(stream))
             elif isinstance(message, StreamEnd):
-                self.ledger.end_stream(message.stream)
+                self.ledger.end_stream(self.plan.resolve(message.stream))
         if lines.done == len(lines.rest):
             lines.clear()
 
@@ -204,7 +215,13 @@ class Sync:
             self.report.count_record(entry, whole)
             self.ledger.judge(entry.stream)
 
+    def _next_moment(self) -> float:
+        """Tell when there is something to do even if nothing happens."""
+        release = self.ledger.next_release()
+        return self._progress.due if release is None else min(release, self._progress.due)
+
     def _due(self) -> Iterator[bytes]:
+        self._progress.tell(self)
         yield from self.report.lines()
         for state in self.ledger.release(self.clock.now()):
             yield echo_state(
@@ -230,7 +247,27 @@ class Sync:
             retries=self.writer.retries,
             refused=self.quota.refused,
             differing=self.memory.differing_duplicates,
+            used_share=self.quota.used_share,
         )
+
+
+class _Progress:
+    """Knows when the next line on the progress is due, and what was told in the last one."""
+
+    def __init__(self, now: float) -> None:
+        self._began = self._told = now
+        self._calls = 0
+        self.due = now + PROGRESS_SECONDS
+
+    def tell(self, sync: Sync) -> None:
+        """Write the line, if it is due."""
+        now = sync.clock.now()
+        if now < self.due:
+            return
+        calls = sync.writer.calls_made
+        sync.report.progress(seconds=now - self._told, calls=calls - self._calls, used_share=sync.quota.used_share)
+        self._told, self._calls = now, calls
+        self.due = now + (PROGRESS_SECONDS if now - self._began < OFTEN_UNTIL else RARE_PROGRESS_SECONDS)
 
 
 class _UnwantedInputError(Exception):

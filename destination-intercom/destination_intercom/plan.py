@@ -79,8 +79,17 @@ class Plan:
     _by_name: dict[str, StreamPlan | None] = field(default_factory=dict)
 
     def of(self, name: str, namespace: str | None) -> StreamPlan | None:
-        """Find the plan for a record; a name that only one stream has is enough."""
-        return self.streams.get(StreamName(name, namespace)) or self._by_name.get(name)
+        """Find the plan for a record or a state; where one side has no namespace, the name is enough."""
+        plan = self.streams.get(StreamName(name, namespace or None))
+        if plan is not None:
+            return plan
+        other = self._by_name.get(name)
+        return other if other is not None and not (namespace and other.stream.namespace) else None
+
+    def resolve(self, stream: StreamName) -> StreamName:
+        """Tell the catalog's own name of `stream`."""
+        plan = self.of(stream.name, stream.namespace)
+        return stream if plan is None else plan.stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,7 @@ def _parse_catalog_entry(entry: Any, number: int) -> CatalogStream:
         raise InputError(f"The catalog is not a configured catalog: its stream {number} has no name.")
     schema, namespace = stream.get("json_schema"), stream.get("namespace")
     return CatalogStream(
-        StreamName(name, namespace if isinstance(namespace, str) else None),
+        StreamName(name, namespace if isinstance(namespace, str) and namespace else None),
         schema if isinstance(schema, dict) else {},
         entry.get("destination_sync_mode") == "overwrite",
     )

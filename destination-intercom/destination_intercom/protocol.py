@@ -17,8 +17,12 @@ from destination_intercom.mailbox import EndOfInput, Lines, Mailbox
 
 CHUNK_BYTES: Final = 65536
 
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
-"""orjson turns integers beyond 64 bits into floats; a line with so many digits is parsed exactly instead."""
+LONGEST_LINE: Final = 256 * 1024 * 1024
+"""A line without an end is no protocol, and must not fill the memory."""
+
+_DIGITS: Final = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else ord(" ") for byte in range(256))  # noqa: PLR2004
+_LONG_NUMBER: Final = b"0" * 19
+"""orjson turns integers beyond 64 bits into floats; a line with so many digits in a row is parsed exactly instead."""
 
 
 class Stdin(Protocol):
@@ -61,6 +65,9 @@ def read_lines(stdin: Stdin, mailbox: Mailbox) -> None:
         while chunk := stdin.read(CHUNK_BYTES):
             rest += chunk
             if b"\n" not in chunk:
+                if len(rest) > LONGEST_LINE:
+                    mailbox.offer(EndOfInput(error=True))
+                    return
                 continue
             complete, _, tail = bytes(rest).rpartition(b"\n")
             lines, rest = complete.split(b"\n"), bytearray(tail)
@@ -99,7 +106,7 @@ def parse_line(line: bytes, number: int) -> Message | None:
 
 def _parse_json(line: bytes, number: int) -> Any:
     try:
-        if _LONG_NUMBER.search(line) is None:
+        if _LONG_NUMBER not in line.translate(_DIGITS):
             try:
                 return orjson.loads(line)
             except orjson.JSONDecodeError:
@@ -108,7 +115,7 @@ def _parse_json(line: bytes, number: int) -> Any:
         # Decoded here: `json` would take bytes for another encoding, or take what is no UTF-8.
         return json.loads(line.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise InputError(f"Line {number} of the input is not JSON, or is incomplete.") from None
+        raise InputError(f"Line {number} of the input is not JSON, is incomplete, or is nested too deeply.") from None
 
 
 def _refuse_constant(_: str) -> float:

@@ -1,32 +1,45 @@
 """One gate for all calls, led by what Intercom's headers say.
 
-Every attempt takes a permit here, retries included, and brings back what its answer told of the
-quota. It knows nothing of HTTP, and waits on its clock's condition only, so that a waiting gate
-costs no CPU and ends at once when it is closed.
+Every attempt takes a permit here, retries included, and brings it back with what its answer told
+of the quota. What the headers teach of the windows is kept by `windows`; this module owns the
+lock and the waiting. It knows nothing of HTTP.
 
-Intercom deals the quota out in fixed windows. Within one, the gate grants what the last header
-left less what it has granted since. Before the first header a few calls feel the way; where
-headers never come it keeps a pace that suits a small app.
+What a window has left is spread over the time that it has left, with a small reserve, and the
+last latency of it is left free. Before the first header a few calls feel the way; where headers
+never come the gate keeps a pace that suits a small app. A 429 pauses everybody until the window
+ends. Those that wait form a line: only the first of it watches the time, so that a waiting gate
+costs no CPU, and the others are woken one by one.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from typing import Final
 
 from destination_intercom.calls import RateHeaders
 from destination_intercom.clock import Clock
+from destination_intercom.windows import USUAL_PERIOD, Permit, Windows
+
+__all__ = ["Permit", "Quota"]
 
 FIRST_CALLS: Final = 4
-"""Calls in flight before the first answer has told the quota."""
+"""Calls in flight while nothing is known of the present window."""
 
 BLIND_PER_SECOND: Final = 8.0
 """Pace without headers: the smallest allowance on record is 83 calls in ten seconds."""
 
-WINDOW_SECONDS: Final = 10.0
-"""The length of Intercom's windows (its developer pages); the pause after a 429 without headers."""
+SPRINT: Final = 2.0
+"""By so much faster than evenly calls are made where demand comes late in a window: its end is not known exactly."""
 
-LONGEST_WAIT: Final = 15.0
+SHORTEST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = USUAL_PERIOD + 2.0
 """A reset further away than a window and its two seconds of grace is a clock's fault."""
+
+LONGEST_RETRY_AFTER: Final = 300.0
+
+WORTH_WAKING: Final = 0.02
+"""Seconds by which a wait must have become shorter for the one that waits to be told."""
 
 
 class Quota:
@@ -35,42 +48,68 @@ class Quota:
     def __init__(self, clock: Clock, *, max_per_minute: int | None = None) -> None:
         self._clock = clock
         self._changed = clock.condition()
+        self._windows = Windows()
         self._spacing = 60.0 / max_per_minute if max_per_minute else 0.0
-        self._next_paced = clock.now()
+        self._next = self._spaced = clock.now()
+        self._gap = 0.0
+        self._granted = 0
         self._in_flight = 0
-        self._limit: int | None = None
-        self._left = 0
-        self._resets_at = 0.0
         self._paused_until = 0.0
-        self._answered = False
+        self._blind = False
         self._closed = False
+        self._line: deque[object] = deque()
+        self._wakes_at = math.inf
         self.refused = 0
 
-    def acquire(self) -> bool:
-        """Wait for a permit; False if the gate was closed meanwhile. Each permit must be settled."""
-        with self._changed:
-            while not self._closed:
-                if (wait := self._seconds_to_wait()) <= 0:
-                    self._grant()
-                    return True
-                self._changed.wait(wait)
-        return False
+    @property
+    def used_share(self) -> float | None:
+        """Tell the share of the whole windows so far that our calls took; None before there was one."""
+        windows = self._windows
+        allowed = windows.allowed_in_whole_windows
+        return windows.granted_in_whole_windows / allowed if allowed else None
 
-    def settle(self, rate: RateHeaders | None, *, throttled: bool = False, retry_after: float | None = None) -> None:
+    def acquire(self) -> Permit | None:
+        """Wait for a permit, first come first served, which must be settled; None if the gate was closed meanwhile."""
+        me = object()
+        with self._changed:
+            self._line.append(me)
+            while not self._closed:
+                if self._line[0] is not me:
+                    self._changed.wait()
+                    if self._line[0] is not me:
+                        # That was meant for the first in line.
+                        self._changed.notify()
+                    continue
+                if (wait := self._seconds_to_wait()) <= 0:
+                    break
+                self._wakes_at = self._clock.now() + wait
+                self._changed.wait(wait)
+            self._line.remove(me)
+            self._wakes_at = math.inf
+            self._changed.notify()
+            return None if self._closed else self._grant()
+
+    def settle(
+        self,
+        permit: Permit,
+        rate: RateHeaders | None = None,
+        *,
+        throttled: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         """Give a permit back with what the answer told; `throttled` for a 429, which pauses everybody."""
         with self._changed:
-            self._in_flight -= 1
             now = self._clock.now()
+            self._in_flight -= 1
             if rate is not None:
-                self._learn(rate, now)
-            elif not throttled:
-                self._answered = True
+                self._windows.learn(rate, permit, granted=self._granted, now=now)
             if throttled:
                 self.refused += 1
-                self._left = 0
-                pause = retry_after if retry_after is not None else (rate.reset_in if rate else WINDOW_SECONDS)
-                self._paused_until = max(self._paused_until, now + min(max(pause, 1.0), LONGEST_WAIT))
-            self._changed.notify_all()
+                self._pause(permit, rate, retry_after, now)
+            elif rate is None and self._windows.limit is None:
+                self._blind = True
+            if self._line and now + self._seconds_to_wait() < self._wakes_at - WORTH_WAKING:
+                self._changed.notify()
 
     def close(self) -> None:
         """Grant no more, and wake all that wait."""
@@ -78,33 +117,37 @@ class Quota:
             self._closed = True
             self._changed.notify_all()
 
-    def _learn(self, rate: RateHeaders, now: float) -> None:
-        resets_at = now + min(max(rate.reset_in, 0.0), LONGEST_WAIT)
-        left = max(rate.remaining - self._in_flight, 0)
-        is_new_window = self._limit is None or resets_at > self._resets_at + WINDOW_SECONDS / 2
-        self._limit = rate.limit
-        self._left = left if is_new_window else min(self._left, left)
-        if is_new_window:
-            self._resets_at = resets_at
-
-    def _grant(self) -> None:
-        now = self._clock.now()
-        self._in_flight += 1
-        self._left -= 1
-        pace = self._spacing if self._limit is not None else max(self._spacing, 1 / BLIND_PER_SECOND)
-        self._next_paced = max(self._next_paced, now) + pace
+    def _pause(self, permit: Permit, rate: RateHeaders | None, retry_after: float | None, now: float) -> None:
+        pause = min(retry_after or 0.0, LONGEST_RETRY_AFTER)
+        if self._windows.spend(permit, now) and not self._windows.knows_phase:
+            reset_in = USUAL_PERIOD if rate is None else rate.reset_in
+            pause = max(pause, min(max(reset_in, SHORTEST_PAUSE), LONGEST_PAUSE))
+        self._paused_until = max(self._paused_until, now + pause)
 
     def _seconds_to_wait(self) -> float:
         now = self._clock.now()
         if now < self._paused_until:
             return self._paused_until - now
-        if self._limit is None:
-            if not self._answered:
-                return 0.0 if self._in_flight < FIRST_CALLS else LONGEST_WAIT
-            return self._next_paced - now
-        if now >= self._resets_at:
-            # The window has passed without an answer of the new one: its allowance is the old one's.
-            self._left, self._resets_at = self._limit - self._in_flight, now + WINDOW_SECONDS
-        if self._left <= 0:
-            return self._resets_at - now
-        return self._next_paced - now if self._spacing else 0.0
+        self._windows.roll(granted=self._granted, now=now)
+        pace = self._windows.pace(granted=self._granted, now=now)
+        if pace is None:
+            blind = self._blind and self._windows.limit is None
+            return max(self._next, self._spaced) - now if blind or self._in_flight < FIRST_CALLS else LONGEST_PAUSE
+        if pace.budget <= 0:
+            return max(pace.ends_at - now, self._spaced - now)
+        return max(min(self._next, pace.ends_at), self._spaced) - now
+
+    def _grant(self) -> Permit:
+        now = self._clock.now()
+        pace = self._windows.pace(granted=self._granted, now=now)
+        if pace is None:
+            self._gap = 1 / BLIND_PER_SECOND if self._blind else self._windows.even_gap
+        elif pace.until > now and pace.budget > 0:
+            self._gap = max((pace.until - now) / pace.budget, pace.even / SPRINT)
+        else:
+            self._gap = pace.even
+        self._windows.grant(now=now)
+        self._next, self._spaced = now + self._gap, now + self._spacing
+        self._granted += 1
+        self._in_flight += 1
+        return Permit(self._granted, now)

@@ -21,6 +21,9 @@ from destination_intercom.values import TRIM_REASONS, Trim
 MOST_WARNINGS: Final = 40
 """Warnings of one sync; the summary counts what no warning names."""
 
+MOST_NAMES: Final = 100
+"""Refused event names that the summary lists."""
+
 LONGEST_NAME: Final = 120
 
 
@@ -40,6 +43,8 @@ class Report:
         self._streams: dict[StreamName, _StreamCounts] = {}
         self._trims: Counter[tuple[StreamName, Trim]] = Counter()
         self._warned: set[tuple[object, ...]] = set()
+        self._always_warned: set[tuple[object, ...]] = set()
+        self._untold_names: set[str] = set()
         self._pending: list[bytes] = []
 
     def warn(self, text: str) -> None:
@@ -63,7 +68,7 @@ class Report:
         """Count what became of one part of a record; `kind` is `contacts` or `events`."""
         self._of(entry.stream).parts[f"{kind} {outcome.status.value}"] += 1
         if outcome.status is Status.REJECTED:
-            self._warn_once(
+            self._warn_always_once(
                 (entry.stream, outcome.reason),
                 f'Stream "{entry.stream}": record {entry.ordinal} of the sync was rejected: {outcome.reason}'
                 f" ({REJECTION_REASONS[outcome.reason]}{_details(outcome)}). Further ones are only counted.",
@@ -90,18 +95,33 @@ class Report:
     def name_refused(self, name: str) -> None:
         """Tell that Intercom has no room for a new event name."""
         shown = "".join(character for character in name if character.isprintable())[:LONGEST_NAME]
-        self._warn_once(
-            ("name", name),
+        said = self._warn_once(
+            ("name", shown),
             f'The event name "{shown}" is new and the workspace already has 120 active ones: its records are rejected.'
             " Archive event names in Intercom, or select fewer.",
         )
+        if not said and len(self._untold_names) <= MOST_NAMES:
+            self._untold_names.add(shown)
 
     def lines(self) -> Iterator[bytes]:
         """Give up the messages that have come up since the last call."""
         pending, self._pending = self._pending, []
         yield from pending
 
-    def summarise(self, *, calls: Mapping[str, int], retries: int, refused: int, differing: int) -> None:
+    def progress(self, *, seconds: float, calls: int, used_share: float | None) -> None:
+        """Write a line on how far the sync is; `calls` were made in the last `seconds`."""
+        read = sum(counts.read for counts in self._streams.values())
+        done = sum(counts.statuses.total() for counts in self._streams.values())
+        refused = sum(counts.statuses[Status.REJECTED] for counts in self._streams.values())
+        self._say(
+            "INFO",
+            f"Progress: {read} records read, {done} done, {refused} of them rejected; {calls / seconds:.1f} calls a"
+            f" second{_share(used_share)}.",
+        )
+
+    def summarise(
+        self, *, calls: Mapping[str, int], retries: int, refused: int, differing: int, used_share: float | None
+    ) -> None:
         """Write the summary: a line per stream, one for what was trimmed, one for the calls."""
         for stream, counts in self._streams.items():
             self._say("INFO", _stream_summary(stream, counts))
@@ -111,13 +131,17 @@ class Report:
         ]
         if trims:
             self._say("WARN", "Not sent as they were: " + "; ".join(trims) + ".")
+        if self._untold_names:
+            names = ", ".join(f'"{name}"' for name in sorted(self._untold_names)[:MOST_NAMES])
+            more = " and more" if len(self._untold_names) > MOST_NAMES else ""
+            self._say("WARN", f"Event names that are new and without room, too: {names}{more}.")
         if differing:
             self._say("WARN", f"Duplicate events whose metadata differed from the one that was sent: {differing}.")
         by_endpoint = ", ".join(f"{endpoint} {count}" for endpoint, count in sorted(calls.items()))
         self._say(
             "INFO",
             f"Calls to Intercom: {sum(calls.values())} ({by_endpoint or 'none'}); retries: {retries};"
-            f" refused by the quota (429): {refused}.",
+            f" refused by the quota (429): {refused}{_share(used_share)}.",
         )
 
     def _of(self, stream: StreamName) -> _StreamCounts:
@@ -125,17 +149,30 @@ class Report:
             counts = self._streams[stream] = _StreamCounts()
         return counts
 
-    def _warn_once(self, key: tuple[object, ...], text: str) -> None:
-        if key in self._warned or len(self._warned) > MOST_WARNINGS:
-            return
-        self._warned.add(key)
+    def _warn_always_once(self, key: tuple[object, ...], text: str) -> None:
+        """Warn once, whatever else was warned of: for what comes in few kinds."""
+        if key not in self._always_warned:
+            self._always_warned.add(key)
+            self._say("WARN", text)
+
+    def _warn_once(self, key: tuple[object, ...], text: str) -> bool:
+        """Warn once of `key`; False if there were too many warnings already."""
+        if key in self._warned:
+            return True
         if len(self._warned) > MOST_WARNINGS:
-            text = "There is more to warn of; only the summary counts it from here on."
-        self._say("WARN", text)
+            return False
+        self._warned.add(key)
+        is_last = len(self._warned) > MOST_WARNINGS
+        self._say("WARN", "There is more to warn of; only the summary counts it from here on." if is_last else text)
+        return not is_last
 
     def _say(self, level: str, text: str) -> None:
         safe = text.encode("utf-8", "backslashreplace").decode()
         self._pending.append(log_line("WARN" if level == "WARN" else "INFO", safe))
+
+
+def _share(used: float | None) -> str:
+    return "" if used is None else f"; share of the quota used: {used:.1%}"
 
 
 def _details(outcome: Outcome) -> str:

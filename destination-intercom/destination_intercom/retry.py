@@ -15,7 +15,7 @@ from destination_intercom.classify import Judgement, Verdict, fatal_error, judge
 from destination_intercom.client import Client
 from destination_intercom.clock import Clock
 from destination_intercom.errors import AttemptError, DeliveryError
-from destination_intercom.quota import Quota
+from destination_intercom.quota import Permit, Quota
 
 CEILING_SECONDS: Final = 30.0
 GIVE_UP_SECONDS: Final = 600.0
@@ -92,8 +92,10 @@ def ask(
 
     def attempt() -> Answer | None:
         nonlocal last, result
-        quota.acquire()
-        result, last = attempt_once(client, call, quota)
+        permit = quota.acquire()
+        if permit is None:
+            return None
+        result, last = attempt_once(client, call, quota, permit)
         if isinstance(result, AttemptError) or last.verdict in {Verdict.RETRY, Verdict.THROTTLED}:
             return None
         if last.verdict is Verdict.FATAL:
@@ -115,7 +117,14 @@ def ask(
     answer = retrying(attempt)
     if answer is None:
         status = result.status if isinstance(result, Answer) else None
-        raise DeliveryError(f"Intercom does not answer as it should ({call.endpoint}: {last.why}).", status=status)
+        cure = (
+            "check api_endpoint, and whether a firewall or a proxy is in the way"
+            if status is None
+            else "try again later"
+        )
+        raise DeliveryError(
+            f"Intercom does not answer as it should ({call.endpoint}: {last.why}): {cure}.", status=status
+        )
     return answer
 
 
@@ -123,17 +132,18 @@ def _retry_after(result: Answer | AttemptError) -> float | None:
     return result.retry_after if isinstance(result, Answer) else None
 
 
-def attempt_once(client: Client, call: Call, quota: Quota) -> tuple[Answer | AttemptError, Judgement]:
-    """Make one attempt under a permit that was granted, settle the permit, and judge; errors come back as values."""
+def attempt_once(client: Client, call: Call, quota: Quota, permit: Permit) -> tuple[Answer | AttemptError, Judgement]:
+    """Make one attempt under `permit`, settle it, and judge; an attempt's errors come back as values."""
+    answer: Answer | None = None
+    throttled = False
     try:
         answer = client.attempt(call)
+        judgement = judge(call, answer)
+        throttled = judgement.verdict is Verdict.THROTTLED
     except AttemptError as error:
-        quota.settle(None)
         return error, judge(call, error)
-    except BaseException:
-        quota.settle(None)
-        raise
-    judgement = judge(call, answer)
-    throttled = judgement.verdict is Verdict.THROTTLED
-    quota.settle(answer.rate, throttled=throttled, retry_after=answer.retry_after)
-    return answer, judgement
+    else:
+        return answer, judgement
+    finally:
+        rate, retry_after = (answer.rate, answer.retry_after) if answer is not None else (None, None)
+        quota.settle(permit, rate, throttled=throttled, retry_after=retry_after)

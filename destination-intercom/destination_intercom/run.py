@@ -7,10 +7,12 @@ that are none; 143 after SIGTERM.
 from __future__ import annotations
 
 import argparse
+import codecs
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, Final
@@ -21,11 +23,14 @@ from destination_intercom import destination
 from destination_intercom.clock import Clock, SystemClock
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
 from destination_intercom.mailbox import Mailbox
-from destination_intercom.pipeline import Terminated
+from destination_intercom.pipeline import GRACE_SECONDS, Terminated
 from destination_intercom.protocol import error_line
 
 EXIT_ERROR: Final = 1
 EXIT_TERMINATED: Final = 143
+
+LAST_WORDS_SECONDS: Final = 5.0
+"""For what may still leave once the attempts in flight have ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,11 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clock = SystemClock()
     # Unbuffered, so that each message leaves at once, and so that no lock of a buffer is held by the
     # reader's thread while the interpreter ends.
-    with open(1, "wb", buffering=0, closefd=False) as stdout:
-        try:
-            return _run(_lines(parsed, clock), stdout, clock)
-        except BrokenPipeError:
-            return EXIT_ERROR
+    try:
+        os.set_blocking(1, True)
+        with (
+            open(1, "wb", buffering=0, closefd=False) as stdout,
+            contextlib.closing(_lines(parsed, clock)) as lines,
+        ):
+            return _run(lines, stdout, clock)
+    except _OutputClosedError:
+        return EXIT_ERROR
+    except OSError:
+        # No standard output at all.
+        return EXIT_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _lines(parsed: argparse.Namespace, clock: Clock) -> Iterator[bytes]:
+def _lines(parsed: argparse.Namespace, clock: Clock) -> Generator[bytes, None, None]:
     if parsed.command == "spec":
         yield from destination.spec()
     elif parsed.command == "check":
@@ -71,12 +83,18 @@ def _write(parsed: argparse.Namespace, clock: Clock) -> Iterator[bytes]:
 
     signals = 0
 
+    def end_at_last() -> None:
+        clock.sleep(GRACE_SECONDS + LAST_WORDS_SECONDS)
+        os._exit(EXIT_TERMINATED)
+
     def terminate(_signal: int, _frame: FrameType | None) -> None:
         nonlocal signals
         signals += 1
         if signals > 1:
             os._exit(EXIT_TERMINATED)
         mailbox.stop_from_signal()
+        # Nobody may be reading the output, and a write to a full pipe cannot be called back.
+        clock.start("deadline", end_at_last)
 
     signal.signal(signal.SIGTERM, terminate)
     # The reader waits for input by reading; a pipe that its other end left non-blocking would look ended.
@@ -87,7 +105,7 @@ def _write(parsed: argparse.Namespace, clock: Clock) -> Iterator[bytes]:
 
 def _read_json(path: str, what: str) -> Any:
     try:
-        return orjson.loads(Path(path).read_bytes())
+        return orjson.loads(Path(path).read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise ConfigurationError(f"The {what} file cannot be read ({error.strerror}).") from None
     except orjson.JSONDecodeError:
@@ -99,7 +117,7 @@ def _run(lines: Iterator[bytes], stdout: BinaryIO, clock: Clock) -> int:
     try:
         for line in lines:
             _put(stdout, line)
-    except BrokenPipeError:
+    except _OutputClosedError:
         raise
     except Terminated:
         return EXIT_TERMINATED
@@ -112,10 +130,17 @@ def _run(lines: Iterator[bytes], stdout: BinaryIO, clock: Clock) -> int:
     return 0
 
 
+class _OutputClosedError(Exception):
+    """Nobody takes the output any more: its reader has gone, or its disk is full."""
+
+
 def _put(stdout: BinaryIO, line: bytes) -> None:
     view = memoryview(line + b"\n")
-    while view:
-        view = view[stdout.write(view) or 0 :]
+    try:
+        while view:
+            view = view[stdout.write(view) or 0 :]
+    except OSError:
+        raise _OutputClosedError from None
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def type_in_schema(path: str, schema: dict[str, Any]) -> str | None:
         return None
     kind = found.get("type")
     kinds = [one for one in (kind if isinstance(kind, list) else [kind]) if one != "null"]
-    if kinds == ["string"] and found.get("format") in {"date", "date-time"}:
+    if kinds == ["string"] and found.get("format") in ("date", "date-time"):
         return "date"
     airbyte_type = found.get("airbyte_type")
     if kinds == ["number"] and airbyte_type == "integer":

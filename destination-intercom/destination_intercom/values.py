@@ -224,6 +224,13 @@ _ISO = re.compile(
     r"\s?(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?|UTC)?)?\Z",
     re.ASCII,
 )
+_BASIC_DATE = re.compile(
+    r"(?P<year>(?:19|20)\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])"
+    r"(?P<hour>)(?P<minute>)(?P<second>)(?P<zone>)\Z",
+    re.ASCII,
+)
+"""A date without hyphens. As unix seconds such a text would lie in 1970."""
+
 HOURS_OF_DAY: Final = 24
 MINUTES_OF_HOUR: Final = 60
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -240,8 +247,10 @@ def to_time(value: Any) -> int:
     Raises:
         ValueError: for anything else.
     """
-    if isinstance(value, str) and (match := _ISO.match(value.strip())) is not None:
-        return _iso_seconds(match)
+    if isinstance(value, str):
+        text = value.strip()
+        if (match := _ISO.match(text) or _BASIC_DATE.match(text)) is not None:
+            return _iso_seconds(match)
     whole = math.floor(_exact_number(value))
     for bound, unit in _UNITS:
         if abs(whole) < bound:
@@ -256,7 +265,7 @@ def _iso_seconds(match: re.Match[str]) -> int:
 
 
 def _offset_seconds(zone: str | None) -> int:
-    if zone is None or zone in {"Z", "z", "UTC"}:
+    if not zone or zone in {"Z", "z", "UTC"}:
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
     hours, minutes = int(digits[:2]), int(digits[2:])

@@ -27,12 +27,12 @@ from destination_intercom.events import EventPayload
 from destination_intercom.ledger import Entry
 from destination_intercom.mailbox import Answered, Concluded, Failed, Mailbox
 from destination_intercom.outcomes import Outcome
-from destination_intercom.quota import Quota
+from destination_intercom.quota import Permit, Quota
 from destination_intercom.retry import Patience, delay
 
 Payload: TypeAlias = ContactChange | EventPayload
 AnyErrand: TypeAlias = Errand | Generator[Call, Answer, Answer]
-Attempt: TypeAlias = Callable[[Call], tuple[Answer | AttemptError, Judgement]]
+Attempt: TypeAlias = Callable[[Call, Permit], tuple[Answer | AttemptError, Judgement]]
 
 
 @dataclass(slots=True)
@@ -91,7 +91,8 @@ class Writer:
         self._watched_until = math.inf
         self._patience = Patience()
         self._stopping = False
-        self.calls: dict[str, int] = {}
+        self._calls: dict[str, int] = {}
+        self.calls_made = 0
         self.retries = 0
 
     def send(self, job: Job) -> None:
@@ -120,6 +121,12 @@ class Writer:
         self._quota.close()
 
     @property
+    def calls(self) -> dict[str, int]:
+        """Tell how many attempts were made at each endpoint."""
+        with self._changed:
+            return dict(self._calls)
+
+    @property
     def workers(self) -> int:
         """Tell how many workers have not ended."""
         with self._changed:
@@ -134,8 +141,7 @@ class Writer:
     def _make_ready(self, lane: _Lane) -> None:
         self._ready.append(lane)
         if len(self._ready) > self._idle and self._workers < self._concurrency:
-            self._workers += 1
-            self._clock.start(f"worker-{self._workers}", self._work)
+            self._start_worker()
         else:
             self._changed.notify()
 
@@ -143,9 +149,10 @@ class Writer:
         try:
             while (taken := self._take()) is not None:
                 lane, call = taken
-                if not self._quota.acquire():
+                permit = self._quota.acquire()
+                if permit is None:
                     break
-                result, judgement = self._attempt(call)
+                result, judgement = self._attempt(call, permit)
                 with self._changed:
                     self._note(lane, call, result, judgement)
         except BaseException as error:  # noqa: BLE001 - whatever ends a worker must end the sync, not go unseen
@@ -167,10 +174,22 @@ class Writer:
                 if lane.call is None and not self._step(lane, None):
                     continue
                 if lane.call is not None:
-                    if self._ready or self._waiting:
-                        self._changed.notify()
+                    self._leave_a_watch()
                     return lane, lane.call
             return None
+
+    def _leave_a_watch(self) -> None:
+        """See to it that somebody is there for the lanes that are left, while this worker makes a call."""
+        if not self._ready and not self._waiting:
+            return
+        if not self._idle and self._workers < self._concurrency:
+            self._start_worker()
+        else:
+            self._changed.notify()
+
+    def _start_worker(self) -> None:
+        self._workers += 1
+        self._clock.start(f"worker-{self._workers}", self._work)
 
     def _rest(self) -> None:
         """Wait for a lane; an idle worker also watches the time for a lane that waits and that nobody watches for."""
@@ -195,7 +214,8 @@ class Writer:
         self._changed.notify()
 
     def _note(self, lane: _Lane, call: Call, result: Answer | AttemptError, judgement: Judgement) -> None:
-        self.calls[call.endpoint] = self.calls.get(call.endpoint, 0) + 1
+        self._calls[call.endpoint] = self._calls.get(call.endpoint, 0) + 1
+        self.calls_made += 1
         now = self._clock.now()
         if judgement.verdict is Verdict.ANSWER and isinstance(result, Answer):
             self._patience.note_success()

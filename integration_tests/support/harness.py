@@ -27,7 +27,6 @@ from integration_tests.support.virtual_clock import VirtualClock
 from intercom_emulator import Answer, Cut, Intercom, Settings
 
 TOKEN = "test-token"
-READ_TIMEOUT = 30.0
 
 
 class EmulatorTransport(BaseAdapter):
@@ -60,7 +59,8 @@ class EmulatorTransport(BaseAdapter):
         if answer.cut is Cut.RESET:
             raise requests.ConnectionError("reset")
         if answer.cut is Cut.STALL:
-            self.clock.sleep(READ_TIMEOUT)
+            _, read_timeout = timeout
+            self.clock.sleep(read_timeout)
             raise requests.ReadTimeout("stalled")
         return build_response(request, answer)
 

@@ -2,7 +2,8 @@
 
 A thread of the pipeline either runs or waits on one of this clock's conditions. Once all wait,
 the clock jumps to the earliest deadline and wakes whoever set it. If nobody has a deadline,
-nothing can ever happen again: `Deadlock` is raised in every waiting thread.
+nothing can ever happen again: `Deadlock` is raised in every waiting thread, as it is after a
+week, for a thread may wake in vain again and again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import TracebackType
 
 START = 1_000_000.0
 UNIX_EPOCH_OFFSET = 1_700_000_000.0
+LONGEST_SYNC = 7 * 86_400.0
 
 
 class Deadlock(RuntimeError):  # noqa: N818 - the word for it
@@ -77,7 +79,7 @@ class VirtualClock:
         """With the lock held: if nobody runs, wake the waiter with the earliest deadline."""
         if self._running > 0 or not self._waiters:
             return
-        timed = [waiter for waiter in self._waiters if waiter.deadline is not None]
+        timed = [each for each in self._waiters if each.deadline is not None and each.deadline <= START + LONGEST_SYNC]
         if not timed:
             self._dead = True
             for waiter in list(self._waiters):
