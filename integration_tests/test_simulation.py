@@ -15,11 +15,17 @@ from integration_tests.support.virtual_clock import VirtualClock
 from intercom_emulator import Intercom, Settings
 
 T0 = 1_700_000_000
+USERS = {
+    "mode": "enabled",
+    "streams": [{"stream": "users"}],
+    "attributes": [{"property": "name"}, {"property": "phone"}],
+}
 SEEDED = ("p0", "p1", "p2")
 PEOPLE = st.sampled_from([*SEEDED, "p3", "p4", "p5", "p6"])
 ENDPOINTS = (
     "*",
     "POST /contacts",
+    "POST /contacts/search",
     "PUT /contacts/{id}",
     "GET /contacts/{id}",
     "GET /contacts/find_by_external_id/{external_id}",
@@ -59,7 +65,7 @@ FAULTS = st.lists(
 )
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("user"), PEOPLE, st.just(0)),
+        st.tuples(st.just("user"), PEOPLE, st.integers(0, 5)),
         st.tuples(st.just("event"), PEOPLE, st.integers(0, 3)),
         st.tuples(st.just("anonymous"), st.just(""), st.just(0)),
         st.tuples(st.sampled_from(["users state", "events state", "global state"]), st.just(""), st.just(0)),
@@ -74,6 +80,7 @@ class Model:
     """Intercom and the counts, as one record after the other makes them."""
 
     names: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(SEEDED))
+    phones: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(SEEDED))
     events: set[tuple[str, int]] = field(default_factory=set)
     counted: dict[str, list[int]] = field(default_factory=lambda: {"users": [0, 0], "events": [0, 0]})
 
@@ -82,7 +89,8 @@ class Model:
         kind, person, second = step
         known = person in self.names
         if kind == "user":
-            self.names[person] = number
+            self.names[person] = number if is_named(second) else self.names.get(person)
+            self.phones[person] = phone(second)
         elif kind == "event" and known:
             self.events.add((person, second))
         self.counted["users" if kind == "user" else "events"][kind == "event" and not known] += 1
@@ -96,11 +104,22 @@ class Model:
         return total[0], total[1]
 
 
+def is_named(variant: int) -> bool:
+    """Say whether an update of this variant tells a name."""
+    return variant < 2
+
+
+def phone(variant: int) -> str:
+    """Tell the phone of an update: one of two, so that it goes there and back."""
+    return f"+{variant % 2}"
+
+
 def message_of(step: tuple[str, str, int], number: int) -> dict[str, Any]:
     """Make the message of a step; a user's name is its number, so that the last of them shows."""
     kind, person, second = step
     if kind == "user":
-        return record("users", user_id=person, name=str(number))
+        named = {"name": str(number)} if is_named(second) else {}
+        return record("users", user_id=person, phone=phone(second), **named)
     if kind == "event":
         return record("events", user_id=person, name="Played", at=T0 + second)
     if kind == "anonymous":
@@ -129,6 +148,8 @@ class Case:
     faults: list[dict[str, Any]]
     concurrency: int
     event_lag: float
+    search_lag: float
+    search_malformed: int | None
     limit: int
     headers: str
     latency: float
@@ -142,6 +163,10 @@ class Case:
         settings = {
             "faults": self.faults,
             "event_lag": self.event_lag,
+            "search_lag": self.search_lag,
+            # How many values of a list are too many is not documented by Intercom.
+            "search_in_limit": 15 if self.search_malformed is None else 3,
+            "search_malformed": self.search_malformed or 400,
             "limit": self.limit,
             "headers": self.headers,
         }
@@ -152,7 +177,7 @@ class Case:
         pieces = [(self.pause * n, text[at : at + self.piece]) for n, at in enumerate(range(0, len(text), self.piece))]
         result = write(
             ScriptedStdin(clock, *pieces),
-            configuration=config(delivery={"concurrency": self.concurrency}),
+            configuration=config(users=USERS, delivery={"concurrency": self.concurrency}),
             intercom=intercom,
             clock=clock,
             transport=probe,
@@ -167,6 +192,8 @@ CASES = st.builds(
     faults=FAULTS,
     concurrency=st.sampled_from([1, 2, 3, 64]),
     event_lag=st.sampled_from([0.0, 3.0, 20.0]),
+    search_lag=st.sampled_from([0.0, 30.0, 900.0]),
+    search_malformed=st.sampled_from([None, None, 400, 500]),
     limit=st.sampled_from([5, 40, 1666]),
     headers=st.sampled_from(["full", "none"]),
     latency=st.sampled_from([0.0, 0.05, 1.0, 5.0]),
@@ -200,6 +227,7 @@ def test_sync_under_any_faults_ends_as_if_there_were_none(case: Case) -> None:
     result, probe = case.play(watch)
     assert result.error is None
     assert (model.names, model.events) == held(result.contents)
+    assert model.phones == {each["external_id"]: each["phone"] for each in result.contents["contacts"]}
     stats = [(each["id"], each["destinationStats"]) for each in result.states]
     assert [(number, *counts) for number, (counts, _, _) in after.items()] == [
         (number, each["recordCount"], each["rejectedRecordCount"]) for number, each in stats

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
 import pytest
 
 from destination_intercom.errors import ConfigurationError
-from integration_tests.support.harness import Probe, Result, catalog, config, record, state, write
+from integration_tests.support.harness import (
+    Probe,
+    Result,
+    ScriptedStdin,
+    catalog,
+    config,
+    record,
+    state,
+    to_lines,
+    write,
+)
 from integration_tests.support.virtual_clock import VirtualClock
 from intercom_emulator import Intercom, Settings
 
+END = to_lines([state("users", 1)])
 ID = "5da6f18e3d7cf967e4582d05"
 OTHER = "6064d5c43910cc082d903f6c"
+
+
+HEADERS = {"Authorization": "Bearer test-token", "Accept": "application/json", "Intercom-Version": "2.16"}
 
 
 def user(**data: Any) -> dict[str, Any]:
@@ -37,7 +52,17 @@ def counts(result: Result) -> tuple[int, int]:
 
 def writes(result: Result) -> list[str]:
     """The calls that may write, in their order."""
-    return [f"{each['method']} {each['path']}" for each in result.exchanges if each["method"] != "GET"]
+    called = [f"{each['method']} {each['path']}" for each in result.exchanges if each["method"] != "GET"]
+    return [call for call in called if call != "POST /contacts/search"]
+
+
+def intercom_with_new(clock: VirtualClock, *contacts: dict[str, Any], **settings: Any) -> Intercom:
+    """Make an Intercom in which `contacts` were created a moment ago: the search lags behind them by minutes."""
+    intercom = Intercom(Settings.from_dict({"search_lag": 600.0, **settings}), clock=clock.wall)
+    for contact in contacts:
+        body = json.dumps({"role": "user", **contact}).encode()
+        assert 200 == intercom.handle("POST", "/contacts", {**HEADERS, "Content-Type": "application/json"}, body).status
+    return intercom
 
 
 def write_users(*messages: dict[str, Any], **more: Any) -> Result:
@@ -55,29 +80,57 @@ def test_contact_that_nobody_knows_is_created_as_a_user() -> None:
     assert ["POST /contacts"] == writes(result)
 
 
-def test_contact_that_exists_is_read_and_then_updated() -> None:
-    """A 409 names an id: it is written to once it is known to be the same person's."""
+def test_contact_that_exists_is_looked_up_and_then_updated() -> None:
+    """The search tells its id and what differs: one call to write it."""
     seed = {"contacts": [{"id": ID, "external_id": "u1", "name": "Old", "phone": "+1"}]}
     result = write_users(user(name="New"), seed=seed)
     assert (1, 0) == counts(result)
     assert ("New", "+1") == (result.contact("u1")["name"], result.contact("u1")["phone"])
-    assert ["POST /contacts", f"PUT /contacts/{ID}"] == writes(result)
+    assert [f"PUT /contacts/{ID}"] == writes(result)
+    assert 1 == result.calls["POST /contacts/search"]
+    assert 0 == result.calls.get("GET /contacts/{id}", 0)
+
+
+def test_contact_that_the_search_does_not_show_yet_is_read_and_then_updated() -> None:
+    """A 409 names an id: it is written to once it is known to be the same person's."""
+    clock = VirtualClock()
+    intercom = intercom_with_new(clock, {"external_id": "u1", "name": "Old", "phone": "+1"})
+    contact_id = intercom.dump()["contacts"][0]["id"]
+    result = write_users(user(name="New"), intercom=intercom, clock=clock)
+    assert (1, 0) == counts(result)
+    assert ("New", "+1") == (result.contact("u1")["name"], result.contact("u1")["phone"])
+    assert ["POST /contacts", "POST /contacts", f"PUT /contacts/{contact_id}"] == writes(result)
     assert 1 == result.calls["GET /contacts/{id}"]
 
 
-def test_contact_whose_id_this_run_knows_is_updated_without_another_create() -> None:
-    """The second record of a person costs one call."""
-    result = write_users(*(user(name=f"n{n}") for n in range(5)))
+def test_contact_whose_id_this_run_knows_is_updated_without_another_create_or_lookup() -> None:
+    """A later record of a person costs one call."""
+    clock = VirtualClock()
+    stdin = ScriptedStdin(clock, *((n * 2.0, to_lines([user(name=f"n{n}")])) for n in range(5)))
+    result = write(stdin, configuration=users(), settings={"search_lag": 600.0}, clock=clock)
+    assert result.error is None
     assert "n4" == result.contact("u1")["name"]
     assert 1 == result.calls["POST /contacts"]
     assert 4 == result.calls["PUT /contacts/{id}"]
+    assert 1 == result.calls["POST /contacts/search"]
+
+
+def test_records_of_one_person_that_are_looked_up_together_are_written_together() -> None:
+    """The last value of each property is what is written, and each record is counted."""
+    result = write_users(*(user(name=f"n{n}") for n in range(4)), user(email="u1@example.com"))
+    assert (5, 0) == counts(result)
+    assert ("n3", "u1@example.com") == (result.contact("u1")["name"], result.contact("u1")["email"])
+    assert ["POST /contacts"] == writes(result)
 
 
 def test_record_without_any_selected_property_still_makes_the_contact() -> None:
     """Only the identity is written where nothing else is there; a known contact is left as it is."""
-    result = write_users(user(), user(other=1))
+    clock = VirtualClock()
+    stdin = ScriptedStdin(clock, (0.0, to_lines([user()])), (2.0, to_lines([user(other=1), state("users", 1)])))
+    result = write(stdin, configuration=users(), settings={"search_lag": 600.0}, clock=clock)
     assert (2, 0) == counts(result)
     assert ["POST /contacts"] == writes(result)
+    assert result.logged("delivered 1, unchanged 1")
 
 
 @pytest.mark.parametrize("mode", ["conflict", "second"])
@@ -142,27 +195,64 @@ def test_contact_that_is_archived_during_the_run_is_rejected_from_then_on() -> N
     class Archivist(Probe):
         def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
             response = super().send(request, *args, **kwargs)
-            if request.method == "POST" and response.status_code == 200:
+            if f"{request.method} {request.path_url}" == "POST /contacts" and response.status_code == 200:
                 contact_id = intercom.dump()["contacts"][0]["id"]
-                headers = {
-                    "Authorization": "Bearer test-token",
-                    "Accept": "application/json",
-                    "Intercom-Version": "2.16",
-                }
-                assert 200 == intercom.handle("POST", f"/contacts/{contact_id}/archive", headers).status
+                assert 200 == intercom.handle("POST", f"/contacts/{contact_id}/archive", HEADERS).status
             return response
 
-    result = write_users(
-        user(name="a"),
-        user(name="b"),
-        user(name="c"),
-        intercom=intercom,
-        clock=clock,
-        transport=Archivist(intercom, clock),
-    )
+    # Each comes after the one before it is written: together they would be one update.
+    stdin = ScriptedStdin(clock, *((n * 5.0, to_lines([user(name=name)])) for n, name in enumerate("abc")), (15.0, END))
+    result = write(stdin, configuration=users(), intercom=intercom, clock=clock, transport=Archivist(intercom, clock))
     assert result.error is None
     assert (1, 2) == counts(result)
     assert "a" == result.contact("u1")["name"]
+
+
+@pytest.mark.parametrize("seeded", [True, False])
+def test_contact_whose_update_never_finds_it_is_rejected_after_a_few_climbs(seeded: bool) -> None:
+    """Intercom shows the contact and says that it is not there: that ends, in a rejection."""
+    body = {"type": "error.list", "errors": [{"code": "not_found", "message": "User Not Found"}]}
+    fault = {"endpoint": "PUT /contacts/{id}", "kind": "status", "status": 404, "body": body}
+    clock = VirtualClock()
+    old = {"external_id": "u1", "name": "Old"}
+    intercom = intercom_with_new(clock, *([] if seeded else [old]), faults=[fault])
+    if seeded:
+        intercom.seed({"contacts": [old]})
+    result = write_users(user(name="New"), intercom=intercom, clock=clock)
+    assert result.error is None
+    assert (0, 1) == counts(result)
+    assert result.calls["PUT /contacts/{id}"] <= 4
+
+
+def test_address_that_is_taken_takes_no_other_record_of_the_person_with_it() -> None:
+    """Records that were looked up together and are refused for one of them go one by one."""
+    seed = {"contacts": [{"id": OTHER, "external_id": "someone", "email": "shared@example.com", "name": "Other"}]}
+    result = write_users(user(email="shared@example.com"), user(name="Mine"), seed=seed)
+    assert result.error is None
+    assert (1, 1) == counts(result)
+    assert "Other" == result.contact("someone")["name"]
+    assert ("Mine", "") == (result.contact("u1")["name"], result.contact("u1")["email"])
+
+
+@pytest.mark.parametrize(
+    ("records", "reason", "expected"),
+    [
+        ([{"email": "shared@example.com"}, {"name": "Mine"}], "email_taken", ("Mine", "")),
+        # By then there is a contact: it is the update that Intercom refuses.
+        ([{"email": "free@example.com"}, {"email": "shared@example.com"}], "conflict", (None, "free@example.com")),
+    ],
+)
+def test_address_that_another_record_of_the_person_names_decides_nothing(
+    records: list[dict[str, Any]], reason: str, expected: tuple[str | None, str]
+) -> None:
+    """What was looked up beside one record is no reason to reject another one."""
+    seed = {"contacts": [{"id": OTHER, "email": "shared@example.com", "name": "Other"}]}
+    messages = [user(**data) for data in records]
+    result = write_users(*messages, seed=seed, configuration=users(email_match="reject"))
+    assert result.error is None
+    assert (1, 1) == counts(result)
+    assert result.logged(f"{reason} 1")
+    assert expected == (result.contact("u1")["name"], result.contact("u1")["email"])
 
 
 def conflict_body(message: str) -> dict[str, Any]:
@@ -224,23 +314,21 @@ def test_email_that_several_users_share_is_ambiguous_and_writes_to_nobody() -> N
     assert ["a", "b", "new"] == [result.contact(each)["name"] for each in "abc"]
 
 
-def test_lead_with_the_same_email_is_never_written_to() -> None:
-    """A lead is a visitor that nobody has identified: whoever it names in a conflict, it is not the user."""
-    body = conflict_body(f"A contact matching those details already exists with id={OTHER}")
-    fault = {"endpoint": "POST /contacts", "kind": "status", "status": 409, "body": body}
+def test_lead_with_the_same_email_is_updated_and_stays_a_lead() -> None:
+    """Where the address is the identity, the lead is that person; nobody said that they have signed up."""
     seed = {"contacts": [{"id": OTHER, "email": "ada@example.com", "role": "lead", "name": "Lead"}]}
-    result = write_by_email(record("users", mail="ada@example.com", name="n"), seed=seed, settings={"faults": [fault]})
+    result = write_by_email(record("users", mail="ada@example.com", name="n"), seed=seed)
     assert result.error is None
-    assert (0, 1) == counts(result)
-    assert result.logged("identity_conflict 1")
-    assert ["Lead"] == [each["name"] for each in result.contents["contacts"]]
+    assert (1, 0) == counts(result)
+    assert [("lead", "n")] == [(each["role"], each["name"]) for each in result.contents["contacts"]]
 
 
 def test_contact_in_the_way_that_is_not_seen_yet_is_asked_for_once_more() -> None:
     """It may have been made a moment ago, by an attempt whose answer was lost."""
     fault = {"endpoint": "GET /contacts/{id}", "kind": "status", "status": 404, "first": 1}
     seed = {"contacts": [{"id": ID, "external_id": "u1", "name": "Old"}]}
-    result = write_users(user(name="New"), seed=seed, settings={"faults": [fault]})
+    settings = {"faults": [fault], "search_without_data": True}
+    result = write_users(user(name="New"), seed=seed, settings=settings)
     assert result.error is None
     assert (1, 0) == counts(result)
     assert "New" == result.contact("u1")["name"]
@@ -264,8 +352,8 @@ def test_custom_attribute_with_the_name_of_one_of_intercoms_own_is_written() -> 
 
 
 def test_record_that_intercom_refuses_takes_no_other_with_it() -> None:
-    """One bad value of one person: the others, and the same person's next record, go on."""
-    messages = [record("users", user_id=f"u{n % 5}", owner_id=991267459 if n != 7 else 5) for n in range(20)]
+    """One bad value of one person: the others, and the same person's other records, are written."""
+    messages = [record("users", user_id=f"u{n % 5}", owner_id=991267459 if n != 17 else 5) for n in range(20)]
     result = write_users(*messages, configuration=users({"property": "owner_id"}))
     assert result.error is None
     assert (19, 1) == counts(result)

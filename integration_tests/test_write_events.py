@@ -274,6 +274,24 @@ def test_stranger_whom_this_run_creates_later_gets_the_events_after_that() -> No
     assert (1, 1) == counts(result)
 
 
+@pytest.mark.parametrize("identity", ["external_id", "email"])
+@pytest.mark.parametrize("lag", [0.0, 300.0])
+def test_stranger_whose_creation_was_done_without_an_answer_is_none_from_then_on(identity: str, lag: float) -> None:
+    """The second attempt meets the contact of the first one, equal and so unchanged: its events are sent."""
+    data: dict[str, Any] = {"user_id": "s", "mail": "s@example.com"}
+    messages = [event(**data), record("users", **data), event(**data, at=T0 + 1), state("events", 1)]
+    section = {"mode": "enabled", "streams": [{"stream": "users"}]}
+    faults = [{"endpoint": "POST /contacts", "kind": "reset_after", "at": [1]}]
+    result = write(
+        messages,
+        configuration=config(users=section, **(EMAIL if identity == "email" else {})),
+        settings={"faults": faults, "search_lag": lag, "event_lag": 5.0},
+    )
+    assert result.error is None
+    assert [T0 + 1] == [each["created_at"] for each in result.events]
+    assert (1, 1) == counts(result)
+
+
 def test_unknown_users_create_makes_the_contact_and_sends_all_of_its_events() -> None:
     """One contact for many events, and no event is lost while the contact is young."""
     messages = [event(user_id="fresh", at=T0 + n) for n in range(20)]

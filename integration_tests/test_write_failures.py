@@ -107,6 +107,25 @@ def settings_for(endpoint: str) -> dict[str, Any]:
     return attributes(**EMAIL) if endpoint == "POST /contacts/search" else attributes()
 
 
+def make_intercom(endpoint: str, clock: VirtualClock, *faults: dict[str, Any]) -> Intercom:
+    """Make an Intercom with the people of `SEED`; what `endpoint` asks for must be needed.
+
+    A contact is read by its id only after a conflict: the people are so new that the search lags.
+    """
+    if endpoint != "GET /contacts/{id}":
+        intercom = Intercom(Settings(), clock=clock.wall)
+        intercom.seed(SEED)
+    else:
+        intercom = Intercom(Settings(search_lag=900.0), clock=clock.wall)
+        headers = {"Authorization": "Bearer test-token", "Accept": "application/json", "Intercom-Version": "2.16"}
+        headers["Content-Type"] = "application/json"
+        for contact in SEED["contacts"]:
+            body = json.dumps({"role": "user", **contact}).encode()
+            assert 200 == intercom.handle("POST", "/contacts", headers, body).status
+    intercom.set_faults(list(faults))
+    return intercom
+
+
 def scenario() -> list[dict[str, Any] | bytes]:
     """A sync that calls every endpoint several times: seeded people, new ones and strangers."""
     messages: list[dict[str, Any] | bytes] = []
@@ -139,7 +158,9 @@ def refuse_canaries(result: Result) -> None:
 @functools.cache
 def calm(endpoint: str) -> Result:
     """The scenario without any fault, under the configuration by which `endpoint` is called."""
-    result = write(scenario(), seed=SEED, configuration=settings_for(endpoint))
+    clock = VirtualClock()
+    intercom = make_intercom(endpoint, clock)
+    result = write(scenario(), configuration=settings_for(endpoint), intercom=intercom, clock=clock)
     assert result.error is None
     assert endpoint in result.calls
     return result
@@ -150,8 +171,9 @@ def calm(endpoint: str) -> Result:
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_fault_that_passes_changes_nothing_of_what_arrives(endpoint: str, fault: str, when: dict[str, Any]) -> None:
     """Nothing lost, nothing twice, nothing rejected, whatever went wrong in between and wherever."""
-    plan = {"endpoint": endpoint, **FAULTS[fault], **when}
-    result = write(scenario(), seed=SEED, configuration=settings_for(endpoint), settings={"faults": [plan]})
+    clock = VirtualClock()
+    intercom = make_intercom(endpoint, clock, {"endpoint": endpoint, **FAULTS[fault], **when})
+    result = write(scenario(), configuration=settings_for(endpoint), intercom=intercom, clock=clock)
     assert result.error is None
     assert ending(calm(endpoint)) == ending(result)
     refuse_canaries(result)
@@ -168,18 +190,48 @@ THEN: dict[str, dict[str, Any]] = {
 }
 
 
+def one_after_the_other(endpoint: str, clock: VirtualClock) -> ScriptedStdin:
+    """Make an input of a record that is delivered, and one, two seconds later, for which `endpoint` is called.
+
+    A contact is looked up within a second: what is to be delivered first must come first.
+    """
+    return ScriptedStdin(
+        clock,
+        (0.0, to_lines([FIRST.get(endpoint, event(0)), state("events", 1)])),
+        (2.0, to_lines([THEN.get(endpoint, event(2)), state("events", 2)])),
+    )
+
+
 @pytest.mark.parametrize("fault", FOR_EVER)
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_fault_that_stays_ends_in_one_transient_error_after_about_ten_minutes(endpoint: str, fault: str) -> None:
     """States of what was delivered are out, that of the failing record is not, and the message tells no value."""
     clock = VirtualClock()
-    messages = [FIRST.get(endpoint, event(0)), state("events", 1), THEN.get(endpoint, event(2)), state("events", 2)]
-    plan = {"endpoint": endpoint, **FAULTS[fault]}
-    result = write(messages, seed=SEED, configuration=settings_for(endpoint), settings={"faults": [plan]}, clock=clock)
+    intercom = make_intercom(endpoint, clock, {"endpoint": endpoint, **FAULTS[fault]})
+    result = write(
+        one_after_the_other(endpoint, clock), configuration=settings_for(endpoint), intercom=intercom, clock=clock
+    )
     assert isinstance(result.error, DeliveryError)
     assert "transient_error" == result.error.failure_type
     assert 590 < clock.now() - START < 700
     assert ([] if endpoint == "GET /data_attributes" else [1]) == [each["id"] for each in result.states]
+    refuse_canaries(result)
+
+
+@pytest.mark.parametrize("fault", ["500", "400", "422"])
+def test_lookup_that_is_refused_for_ever_ends_in_single_questions_and_then_in_plain_writes(fault: str) -> None:
+    """An Intercom that takes no search of ours costs calls, and no record; that it refuses is said once."""
+    envelope = {"kind": "status", "status": int(fault)} | ({} if fault == "500" else {"body": ENVELOPE})
+    clock = VirtualClock()
+    intercom = make_intercom("POST /contacts", clock, {"endpoint": "POST /contacts/search", **envelope})
+    messages = [*(user(n, f"{CANARY} {n}") for n in range(8)), state("users", 1)]
+    result = write(messages, configuration=attributes(), intercom=intercom, clock=clock)
+    assert result.error is None
+    assert {"recordCount": 8, "rejectedRecordCount": 0} == result.states[0]["destinationStats"]
+    assert {f"{CANARY} {n}" for n in range(8)} == {each["name"] for each in result.contents["contacts"]}
+    assert 4 == result.calls["GET /contacts/{id}"]
+    sizes = [text for text in result.logs if "Intercom refuses to look up" in text]
+    assert ([] if fault == "500" else [8]) == [int(text.split("look up ")[1].split()[0]) for text in sizes]
     refuse_canaries(result)
 
 
@@ -219,13 +271,10 @@ FATAL = [
 def test_refused_token_or_version_is_a_config_error_at_once(endpoint: str, plan: dict[str, Any]) -> None:
     """No second try, and what was delivered before is checkpointed."""
     clock = VirtualClock()
-    messages = [FIRST.get(endpoint, event(0)), state("events", 1), THEN.get(endpoint, event(2)), state("events", 2)]
-    faults = [{"endpoint": endpoint, **plan}]
     result = write(
-        messages,
-        seed=SEED,
+        one_after_the_other(endpoint, clock),
         configuration={**settings_for(endpoint), "delivery": {"concurrency": 1}},
-        settings={"faults": faults},
+        intercom=make_intercom(endpoint, clock, {"endpoint": endpoint, **plan}),
         clock=clock,
     )
     assert isinstance(result.error, ConfigurationError)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from destination_intercom.attributes import check_attributes
+from destination_intercom.attributes import MOST_ATTRIBUTES, Attributes, Workspace, check_attributes
+from destination_intercom.calls import Answer, Call, CreateDataAttribute, ListDataAttributes
 from destination_intercom.config import STANDARD_FIELDS
 from destination_intercom.errors import ConfigurationError
 from unit_tests.strategies import JSON
@@ -16,13 +17,17 @@ def _attribute(name: str, data_type: str = "string", **fields: Any) -> dict[str,
     return {"name": name, "data_type": data_type, "archived": False, "api_writable": True, "custom": True, **fields}
 
 
+def _workspace(wanted: dict[str, str | None], *attributes: Any, missing: str = "fail") -> Workspace:
+    return check_attributes(wanted, {"type": "list", "data": list(attributes)}, missing=missing)
+
+
 def _check(wanted: dict[str, str | None], *attributes: Any) -> dict[str, str]:
-    return check_attributes(wanted, {"type": "list", "data": list(attributes)})
+    return _workspace(wanted, *attributes).types
 
 
-def _refusal(wanted: dict[str, str | None], *attributes: Any) -> str:
+def _refusal(wanted: dict[str, str | None], *attributes: Any, missing: str = "fail") -> str:
     with pytest.raises(ConfigurationError) as caught:
-        _check(wanted, *attributes)
+        _workspace(wanted, *attributes, missing=missing)
     return caught.value.message
 
 
@@ -60,17 +65,19 @@ def test_attributes_that_differ_only_in_case_are_missing_and_the_near_one_is_nam
     )
 
 
-def test_attributes_that_are_archived_are_refused() -> None:
-    """An archived attribute takes no value."""
-    message = _refusal({"plan": "string"}, _attribute("plan", archived=True))
+@pytest.mark.parametrize("missing", ["fail", "create", "skip"])
+def test_attributes_that_are_archived_are_refused(missing: str) -> None:
+    """An archived attribute takes no value, and its name is not free."""
+    message = _refusal({"plan": "string"}, _attribute("plan", archived=True), missing=missing)
     assert "archived in Intercom" in message
     assert '"plan"' in message
 
 
+@pytest.mark.parametrize("missing", ["fail", "create", "skip"])
 @pytest.mark.parametrize("name", ["plan", "last_seen_at"])
-def test_attributes_that_the_api_cannot_write_are_refused(name: str) -> None:
+def test_attributes_that_the_api_cannot_write_are_refused(name: str, missing: str) -> None:
     """`api_writable` tells at run time, for standard fields too."""
-    message = _refusal({name: None}, _attribute(name, api_writable=False))
+    message = _refusal({name: None}, _attribute(name, api_writable=False), missing=missing)
     assert f'not writable through Intercom\'s API: "{name}"' in message
 
 
@@ -134,3 +141,115 @@ def test_attributes_of_any_listing_raise_only_configuration_errors(data: list[An
     with contextlib.suppress(ConfigurationError):
         assert all(isinstance(kind, str) for kind in _check({"plan": "string"}, *data).values())
     assert before == repr(data)
+
+
+@pytest.mark.parametrize("missing", ["create", "skip"])
+def test_attributes_that_are_missing_and_may_be_are_told_in_their_order(missing: str) -> None:
+    """What is to be done about them is decided elsewhere."""
+    found = _workspace(
+        {"plan": None, "email": None, "age": "integer", "here": None}, _attribute("here"), missing=missing
+    )
+    assert ("plan", "age") == found.missing
+
+
+def test_attributes_with_options_tell_them() -> None:
+    """Options of another shape than text are none that a value could meet."""
+    listing = [
+        _attribute("plan", options=["free", "pro", 5]),
+        _attribute("age", options=[]),
+        _attribute("odd", options=7),
+    ]
+    found = _workspace({"plan": None, "age": None, "odd": None}, *listing)
+    assert {"plan": frozenset({"free", "pro"})} == found.options
+
+
+def _listed(*attributes: Any) -> Answer:
+    return Answer(200, "json", {"type": "list", "data": list(attributes)})
+
+
+def _settle(attributes: Attributes, listing: Answer, creation: Answer | None = None) -> list[Call]:
+    """Answer all of the questions, and give them back."""
+    asked: list[Call] = []
+    for call in attributes.questions():
+        asked.append(call)
+        if isinstance(call, CreateDataAttribute):
+            made = {**call.payload, "type": "data_attribute"}
+            attributes.note(call, creation or Answer(200, "json", made))
+        else:
+            attributes.note(call, listing)
+    return asked
+
+
+def test_questions_when_nothing_is_selected_are_none() -> None:
+    """The identity alone needs no attribute."""
+    assert [] == _settle(Attributes({}, "create"), _listed())
+
+
+def test_questions_when_nothing_is_missing_are_one() -> None:
+    """One call at the start of a sync, whatever is to be done about missing ones."""
+    for missing in ("fail", "create", "skip"):
+        attributes = Attributes({"plan": None, "email": None}, missing)
+        assert [ListDataAttributes()] == _settle(attributes, _listed(_attribute("plan", "date", options=["a"])))
+        assert ({"plan": "date"}, {"plan": frozenset({"a"})}) == (attributes.types, attributes.options)
+        assert (frozenset(), []) == (attributes.skipped, attributes.warnings)
+
+
+def test_missing_attributes_when_to_be_created_are_with_their_types() -> None:
+    """Each of them once, as an attribute of contacts, and it is said."""
+    attributes = Attributes({"plan": "string", "here": None, "since": "date"}, "create")
+    _, *created = _settle(attributes, _listed(_attribute("here", "float")))
+    expected = [("plan", "string"), ("since", "date")]
+    assert [
+        CreateDataAttribute({"name": name, "model": "contact", "data_type": kind}) for name, kind in expected
+    ] == created
+    assert {"here": "float", **dict(expected)} == attributes.types
+    assert [f'Created the custom attribute "{name}" ({kind}).' for name, kind in expected] == attributes.warnings
+
+
+def test_missing_attributes_when_to_be_created_without_a_type_are_refused_before_any_is_created() -> None:
+    """A type is never guessed, for it cannot be changed."""
+    attributes = Attributes({"plan": "string", "odd": None}, "create")
+    with pytest.raises(ConfigurationError, match='nobody tells the type of "odd"'):
+        _settle(attributes, _listed())
+
+
+@pytest.mark.parametrize(("there", "fits"), [(MOST_ATTRIBUTES - 2, True), (MOST_ATTRIBUTES - 1, False)])
+def test_missing_attributes_when_there_is_no_room_are_refused_before_any_is_created(there: int, *, fits: bool) -> None:
+    """A workspace has 250 custom attributes; archived ones and Intercom's own do not count."""
+    listing = [
+        *(_attribute(f"a{number}") for number in range(there)),
+        _attribute("old", archived=True),
+        _attribute("own", custom=False),
+    ]
+    attributes = Attributes({"plan": "string", "since": "date"}, "create")
+    if fits:
+        assert 3 == len(_settle(attributes, _listed(*listing)))
+        return
+    with pytest.raises(ConfigurationError, match=f"has {there} custom attributes and can have 250.*plan.*since"):
+        _settle(attributes, _listed(*listing))
+
+
+def test_missing_attributes_when_intercom_refuses_one_are_refused_in_its_words() -> None:
+    """A name that it does not allow, or one that companies have."""
+    envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "You already have 'plan'"}]}
+    attributes = Attributes({"plan": "string"}, "create")
+    with pytest.raises(ConfigurationError) as caught:
+        _settle(attributes, _listed(), Answer(400, "json", envelope))
+    assert "does not create the custom attribute \"plan\": You already have 'plan'" in caught.value.message
+
+
+def test_missing_attributes_in_a_dry_run_are_only_said_to_be_created() -> None:
+    """Their values are converted as they would be."""
+    attributes = Attributes({"plan": "integer"}, "create", create=False)
+    assert [ListDataAttributes()] == _settle(attributes, _listed())
+    assert {"plan": "integer"} == attributes.types
+    assert ['The custom attributes "plan" would be created.'] == attributes.warnings
+
+
+def test_missing_attributes_when_to_be_skipped_are_warned_of() -> None:
+    """Nothing is created, and the rest is written."""
+    attributes = Attributes({"plan": None, "here": None}, "skip")
+    assert [ListDataAttributes()] == _settle(attributes, _listed(_attribute("here")))
+    assert frozenset({"plan"}) == attributes.skipped
+    assert {"here": "string"} == attributes.types
+    assert ['The workspace lacks the custom attributes "plan": they are left out.'] == attributes.warnings

@@ -57,10 +57,11 @@ def test_config_with_the_least_has_the_promised_defaults() -> None:
     )
     assert (config.events.unknown_users, config.events.not_before) == ("reject", None)
     assert config.users.mode == "disabled"
-    assert (None, 64, 1000) == (
+    assert (None, 64, 1000, False) == (
         config.delivery.max_calls_per_minute,
         config.delivery.concurrency,
         config.delivery.stop_after_rejected,
+        config.delivery.dry_run,
     )
 
 
@@ -75,6 +76,28 @@ def test_config_of_users_alone_has_the_promised_defaults() -> None:
         config.users.missing_attributes,
         config.users.null_values,
     )
+    assert ("upsert", "skip", "reject", "adopt") == (
+        config.users.write_mode,
+        config.users.unchanged_contacts,
+        config.users.archived_contacts,
+        config.users.email_match,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("write_mode", ["upsert", "update_only", "create_only"]),
+        ("missing_attributes", ["fail", "create", "skip"]),
+        ("unchanged_contacts", ["skip", "send"]),
+        ("archived_contacts", ["reject", "unarchive"]),
+        ("email_match", ["adopt", "reject"]),
+    ],
+)
+def test_config_of_each_choice_about_contacts_is_taken(name: str, values: list[str]) -> None:
+    """What the form offers can be chosen."""
+    chosen = [getattr(parse_config(_users(**{name: value})).users, name) for value in values]
+    assert values == chosen
 
 
 @pytest.mark.parametrize("region", REGION_HOSTS)
@@ -243,19 +266,20 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
             _users(attributes=[{"property": "email_verified"}]),
             "users.attributes: email_verified is written only beside",
         ),
-        (_users(missing_attributes="create"), "users.missing_attributes"),
+        (_users(missing_attributes=CANARY), "users.missing_attributes"),
         (_users(null_values=CANARY), "users.null_values"),
-        (_users(write_mode="upsert"), "users.write_mode: there is no such field"),
-        (_users(unchanged_contacts="skip"), "users.unchanged_contacts: there is no such field"),
-        (_users(archived_contacts="reject"), "users.archived_contacts: there is no such field"),
-        (_users(email_match="adopt"), "users.email_match: there is no such field"),
+        (_users(write_mode=CANARY), "users.write_mode"),
+        (_users(unchanged_contacts=CANARY), "users.unchanged_contacts"),
+        (_users(archived_contacts=CANARY), "users.archived_contacts"),
+        (_users(email_match=CANARY), "users.email_match"),
         ({**_events(), "delivery": {"concurrency": 0}}, "delivery.concurrency"),
         ({**_events(), "delivery": {"concurrency": 257}}, "delivery.concurrency"),
         ({**_events(), "delivery": {"concurrency": True}}, "delivery.concurrency"),
         ({**_events(), "delivery": {"concurrency": "64"}}, "delivery.concurrency"),
         ({**_events(), "delivery": {"max_calls_per_minute": 0}}, "delivery.max_calls_per_minute"),
         ({**_events(), "delivery": {"stop_after_rejected": -1}}, "delivery.stop_after_rejected"),
-        ({**_events(), "delivery": {"dry_run": True}}, "delivery.dry_run: there is no such field"),
+        ({**_events(), "delivery": {"dry_run": "true"}}, "delivery.dry_run"),
+        ({**_events(), "delivery": {"dry_run": 1}}, "delivery.dry_run"),
         ({**_events(), "delivery": {"contacts_api": "bulk"}}, "delivery.contacts_api: there is no such field"),
         (None, "not a JSON object"),
         ([CANARY], "not a JSON object"),
@@ -303,8 +327,17 @@ WHOLE = base_config(
         "unknown_users": "create",
         "excluded_events": ["y"],
     },
-    users={**USERS, "attributes": [{"property": "p", "attribute": "a", "type": "date"}], "null_values": "clear"},
-    delivery={"concurrency": 8},
+    users={
+        **USERS,
+        "attributes": [{"property": "p", "attribute": "a", "type": "date"}],
+        "write_mode": "update_only",
+        "missing_attributes": "create",
+        "null_values": "clear",
+        "unchanged_contacts": "send",
+        "archived_contacts": "unarchive",
+        "email_match": "reject",
+    },
+    delivery={"concurrency": 8, "dry_run": True},
 )
 
 

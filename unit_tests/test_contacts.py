@@ -178,6 +178,39 @@ def test_custom_attribute_type_of_the_schema_is_used_where_nobody_else_tells_it(
     assert _change(rule, p="7").attributes == {"p": 7}
 
 
+def _listed(value: object, **users: Any) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """Map a value of an attribute that takes "pro" and "7" only."""
+    rule = user_rule({"property": "p"}, **users)
+    change = map_contact(rule, {"user_id": "42", "p": value}, {"p": "string"}, options={"p": frozenset({"pro", "7"})})
+    assert isinstance(change, ContactChange)
+    return change.attributes, change.trims
+
+
+@pytest.mark.parametrize(("value", "expected"), [("pro", "pro"), (7, "7")])
+def test_custom_attribute_with_a_list_of_options_takes_each_of_them(value: object, expected: str) -> None:
+    """The value is compared after its conversion."""
+    assert ({"p": expected}, ()) == _listed(value)
+
+
+@pytest.mark.parametrize("value", ["Pro", "unheard of", ""])
+def test_custom_attribute_with_a_list_of_options_takes_no_other_value(value: object) -> None:
+    """One value that the list lacks would make Intercom refuse the whole contact."""
+    assert ({}, (("p", "no_option"),)) == _listed(value)
+
+
+def test_custom_attribute_with_a_list_of_options_is_still_cleared() -> None:
+    """No value is not a wrong one."""
+    assert ({"p": None}, ()) == _listed(None, null_values="clear")
+
+
+def test_custom_attribute_that_is_skipped_is_left_out_without_a_count() -> None:
+    """The warning at the start of the sync has said so already."""
+    rule = user_rule({"property": "p"}, {"property": "q"})
+    change = map_contact(rule, {"user_id": "42", "p": {"a": 1}, "q": "x"}, {}, skipped=frozenset({"p"}))
+    assert isinstance(change, ContactChange)
+    assert ({"q": "x"}, ()) == (change.attributes, change.trims)
+
+
 @pytest.mark.parametrize("nulls", ["ignore", "clear"])
 def test_contact_of_absent_properties_leaves_them_alone(nulls: str) -> None:
     """Absent is not null."""

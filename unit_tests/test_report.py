@@ -137,6 +137,13 @@ def test_summary_when_records_ended_in_every_way_then_all_are_counted() -> None:
         assert part in text
 
 
+def test_texts_when_said_then_they_are_information_in_their_order() -> None:
+    """They are no warnings, and may be said twice."""
+    report = Report()
+    report.say(["a", "b", "a"])
+    assert [("INFO", "a"), ("INFO", "b"), ("INFO", "a")] == _said(report)
+
+
 def test_summary_when_a_stream_is_ordinary_then_it_is_short() -> None:
     """No empty brackets, no words for what did not happen."""
     report = Report()

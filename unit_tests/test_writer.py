@@ -14,8 +14,7 @@ from hypothesis import given, settings, strategies as st
 from destination_intercom import outcomes
 from destination_intercom.calls import Answer, Call, PostEvent, RateHeaders
 from destination_intercom.classify import Judgement, Verdict
-from destination_intercom.contacts import ContactChange
-from destination_intercom.deliver import Errand, Pause, Question
+from destination_intercom.errands import Pause, Step as ErrandStep
 from destination_intercom.errors import (
     AttemptError,
     ConfigurationError,
@@ -26,9 +25,10 @@ from destination_intercom.errors import (
 )
 from destination_intercom.events import EventPayload
 from destination_intercom.ledger import Ledger
-from destination_intercom.mailbox import Concluded, Failed, Mailbox
+from destination_intercom.mailbox import Answered, Concluded, Failed, Mailbox
+from destination_intercom.outcomes import Outcome
 from destination_intercom.quota import Permit, Quota
-from destination_intercom.writer import AnyErrand, Job, Writer
+from destination_intercom.writer import Job, Question, Task, Work, Writer
 from integration_tests.support.virtual_clock import START, VirtualClock
 
 Step: TypeAlias = Literal["ok", "retry", "throttle", "fatal", "bug", "pause"]
@@ -120,6 +120,7 @@ class Floor:
             elif isinstance(notice, Failed):
                 self.failures.append(notice)
             else:
+                assert isinstance(notice, Answered)
                 self.answers.append(notice.answer)
 
     def close(self) -> None:
@@ -133,16 +134,18 @@ class Floor:
         """The key of a job."""
         return self.jobs[job].payload.key
 
-    def _errand(self, payload: ContactChange | EventPayload | Question) -> AnyErrand:
-        if isinstance(payload, Question):
-            return self._asking(payload)
-        assert isinstance(payload, EventPayload)
-        return self._sending(payload)
+    def _errand(self, tasks: Sequence[Task]) -> Work:
+        (task,) = tasks
+        if isinstance(task, Question):
+            return self._asking(task)
+        assert isinstance(task, Job)
+        assert isinstance(task.payload, EventPayload)
+        return self._sending(task.payload)
 
     def _asking(self, question: Question) -> Generator[Call, Answer, Answer]:
         return (yield question.call)
 
-    def _sending(self, payload: EventPayload) -> Errand:
+    def _sending(self, payload: EventPayload) -> Generator[ErrandStep, Answer, list[Outcome]]:
         number = int(payload.name)
         for step in self.scripts[number]:
             if step == "pause":
@@ -150,7 +153,7 @@ class Floor:
             elif step not in {"retry", "throttle"}:
                 answer = yield PostEvent({"job": number, "key": payload.key})
                 assert answer.status == 202
-        return outcomes.DELIVERED
+        return [outcomes.DELIVERED]
 
     def _attempt(self, call: Call, permit: Permit) -> tuple[Answer | AttemptError, Judgement]:
         assert isinstance(call, PostEvent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,14 +10,14 @@ import pytest
 from destination_intercom import outcomes
 from destination_intercom.calls import Answer, Call, PostEvent, RateHeaders
 from destination_intercom.classify import Judgement, Verdict
-from destination_intercom.contacts import ContactChange
-from destination_intercom.deliver import Errand, Pause, Question
+from destination_intercom.errands import Pause, Step
 from destination_intercom.errors import AttemptError, MaybeSentError, StreamName
 from destination_intercom.events import EventPayload
 from destination_intercom.ledger import Ledger
 from destination_intercom.mailbox import Concluded, Mailbox
+from destination_intercom.outcomes import Outcome
 from destination_intercom.quota import Permit, Quota
-from destination_intercom.writer import AnyErrand, Job, Writer
+from destination_intercom.writer import Job, Task, Work, Writer
 from integration_tests.support.virtual_clock import START, VirtualClock
 
 STREAM = StreamName("events")
@@ -68,15 +68,17 @@ class Shop:
                 assert isinstance(notice, Concluded)
                 self.ended[self.sent[notice.entry.ordinal - 1]] = self.clock.now() - START
 
-    def _errand(self, payload: ContactChange | EventPayload | Question) -> AnyErrand:
-        assert isinstance(payload, EventPayload)
-        return self._sending(payload.key)
+    def _errand(self, tasks: Sequence[Task]) -> Work:
+        (task,) = tasks
+        assert isinstance(task, Job)
+        assert isinstance(task.payload, EventPayload)
+        return self._sending(task.payload.key)
 
-    def _sending(self, key: str) -> Errand:
+    def _sending(self, key: str) -> Generator[Step, Answer, list[Outcome]]:
         if key.startswith("pause"):
             yield Pause(LONGEST_FIRST_DELAY)
         yield PostEvent({"key": key})
-        return outcomes.DELIVERED
+        return [outcomes.DELIVERED]
 
     def _attempt(self, call: Call, permit: Permit) -> tuple[Answer | AttemptError, Judgement]:
         assert isinstance(call, PostEvent)

@@ -6,7 +6,7 @@ A call is a value: what to ask, not how. `Answer` is what came back, before anyb
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,30 @@ class GetContact:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveContact:
+    """Archive a contact."""
+
+    contact_id: str
+    endpoint: ClassVar[str] = "POST /contacts/{id}/archive"
+
+
+@dataclass(frozen=True, slots=True)
+class UnarchiveContact:
+    """Restore an archived contact; for one that cannot be, the answer is 400 or 500 (recorded)."""
+
+    contact_id: str
+    endpoint: ClassVar[str] = "POST /contacts/{id}/unarchive"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDataAttribute:
+    """Create a contact attribute."""
+
+    payload: dict[str, Any] = field(repr=False)
+    endpoint: ClassVar[str] = "POST /data_attributes"
+
+
+@dataclass(frozen=True, slots=True)
 class FindByExternalId:
     """Read a user by the external_id; unlike a search, this does not lag."""
 
@@ -58,9 +82,10 @@ class FindByExternalId:
 
 @dataclass(frozen=True, slots=True)
 class SearchContacts:
-    """Search contacts; lags behind writes by up to minutes."""
+    """Search contacts; lags behind writes by up to minutes. A `decisive` one is tried until it is answered."""
 
     query: dict[str, Any] = field(repr=False)
+    decisive: bool = False
     endpoint: ClassVar[str] = "POST /contacts/search"
 
 
@@ -75,13 +100,19 @@ class PostEvent:
 Call: TypeAlias = (
     GetMe
     | ListDataAttributes
+    | CreateDataAttribute
     | CreateContact
     | UpdateContact
     | GetContact
+    | ArchiveContact
+    | UnarchiveContact
     | FindByExternalId
     | SearchContacts
     | PostEvent
 )
+
+TELLING_500: Final = (SearchContacts, UnarchiveContact)
+"""Calls to which a 500 may be an answer: a malformed search, a contact that cannot be restored (recorded)."""
 
 BodyKind = Literal["json", "empty", "other"]
 

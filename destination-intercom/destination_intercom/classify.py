@@ -82,6 +82,8 @@ def is_success(call: Call, answer: Answer) -> bool:
 def _has_fields(endpoint: str, body: dict[str, Any]) -> bool:
     if endpoint == "GET /data_attributes":
         return isinstance(body.get("data"), list)
+    if endpoint == "POST /data_attributes":
+        return isinstance(body.get("name"), str)
     if endpoint in {"POST /contacts/search", "GET /me"}:
         # A search without `data` was seen in production, and means that nothing was found.
         return body.get("type") != "error.list"

@@ -24,9 +24,11 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from destination_intercom.calls import (
     Answer,
+    ArchiveContact,
     BodyKind,
     Call,
     CreateContact,
+    CreateDataAttribute,
     FindByExternalId,
     GetContact,
     GetMe,
@@ -34,9 +36,10 @@ from destination_intercom.calls import (
     PostEvent,
     RateHeaders,
     SearchContacts,
+    UnarchiveContact,
     UpdateContact,
 )
-from destination_intercom.errors import AttemptError, InternalError, MaybeSentError, NotSentError
+from destination_intercom.errors import AnswerTooLargeError, AttemptError, InternalError, MaybeSentError, NotSentError
 
 API_VERSION: Final = "2.16"
 """The newest version whose description was at hand when this was written."""
@@ -152,6 +155,18 @@ class Client:
         """Read a contact."""
         return self._send("GET", f"/contacts/{_quote(call.contact_id)}")
 
+    def archive_contact(self, call: ArchiveContact) -> Answer:
+        """Archive a contact."""
+        return self._send("POST", f"/contacts/{_quote(call.contact_id)}/archive", {})
+
+    def unarchive_contact(self, call: UnarchiveContact) -> Answer:
+        """Restore an archived contact."""
+        return self._send("POST", f"/contacts/{_quote(call.contact_id)}/unarchive", {})
+
+    def create_data_attribute(self, call: CreateDataAttribute) -> Answer:
+        """Create a contact attribute."""
+        return self._send("POST", "/data_attributes", call.payload)
+
     def find_by_external_id(self, call: FindByExternalId) -> Answer:
         """Read a user by the external_id."""
         return self._send("GET", f"/contacts/find_by_external_id/{_quote(call.external_id)}")
@@ -189,6 +204,9 @@ _METHODS: Final[dict[type[Any], Callable[[Client, Any], Answer]]] = {
     GetMe: Client.get_me,
     ListDataAttributes: Client.list_data_attributes,
     CreateContact: Client.create_contact,
+    CreateDataAttribute: Client.create_data_attribute,
+    ArchiveContact: Client.archive_contact,
+    UnarchiveContact: Client.unarchive_contact,
     UpdateContact: Client.update_contact,
     GetContact: Client.get_contact,
     FindByExternalId: Client.find_by_external_id,
@@ -223,7 +241,7 @@ def _read(response: requests.Response) -> bytes:
     for piece in response.iter_content(65536):
         size += len(piece)
         if size > LARGEST_BODY:
-            raise MaybeSentError("answer too large")
+            raise AnswerTooLargeError("answer too large")
         pieces.append(piece)
     return b"".join(pieces)
 

@@ -228,8 +228,12 @@ class UsersEnabled(_Section):
     streams: list[UserStream] = []
     attributes: list[Attribute] = []
     filters: list[Filter] = []
-    missing_attributes: Literal["fail"] = "fail"
+    write_mode: Literal["upsert", "update_only", "create_only"] = "upsert"
+    missing_attributes: Literal["fail", "create", "skip"] = "fail"
     null_values: Literal["ignore", "clear"] = "ignore"
+    unchanged_contacts: Literal["skip", "send"] = "skip"
+    archived_contacts: Literal["reject", "unarchive"] = "reject"
+    email_match: Literal["adopt", "reject"] = "adopt"
 
     @model_validator(mode="after")
     def _check(self) -> UsersEnabled:
@@ -254,6 +258,7 @@ class Delivery(_Section):
     max_calls_per_minute: Annotated[int, Field(ge=1)] | None = None
     concurrency: Annotated[int, Field(ge=1, le=256)] = 64
     stop_after_rejected: Annotated[int, Field(ge=0)] = 1000
+    dry_run: bool = False
 
 
 Events = Annotated[EventsEnabled | Disabled, Field(discriminator="mode")]

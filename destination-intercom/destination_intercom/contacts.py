@@ -53,11 +53,22 @@ class ContactChange:
         return {"role": "user", "email" if self.email else "external_id": self.key, **self.update_body}
 
 
-def map_contact(rule: UserRule, data: dict[str, Any], types: Mapping[str, str]) -> ContactChange | Outcome:
+NO_OPTIONS: Final[Mapping[str, frozenset[str]]] = {}
+
+
+def map_contact(
+    rule: UserRule,
+    data: dict[str, Any],
+    types: Mapping[str, str],
+    *,
+    options: Mapping[str, frozenset[str]] = NO_OPTIONS,
+    skipped: frozenset[str] = frozenset(),
+) -> ContactChange | Outcome:
     """Make the change that a record asks for, or say why there is none.
 
     `types` holds the workspace's type of each custom attribute (`string`, `integer`, `float`,
-    `boolean`, `date`); where it is silent, the rule's own counts.
+    `boolean`, `date`); where it is silent, the rule's own counts. `options` holds the values that a
+    list takes; `skipped` ones are left out.
     """
     if not all(holds(data) for holds in rule.holds):
         return filtered(outcomes.FILTERED_OUT)
@@ -69,7 +80,11 @@ def map_contact(rule: UserRule, data: dict[str, Any], types: Mapping[str, str]) 
     trims: list[Trim] = []
     for attribute in rule.attributes:
         target, value = attribute.target, attribute.read(data)
+        if target in skipped:
+            continue
         converted, problem = _convert(rule, target, value, types.get(target, attribute.type))
+        if target in options and isinstance(converted, str) and converted not in options[target]:
+            converted, problem = MISSING, "no_option"
         if problem == outcomes.INVALID_EMAIL:
             return rejected(outcomes.INVALID_EMAIL)
         if problem:
@@ -100,15 +115,31 @@ def _convert(rule: UserRule, target: str, value: Any, kind: str | None) -> Conve
         return MISSING, ""
     if value is None:
         return (None if rule.clear_nulls and target not in NEVER_CLEARED else MISSING), ""
-    if target in _FIELDS:
-        convert, expected = _FIELDS[target], _FIELD_KINDS.get(target, "scalar")
-    else:
-        # A type that Intercom may come to have is no reason to stop: it is sent as text.
-        convert, expected = (_TYPES[kind], kind) if kind in _TYPES else (_text, "scalar")
     try:
-        return convert(value)
+        return convert_field(target, value) if target in _FIELDS else convert_typed(kind, value)
     except ValueError:
-        return MISSING, "no_" + expected.removesuffix("time")
+        expected = _FIELD_KINDS.get(target, "scalar") if target in _FIELDS else kind
+        return MISSING, "no_" + (expected if expected in _TYPES else "scalar").removesuffix("time")
+
+
+def convert_field(name: str, value: Any) -> Converted:
+    """Convert a value to what the standard field `name` takes.
+
+    Raises:
+        ValueError: it cannot be converted without loss.
+    """
+    return _FIELDS[name](value)
+
+
+def convert_typed(kind: str | None, value: Any) -> Converted:
+    """Convert a value to a custom attribute's type.
+
+    A type that Intercom may come to have is no reason to stop: it is sent as text.
+
+    Raises:
+        ValueError: it cannot be converted without loss.
+    """
+    return _TYPES.get(kind or "", _text)(value)
 
 
 def _text(value: Any) -> Converted:

@@ -6,25 +6,31 @@ carry them. It knows nothing of how anything is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Final
 
 import orjson
 
-from destination_intercom.attributes import check_attributes
+from destination_intercom.attributes import Attributes, check_attributes
+from destination_intercom.batches import Batches
 from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes
 from destination_intercom.client import READ_TIMEOUT, Client, Transport
 from destination_intercom.clock import Clock
-from destination_intercom.config import REGION_HOSTS, Config, UsersEnabled, parse_config
-from destination_intercom.deliver import Delivery, Memory
+from destination_intercom.config import REGION_HOSTS, STANDARD_FIELDS, Config, UsersEnabled, parse_config
+from destination_intercom.deliver import EventSender
+from destination_intercom.dispatch import Dispatch
 from destination_intercom.errors import ConfigurationError, DeliveryError, IntercomDestinationError
+from destination_intercom.ladder import Ladder, Policy
 from destination_intercom.ledger import Ledger
 from destination_intercom.mailbox import Mailbox
+from destination_intercom.memory import Memory
 from destination_intercom.pipeline import Sync
 from destination_intercom.plan import Plan, compile_plan, parse_catalog
 from destination_intercom.protocol import Stdin, log_line, read_lines, spec_line, status_line
 from destination_intercom.quota import Quota
+from destination_intercom.rehearsal import Rehearsal
 from destination_intercom.report import Report
 from destination_intercom.retry import ask, attempt_once
 from destination_intercom.writer import Writer
@@ -85,7 +91,7 @@ def _check_workspace(config: Config, clock: Clock, transport: Transport | None) 
     yield log_line("INFO", f"Intercom accepts the token{_region_of(me)}.")
     if isinstance(config.users, UsersEnabled):
         wanted = {entry.target: entry.type for entry in config.users.attributes}
-        check_attributes(wanted, try_call(ListDataAttributes()).body)
+        check_attributes(wanted, try_call(ListDataAttributes()).body, missing=config.users.missing_attributes)
 
 
 def _is_refusal(error: IntercomDestinationError) -> bool:
@@ -137,21 +143,38 @@ def write(
     plan = compile_plan(config, parse_catalog(catalog_document))
     client = _client(config, clock, transport)
     quota = Quota(clock, max_per_minute=config.delivery.max_calls_per_minute)
-    memory, report = Memory(), Report()
+    memory, report = Memory(clock.now), Report()
     for warning in plan.warnings:
         report.warn(warning)
+    rehearsal = Rehearsal() if config.delivery.dry_run else None
+    attributes = Attributes(_wanted(plan), _missing_attributes(config), create=rehearsal is None)
+    fields = STANDARD_FIELDS.intersection(attributes.wanted) | {"email"}
+    ladder = Ladder(memory=memory, policy=_policy(config), types=attributes.types, fields=fields)
+    creating = replace(_policy(config), write_mode="upsert")
+    creator = (
+        Ladder(memory=memory, policy=creating, types=attributes.types, fields=fields)
+        if _creates_unknown(config)
+        else None
+    )
+    events = EventSender(memory=memory, ladder=creator)
     writer = Writer(
         attempt=lambda call, permit: attempt_once(client, call, quota, permit),
-        make_errand=Delivery(memory=memory, now=clock.now, create_unknown=_creates_unknown(config)).errand,
+        make_errand=Dispatch(
+            memory=memory, ladder=ladder, events=events, email=config.identity.intercom_field == "email"
+        ),
         quota=quota,
         mailbox=mailbox,
         clock=clock,
         concurrency=config.delivery.concurrency,
+        pretend=rehearsal.answer if rehearsal is not None else None,
     )
+    batches = Batches(written=memory.contacts, look_up=writer.look_up)
     ledger = Ledger(stop_after_rejected=config.delivery.stop_after_rejected)
     clock.start("reader", lambda: read_lines(stdin, mailbox))
     try:
-        yield from Sync(plan, _reader_of_types(plan), ledger, mailbox, writer, quota, memory, report, clock).run()
+        yield from Sync(
+            plan, attributes, ledger, mailbox, writer, batches, quota, memory, report, clock, rehearsal
+        ).run()
     finally:
         client.close()
 
@@ -171,12 +194,27 @@ def _creates_unknown(config: Config) -> bool:
     return config.events.mode == "enabled" and config.events.unknown_users == "create"
 
 
-def _reader_of_types(plan: Plan) -> Callable[[Any], Mapping[str, str]] | None:
-    """Make the check of the workspace's attributes; None if none are written."""
-    wanted = {
-        attribute.target: attribute.type
-        for stream in plan.streams.values()
-        for rule in stream.users
-        for attribute in rule.attributes
-    }
-    return (lambda listing: check_attributes(wanted, listing)) if wanted else None
+def _wanted(plan: Plan) -> dict[str, str | None]:
+    """Collect the attributes that are written, with the type that any stream tells."""
+    wanted: dict[str, str | None] = {}
+    for stream in plan.streams.values():
+        for rule in stream.users:
+            for attribute in rule.attributes:
+                wanted[attribute.target] = wanted.get(attribute.target) or attribute.type
+    return wanted
+
+
+def _missing_attributes(config: Config) -> str:
+    return config.users.missing_attributes if isinstance(config.users, UsersEnabled) else "fail"
+
+
+def _policy(config: Config) -> Policy:
+    users = config.users
+    if not isinstance(users, UsersEnabled):
+        return Policy()
+    return Policy(
+        write_mode=users.write_mode,
+        send_unchanged=users.unchanged_contacts == "send",
+        unarchive=users.archived_contacts == "unarchive",
+        adopt=users.email_match == "adopt",
+    )

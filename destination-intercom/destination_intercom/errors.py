@@ -10,6 +10,7 @@
     └── AttemptError            one attempt at a call got no usable answer; never reaches the user
         ├── NotSentError        the request surely did not reach Intercom
         └── MaybeSentError      it may have been processed: a timeout, a reset, half an answer
+            └── AnswerTooLargeError
 
 A message holds field names, stream names, line numbers, statuses, codes and request ids.
 It never holds a value of a record, a token or a body.
@@ -94,3 +95,7 @@ class NotSentError(AttemptError):
 
 class MaybeSentError(AttemptError):
     """The request may have been processed: read timeout, reset, truncated or unreadable answer."""
+
+
+class AnswerTooLargeError(MaybeSentError):
+    """The answer was longer than any of Intercom's ought to be, and was not read to its end."""

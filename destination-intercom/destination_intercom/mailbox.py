@@ -54,13 +54,18 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """A batch was looked up: the next one may be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A worker met what ends the sync."""
 
     error: IntercomDestinationError
 
 
-Notice: TypeAlias = Concluded | Answered | Failed
+Notice: TypeAlias = Concluded | Answered | LookedUp | Failed
 Input: TypeAlias = Lines | EndOfInput
 
 

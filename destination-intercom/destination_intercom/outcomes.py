@@ -46,11 +46,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a record or of one of its parts; `reason` is a word of the docs' tables."""
+    """What became of a record or of one of its parts; `reason` is a word of the docs' tables.
+
+    `trims` are attributes that were left out because Intercom refused them, each with why.
+    """
 
     status: Status
     reason: str = ""
     refusal: Refusal | None = None
+    trims: tuple[tuple[str, str], ...] = ()
 
     @property
     def lacks_identity(self) -> bool:
@@ -92,6 +96,9 @@ AMBIGUOUS_EMAIL: Final = "ambiguous_email"
 IDENTITY_CONFLICT: Final = "identity_conflict"
 CONTACT_ARCHIVED: Final = "contact_archived"
 CONTACT_MERGED: Final = "contact_merged"
+NOT_RESTORABLE: Final = "not_restorable"
+NOT_FOUND: Final = "not_found"
+EMAIL_TAKEN: Final = "email_taken"
 CONFLICT: Final = "conflict"
 REFUSED: Final = "refused"
 
@@ -107,6 +114,9 @@ REJECTION_REASONS: Final = {
     IDENTITY_CONFLICT: "the contact that is in the way is another person",
     CONTACT_ARCHIVED: "the contact is archived in Intercom",
     CONTACT_MERGED: "the contact was merged into another one in Intercom",
+    NOT_RESTORABLE: "the contact is archived, and Intercom cannot restore it",
+    NOT_FOUND: "no such contact, and users.write_mode is update_only",
+    EMAIL_TAKEN: "a user without an external_id has the e-mail address, and users.email_match is reject",
     CONFLICT: "Intercom reports a conflict and does not say with whom",
     REFUSED: "Intercom refused the payload",
 }

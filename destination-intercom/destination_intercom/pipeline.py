@@ -8,22 +8,25 @@ is open and silent. It knows nothing of processes, files or signals.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from destination_intercom.calls import ListDataAttributes
+from destination_intercom.attributes import Attributes
+from destination_intercom.batches import Batches
+from destination_intercom.calls import Answer, Call
 from destination_intercom.clock import Clock
 from destination_intercom.contacts import ContactChange, map_contact
-from destination_intercom.deliver import Memory
 from destination_intercom.errors import ConfigurationError, InputError, IntercomDestinationError, InternalError
 from destination_intercom.events import EventPayload, map_event
 from destination_intercom.ledger import Entry, Ledger
-from destination_intercom.mailbox import Answered, Concluded, EndOfInput, Failed, Lines, Mailbox
+from destination_intercom.mailbox import Answered, Concluded, EndOfInput, Failed, Lines, LookedUp, Mailbox
+from destination_intercom.memory import Memory
 from destination_intercom.outcomes import Outcome
 from destination_intercom.plan import Plan, StreamPlan
 from destination_intercom.protocol import RecordMessage, StateMessage, StreamEnd, echo_state, parse_line
 from destination_intercom.quota import Quota
+from destination_intercom.rehearsal import Rehearsal
 from destination_intercom.report import Report
 from destination_intercom.writer import Job, Writer
 
@@ -54,15 +57,16 @@ class Sync:
     """The parts that one `write` works with."""
 
     plan: Plan
-    read_types: Callable[[Any], Mapping[str, str]] | None
+    attributes: Attributes
     ledger: Ledger
     mailbox: Mailbox
     writer: Writer
+    batches: Batches
     quota: Quota
     memory: Memory
     report: Report
     clock: Clock
-    types: Mapping[str, str] = field(default_factory=dict)
+    rehearsal: Rehearsal | None = None
     _progress: _Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,21 +98,32 @@ class Sync:
         yield from self.report.lines()
         if failure is not None:
             raise failure
+        if self.rehearsal is not None:
+            # No scheduler may take a dry run for a sync.
+            raise ConfigurationError("Dry run finished: nothing was written. Set delivery.dry_run to false to sync.")
 
     def _prepare(self) -> Iterator[bytes]:
-        """Ask for the workspace's attributes, if any are written, before the first record is looked at."""
+        """Settle with the workspace which attributes there are, before the first record is looked at."""
         yield from self.report.lines()
-        if self.read_types is None:
-            return
-        self.writer.ask(ListDataAttributes())
+        for call in self.attributes.questions():
+            answer = self._ask(call)
+            if answer is None:
+                return
+            self.attributes.note(call, answer)
+        for warning in self.attributes.warnings:
+            self.report.warn(warning)
+
+    def _ask(self, call: Call) -> Answer | None:
+        """Make one call and wait for its answer; None if the sync is told to stop meanwhile."""
+        self.writer.ask(call)
         while not self.mailbox.stopping:
             for notice in self.mailbox.notices():
                 if isinstance(notice, Failed):
                     raise notice.error
                 if isinstance(notice, Answered):
-                    self.types = self.read_types(notice.answer.body)
-                    return
+                    return notice.answer
             self.mailbox.wait(for_input=False, until=None)
+        return None
 
     def _deliver(self) -> Iterator[bytes]:
         lines = _Pending()
@@ -117,8 +132,11 @@ class Sync:
             yield from self._due()
             if self.mailbox.stopping:
                 raise Terminated("The sync was told to stop.")
+            self.batches.close_if_due(self.clock.now())
             if lines.wanted and self._has_room() and self._read_on(lines):
                 continue
+            if not lines.wanted:
+                self.batches.close()
             if not lines.wanted and not self.ledger.records_out:
                 break
             self.mailbox.wait(for_input=lines.wanted and self._has_room(), until=self._next_moment())
@@ -181,12 +199,22 @@ class Sync:
                 self._settle(entry, kind, part)
             else:
                 self.report.count_trims(plan.stream, part.trims)
-                self.writer.send(Job(entry, part))
+                self._send(entry, part, size)
+
+    def _send(self, entry: Entry, part: ContactChange | EventPayload, size: int) -> None:
+        if isinstance(part, EventPayload):
+            self.writer.send(Job(entry, part))
+            return
+        batch = self.batches.add(part, size=size, now=self.clock.now())
+        self.writer.send(Job(entry, part, batch))
+        self.batches.close_if_full()
 
     def _map(self, plan: StreamPlan, data: dict[str, Any]) -> list[tuple[str, ContactChange | EventPayload | Outcome]]:
         """Map a record to its parts: the contact comes before the events that need it."""
+        known = self.attributes
         parts: list[tuple[str, ContactChange | EventPayload | Outcome]] = [
-            ("contacts", map_contact(rule, data, self.types)) for rule in plan.users
+            ("contacts", map_contact(rule, data, known.types, options=known.options, skipped=known.skipped))
+            for rule in plan.users
         ]
         parts += [("events", map_event(rule, data)) for rule in plan.events]
         return parts
@@ -198,12 +226,17 @@ class Sync:
             try:
                 if isinstance(notice, Failed):
                     raise notice.error
+                if isinstance(notice, LookedUp):
+                    self.batches.note_looked_up()
                 if isinstance(notice, Concluded):
+                    self.report.count_trims(notice.entry.stream, notice.outcome.trims)
                     self._settle(notice.entry, notice.kind, notice.outcome)
             except IntercomDestinationError as error:
                 failure = failure or error
         while self.memory.refused_new_names:
             self.report.name_refused(self.memory.refused_new_names.pop(0))
+        while self.memory.question_size.notes:
+            self.report.warn(self.memory.question_size.notes.pop(0))
         self.report.count_differing_duplicates(self.memory.differing_duplicates)
         if failure is not None:
             raise failure
@@ -217,16 +250,17 @@ class Sync:
 
     def _next_moment(self) -> float:
         """Tell when there is something to do even if nothing happens."""
-        release = self.ledger.next_release()
-        return self._progress.due if release is None else min(release, self._progress.due)
+        moments = (self.ledger.next_release(), self.batches.due, self._progress.due)
+        return min(moment for moment in moments if moment is not None)
 
     def _due(self) -> Iterator[bytes]:
         self._progress.tell(self)
         yield from self.report.lines()
         for state in self.ledger.release(self.clock.now()):
-            yield echo_state(
-                state.line, record_count=state.record_count, rejected_record_count=state.rejected_record_count
-            )
+            if self.rehearsal is None:
+                yield echo_state(
+                    state.line, record_count=state.record_count, rejected_record_count=state.rejected_record_count
+                )
 
     def _halt(self) -> None:
         """Stop reading and beginning attempts; give those in flight a grace to end."""
@@ -242,6 +276,8 @@ class Sync:
         yield from self._due()
 
     def _summarise(self) -> None:
+        if self.rehearsal is not None:
+            self.report.say(self.rehearsal.summary())
         self.report.summarise(
             calls=self.writer.calls,
             retries=self.writer.retries,

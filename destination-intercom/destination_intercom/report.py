@@ -8,7 +8,7 @@ an e-mail, a property's value, a token or a body.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -118,6 +118,11 @@ class Report:
             f"Progress: {read} records read, {done} done, {refused} of them rejected; {calls / seconds:.1f} calls a"
             f" second{_share(used_share)}.",
         )
+
+    def say(self, texts: Iterable[str]) -> None:
+        """Log each of `texts`."""
+        for text in texts:
+            self._say("INFO", text)
 
     def summarise(
         self, *, calls: Mapping[str, int], retries: int, refused: int, differing: int, used_share: float | None

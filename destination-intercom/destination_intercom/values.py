@@ -39,6 +39,8 @@ Converted: TypeAlias = tuple[Any, str]
 """A converted value, or `MISSING` for one that is left out, and the trim's reason, "" for none."""
 
 TRIM_REASONS: Final = {
+    "refused": "Intercom refused the attribute, so it was left out",
+    "no_option": "values that are no option of the attribute's list were left out",
     "cut": "texts longer than 255 characters were cut",
     "long_url": "URLs longer than 255 characters were left out",
     "nested": "objects and lists were left out",

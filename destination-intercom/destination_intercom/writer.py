@@ -13,67 +13,109 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
-from destination_intercom.calls import Answer, Call
+from destination_intercom.calls import TELLING_500, Answer, Call, SearchContacts
 from destination_intercom.classify import Judgement, Verdict, fatal_error
 from destination_intercom.clock import Clock
 from destination_intercom.contacts import ContactChange
-from destination_intercom.deliver import Errand, Pause, Question
-from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError
+from destination_intercom.errands import Pause, Step
+from destination_intercom.errors import AnswerTooLargeError, AttemptError, IntercomDestinationError, InternalError
 from destination_intercom.events import EventPayload
 from destination_intercom.ledger import Entry
-from destination_intercom.mailbox import Answered, Concluded, Failed, Mailbox
+from destination_intercom.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox
 from destination_intercom.outcomes import Outcome
+from destination_intercom.people import Found
 from destination_intercom.quota import Permit, Quota
 from destination_intercom.retry import Patience, delay
 
 Payload: TypeAlias = ContactChange | EventPayload
-AnyErrand: TypeAlias = Errand | Generator[Call, Answer, Answer]
 Attempt: TypeAlias = Callable[[Call, Permit], tuple[Answer | AttemptError, Judgement]]
+
+ATTEMPTS_BEFORE_TELLING: Final = 2
+"""Attempts that end in a 500 before an errand hears of it, where a 500 may be an answer."""
+
+
+class Batch:
+    """Contacts that are looked up together: their keys, and what was found once `found` is there."""
+
+    __slots__ = ("emails", "found", "opened_at")
+
+    def __init__(self, opened_at: float) -> None:
+        self.opened_at = opened_at
+        self.emails: dict[str, str | None] = {}
+        self.found: Mapping[str, Found] | None = None
 
 
 @dataclass(slots=True)
 class Job:
-    """A payload on its way, and the record that it is a part of."""
+    """A payload on its way, the record that it is a part of, and the batch that it waits for."""
 
     entry: Entry
     payload: Payload
+    batch: Batch | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether nothing is left to look up."""
+        return self.batch is None or self.batch.found is not None
 
 
 @dataclass(slots=True)
-class _Asking:
-    payload: Question
+class LookUp:
+    """The question what Intercom has of a batch."""
+
+    batch: Batch
+    is_ready: ClassVar[bool] = True
+
+
+@dataclass(slots=True)
+class Question:
+    """A call that belongs to no record; its answer is posted."""
+
+    call: Call
+    is_ready: ClassVar[bool] = True
+
+
+Task: TypeAlias = Job | LookUp | Question
+Work: TypeAlias = Generator[Step, Answer, list[Outcome] | Mapping[str, Found] | Answer]
+MakeWork: TypeAlias = Callable[[Sequence[Task]], Work]
 
 
 class _Lane:
     """What is to be sent for one key, in the order of arrival, and how far the first of it has come."""
 
-    __slots__ = ("attempts", "call", "errand", "failing_since", "jobs", "key")
+    __slots__ = ("attempts", "call", "errand", "failing_since", "key", "parked", "taken", "tasks")
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.jobs: deque[Job | _Asking] = deque()
-        self.errand: AnyErrand | None = None
+        self.tasks: deque[Task] = deque()
+        self.taken: list[Task] = []
+        self.parked = False
+        self.errand: Work | None = None
         self.call: Call | None = None
         self.attempts = 0
         self.failing_since: float | None = None
 
 
 class Writer:
-    """Delivers jobs with up to `concurrency` workers and posts each outcome to the mailbox; thread-safe."""
+    """Delivers jobs with up to `concurrency` workers and posts each outcome to the mailbox; thread-safe.
+
+    `pretend` answers calls that are not to be made; it is used by one thread at a time.
+    """
 
     def __init__(
         self,
         *,
         attempt: Attempt,
-        make_errand: Callable[[Payload | Question], AnyErrand],
+        make_errand: MakeWork,
         quota: Quota,
         mailbox: Mailbox,
         clock: Clock,
         concurrency: int,
+        pretend: Callable[[Call], Answer | None] | None = None,
     ) -> None:
         self._attempt = attempt
         self._make_errand = make_errand
@@ -81,6 +123,7 @@ class Writer:
         self._mailbox = mailbox
         self._clock = clock
         self._concurrency = concurrency
+        self._pretend = pretend
         self._changed = clock.condition()
         self._lanes: dict[str, _Lane] = {}
         self._ready: deque[_Lane] = deque()
@@ -97,21 +140,26 @@ class Writer:
 
     def send(self, job: Job) -> None:
         """Take a job; it is delivered after those of the same key that came before. Never waits."""
-        self._enqueue(job)
+        self._enqueue(job.payload.key, job)
+
+    def look_up(self, batch: Batch) -> None:
+        """Ask what Intercom has of a batch that is complete; its jobs go on once that is known. Never waits."""
+        self._enqueue(f"\0{id(batch)}", LookUp(batch))
 
     def ask(self, call: Call) -> None:
         """Make a call that belongs to no record; its answer is posted. Never waits."""
-        self._enqueue(_Asking(Question(call)))
+        self._enqueue("", Question(call))
 
-    def _enqueue(self, job: Job | _Asking) -> None:
+    def _enqueue(self, key: str, task: Task) -> None:
         with self._changed:
-            key = job.payload.key
-            if (lane := self._lanes.get(key)) is None:
-                lane = self._lanes[key] = _Lane(key)
-                lane.jobs.append(job)
+            if (lane := self._lanes.get(key)) is not None:
+                lane.tasks.append(task)
+                return
+            lane = self._lanes[key] = _Lane(key)
+            lane.tasks.append(task)
+            lane.parked = not task.is_ready
+            if not lane.parked:
                 self._make_ready(lane)
-            else:
-                lane.jobs.append(job)
 
     def stop(self) -> None:
         """Begin no more attempts; those in flight end, and their outcomes are still posted."""
@@ -149,6 +197,8 @@ class Writer:
         try:
             while (taken := self._take()) is not None:
                 lane, call = taken
+                if self._pretend is not None and self._pretended(lane, call):
+                    continue
                 permit = self._quota.acquire()
                 if permit is None:
                     break
@@ -161,6 +211,14 @@ class Writer:
             with self._changed:
                 self._workers -= 1
                 self._changed.notify_all()
+
+    def _pretended(self, lane: _Lane, call: Call) -> bool:
+        """Answer a call without making it, where that is wanted of it."""
+        with self._changed:
+            answer = self._pretend(call) if self._pretend is not None else None
+            if answer is not None:
+                self._answered(lane, answer)
+        return answer is not None
 
     def _take(self) -> tuple[_Lane, Call] | None:
         """Wait for a lane with a call to make; None when no more attempts are to begin."""
@@ -221,6 +279,10 @@ class Writer:
             self._patience.note_success()
             self._answered(lane, result)
             return
+        if (told := _telling(lane, call, result)) is not None:
+            self._patience.note_failure(now)
+            self._answered(lane, told)
+            return
         if judgement.verdict is Verdict.FATAL and isinstance(result, Answer):
             raise fatal_error(call, result)
         self._patience.note_failure(now)
@@ -247,7 +309,11 @@ class Writer:
         lane.call = None
         while True:
             if lane.errand is None:
-                lane.errand = self._make_errand(lane.jobs[0].payload)
+                if not lane.tasks[0].is_ready:
+                    lane.parked = True
+                    return False
+                lane.taken = _group(lane.tasks)
+                lane.errand = self._make_errand(lane.taken)
             try:
                 step = next(lane.errand) if answer is None else lane.errand.send(answer)
             except StopIteration as stop:
@@ -261,21 +327,59 @@ class Writer:
             lane.call = step
             return True
 
-    def _conclude(self, lane: _Lane, result: Outcome | Answer) -> bool:
-        """Post what the lane's first job came to; True if there is another one."""
-        job = lane.jobs.popleft()
-        lane.errand = None
+    def _conclude(self, lane: _Lane, result: list[Outcome] | Mapping[str, Found] | Answer) -> bool:
+        """Post what the lane's first tasks came to; True if there are others."""
+        taken, lane.taken, lane.errand = lane.taken, [], None
         if isinstance(result, Answer):
             self._mailbox.post(Answered(result))
-        elif isinstance(job, Job):
-            kind = "contacts" if isinstance(job.payload, ContactChange) else "events"
-            self._mailbox.post(Concluded(job.entry, result, kind))
-        if not lane.jobs:
+        elif isinstance(result, list):
+            for job, outcome in zip(taken, result, strict=True):
+                if isinstance(job, Job):
+                    kind = "contacts" if isinstance(job.payload, ContactChange) else "events"
+                    self._mailbox.post(Concluded(job.entry, outcome, kind))
+        elif isinstance(look_up := taken[0], LookUp):
+            self._resolve(look_up.batch, result)
+        if not lane.tasks:
             del self._lanes[lane.key]
             return False
         return True
+
+    def _resolve(self, batch: Batch, found: Mapping[str, Found]) -> None:
+        """Let the lanes go on that waited for `batch`."""
+        batch.found = found
+        self._mailbox.post(LookedUp())
+        for key in batch.emails:
+            lane = self._lanes.get(key)
+            if lane is not None and lane.parked and lane.tasks[0].is_ready:
+                lane.parked = False
+                self._make_ready(lane)
 
     def _fail(self, error: BaseException) -> None:
         ours = error if isinstance(error, IntercomDestinationError) else InternalError.from_exception(error)
         self._mailbox.post(Failed(ours))
         self.stop()
+
+
+def _telling(lane: _Lane, call: Call, result: Answer | AttemptError) -> Answer | None:
+    """Make an answer of a failure that tells the errand something; None for one to be tried again."""
+    # A search for one person's event is never malformed: there, a 500 is tried again like any other.
+    is_event_search = isinstance(call, SearchContacts) and (call.decisive or not isinstance(lane.taken[0], LookUp))
+    if not isinstance(call, TELLING_500) or is_event_search:
+        return None
+    if isinstance(result, AttemptError):
+        return Answer(413, "other") if isinstance(result, AnswerTooLargeError) else None
+    is_told = result.status == 500 and lane.attempts + 1 >= ATTEMPTS_BEFORE_TELLING  # noqa: PLR2004
+    return result if is_told and result.kind == "json" else None
+
+
+def _group(tasks: deque[Task]) -> list[Task]:
+    """Take the first task, and with a contact those right behind it that were looked up with it."""
+    taken = [tasks.popleft()]
+    first = taken[0]
+    if not isinstance(first, Job) or first.batch is None or not isinstance(first.payload, ContactChange):
+        return taken
+    while tasks and isinstance(other := tasks[0], Job):
+        if other.batch is not first.batch or not isinstance(other.payload, ContactChange):
+            break
+        taken.append(tasks.popleft())
+    return taken

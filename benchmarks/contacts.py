@@ -1,0 +1,190 @@
+"""Calls that contacts cost: the connector, and one search plus one write per record, on the same input in one run.
+
+    .venv/bin/python benchmarks/contacts.py [--people 10000] [--seconds-of-a-call 0.08]
+
+Calls are counted, not timed: the connector runs in this process against the emulator, whose search lags by
+four minutes, and time is virtual. "One by one" searches each record's person and then updates or creates
+them, as most scripts and connectors do. The call that reads the data attributes is counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "destination-intercom"))
+
+from benchmarks.connector import show
+from destination_intercom import destination
+from destination_intercom.mailbox import Mailbox
+from integration_tests.support.harness import (
+    TOKEN,
+    EmulatorTransport,
+    ScriptedStdin,
+    catalog,
+    config,
+    record,
+    state,
+    to_lines,
+)
+from integration_tests.support.virtual_clock import VirtualClock
+from intercom_emulator import Intercom, Settings
+
+LAG: Final = 240.0
+ATTRIBUTES: Final = ("email", "name", "plan")
+LISTING: Final = "GET /data_attributes"
+HEADERS: Final = {
+    "Authorization": f"Bearer {TOKEN}",
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Intercom-Version": "2.16",
+}
+UNLIMITED: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How many of a hundred people are new, and how many of the known ones changed."""
+
+    name: str
+    new: int
+    changed: int
+
+    def is_new(self, number: int) -> bool:
+        """Say whether Intercom does not know the person; new ones are spread evenly."""
+        return number % 100 >= 100 - self.new
+
+    def is_changed(self, number: int) -> bool:
+        """Say whether the source has another value than Intercom."""
+        return number % 100 < self.changed
+
+
+CASES: Final = (
+    Case("none changed", 0, 0),
+    Case("a tenth changed", 0, 10),
+    Case("all changed", 0, 100),
+    Case("30% new, none of the others changed", 30, 0),
+    Case("30% new, a tenth of all changed", 30, 10),
+)
+
+
+def make_people(case: Case, people: int) -> Iterator[dict[str, Any]]:
+    """Make each person's record as the source has it."""
+    for number in range(people):
+        yield {
+            "user_id": f"u{number}",
+            "email": f"u{number}@example.com",
+            "name": f"Name {number}",
+            "plan": "free" if case.is_changed(number) else "pro",
+        }
+
+
+def make_intercom(case: Case, people: int, clock: VirtualClock, latency: float) -> Intercom:
+    """Make the Intercom that knows those who are not new."""
+    settings = {"search_lag": LAG, "latency": latency, "limit": UNLIMITED, "keep_exchanges": 1}
+    intercom = Intercom(Settings.from_dict(settings), clock=clock.wall)
+    known = [
+        {
+            "external_id": f"u{number}",
+            "email": f"u{number}@example.com",
+            "name": f"Name {number}",
+            "custom_attributes": {"plan": "pro"},
+        }
+        for number in range(people)
+        if not case.is_new(number)
+    ]
+    intercom.seed({"contacts": known, "data_attributes": [{"name": "plan"}]})
+    return intercom
+
+
+def count_calls(intercom: Intercom) -> tuple[int, int]:
+    """Tell the searches, and the calls that write."""
+    calls: dict[str, int] = {name: count for name, count in intercom.dump()["calls"].items() if name != LISTING}
+    searches = calls.pop("POST /contacts/search", 0)
+    return searches, sum(calls.values())
+
+
+def write_with_connector(case: Case, people: int, latency: float) -> tuple[int, int]:
+    """Run the connector on all people; return its searches and its writes.
+
+    Raises:
+        SystemExit: not every record was taken.
+    """
+    clock = VirtualClock()
+    intercom = make_intercom(case, people, clock, latency)
+    messages = [record("users", **person) for person in make_people(case, people)]
+    users = {
+        "mode": "enabled",
+        "streams": [{"stream": "users"}],
+        "attributes": [{"property": name} for name in ATTRIBUTES],
+    }
+    lines = destination.write(
+        config(events=None, users=users),
+        catalog("users"),
+        stdin=ScriptedStdin(clock, (0.0, to_lines([*messages, state("users", 1)]))),
+        clock=clock,
+        mailbox=Mailbox(clock),
+        transport=EmulatorTransport(intercom, clock),
+    )
+    states = [message["state"] for line in lines if (message := json.loads(line))["type"] == "STATE"]
+    if [people] != [each["destinationStats"]["recordCount"] for each in states]:
+        sys.exit(f"{case.name}: not every record was taken")
+    check(case, people, intercom)
+    return count_calls(intercom)
+
+
+def write_one_by_one(case: Case, people: int) -> tuple[int, int]:
+    """Search each person and then write them; return the searches and the writes."""
+    clock = VirtualClock()
+    intercom = make_intercom(case, people, clock, 0.0)
+    for person in make_people(case, people):
+        body = {"email": person["email"], "name": person["name"], "custom_attributes": {"plan": person["plan"]}}
+        query = {"query": {"field": "external_id", "operator": "=", "value": person["user_id"]}}
+        found = _call(intercom, "POST", "/contacts/search", query)["data"]
+        if found:
+            _call(intercom, "PUT", f"/contacts/{found[0]['id']}", body)
+        else:
+            _call(intercom, "POST", "/contacts", {"role": "user", "external_id": person["user_id"], **body})
+    check(case, people, intercom)
+    return count_calls(intercom)
+
+
+def _call(intercom: Intercom, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = intercom.handle(method, path, HEADERS, json.dumps(body).encode())
+    shown: dict[str, Any] = json.loads(answer.body)
+    if answer.status != 200:
+        sys.exit(f"{method} {path}: {answer.status}")
+    return shown
+
+
+def check(case: Case, people: int, intercom: Intercom) -> None:
+    """End the benchmark if Intercom does not hold what the source has."""
+    held = {each["external_id"]: each["custom_attributes"].get("plan") for each in intercom.dump()["contacts"]}
+    if held != {person["user_id"]: person["plan"] for person in make_people(case, people)}:
+        sys.exit(f"{case.name}: Intercom does not hold what the source has")
+
+
+def main() -> None:
+    """Count all cases, one after the other."""
+    parser = argparse.ArgumentParser(description="Count the calls that contacts cost.")
+    parser.add_argument("--people", type=int, default=10_000)
+    parser.add_argument("--seconds-of-a-call", type=float, default=0.08)
+    parsed = parser.parse_args()
+    rows = []
+    for case in CASES:
+        searches, writes = write_with_connector(case, parsed.people, parsed.seconds_of_a_call)
+        plain = sum(write_one_by_one(case, parsed.people))
+        total = searches + writes
+        rows.append((case.name, f"{searches:,}", f"{writes:,}", f"{total:,}", f"{plain:,}", f"{plain / total:.1f}"))
+    header = ("", "searches", "writes", "calls", "one by one", "ratio")
+    show(f"Calls for {parsed.people:,} contacts, besides one for the data attributes", [header, *rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Which errand does a task: a contact, an event, the lookup of a batch, or a question."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+
+from destination_intercom.calls import Answer, Call
+from destination_intercom.contacts import ContactChange
+from destination_intercom.deliver import EventSender
+from destination_intercom.errands import Errand, Step
+from destination_intercom.ladder import Ladder
+from destination_intercom.lookup import look_up
+from destination_intercom.memory import Memory
+from destination_intercom.outcomes import Outcome
+from destination_intercom.people import NOTHING_FOUND, Found
+from destination_intercom.writer import Batch, Job, LookUp, Question, Task, Work
+
+
+class Dispatch:
+    """Makes the errands of one run; `email` says that the identity is the address."""
+
+    def __init__(self, *, memory: Memory, ladder: Ladder, events: EventSender, email: bool) -> None:
+        self._memory = memory
+        self._ladder = ladder
+        self._events = events
+        self._email = email
+
+    def __call__(self, tasks: Sequence[Task]) -> Work:
+        """Make the errand of one task, or of several changes to one contact."""
+        first = tasks[0]
+        if isinstance(first, Question):
+            return _ask(first.call)
+        if isinstance(first, LookUp):
+            return self._look_up(first.batch)
+        if not isinstance(first.payload, ContactChange):
+            return _single(self._events.send(first.payload))
+        changes = [task.payload for task in tasks if isinstance(task, Job) and isinstance(task.payload, ContactChange)]
+        batch = first.batch
+        found = NOTHING_FOUND if batch is None or batch.found is None else batch.found.get(changes[0].key)
+        return self._ladder.write(changes, found or NOTHING_FOUND)
+
+    def _look_up(self, batch: Batch) -> Generator[Call, Answer, Mapping[str, Found]]:
+        """Look up all people of a batch, and by their e-mail those who are not found by their identity."""
+        size, now = self._memory.question_size, self._memory.now
+        field_name = "email" if self._email else "external_id"
+        trim = self._ladder.trim
+        # By the address alone, "not there" must be known: a second contact would have it otherwise.
+        found = (
+            yield from look_up(field_name, list(batch.emails), size=size, now=now, trim=trim, decisive=self._email)
+        ) or {}
+        addresses = {address for key, address in batch.emails.items() if address is not None and key not in found}
+        by_email = {}
+        if addresses and not self._email and self._ladder.looks_by_email:
+            by_email = (yield from look_up("email", sorted(addresses), size=size, now=now, trim=trim)) or {}
+        return {
+            key: Found(tuple(found.get(key, ())), tuple(by_email.get(address or "", ())))
+            for key, address in batch.emails.items()
+        }
+
+
+def _ask(call: Call) -> Generator[Step, Answer, Answer]:
+    return (yield call)
+
+
+def _single(errand: Errand) -> Generator[Step, Answer, list[Outcome]]:
+    return [(yield from errand)]
