@@ -25,7 +25,7 @@ format: .venv/.ready ## let ruff fix and format what it can
 	@$(BIN)/ruff format --quiet
 
 bench: .venv/.ready ## measure speed and memory, for a quarter of an hour
-	@for name in events latency memory quota; do $(BIN)/python benchmarks/$$name.py || exit; done
+	@for name in contacts events latency memory quota; do $(BIN)/python benchmarks/$$name.py || exit; done
 
 clean: ## remove the environment and all that tools left behind
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .tmp destination-intercom/*.egg-info
