@@ -14,7 +14,6 @@ costs no CPU, and the others are woken one by one.
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import Final
 
 from destination_intercom.calls import RateHeaders
@@ -57,7 +56,8 @@ class Quota:
         self._paused_until = 0.0
         self._blind = False
         self._closed = False
-        self._line: deque[object] = deque()
+        self._turns = clock.condition()
+        self._turn = self._next_turn = 0
         self._wakes_at = math.inf
         self.refused = 0
 
@@ -70,24 +70,31 @@ class Quota:
 
     def acquire(self) -> Permit | None:
         """Wait for a permit, first come first served, which must be settled; None if the gate was closed meanwhile."""
-        me = object()
-        with self._changed:
-            self._line.append(me)
-            while not self._closed:
-                if self._line[0] is not me:
-                    self._changed.wait()
-                    if self._line[0] is not me:
-                        # That was meant for the first in line.
-                        self._changed.notify()
-                    continue
-                if (wait := self._seconds_to_wait()) <= 0:
-                    break
-                self._wakes_at = self._clock.now() + wait
-                self._changed.wait(wait)
-            self._line.remove(me)
-            self._wakes_at = math.inf
-            self._changed.notify()
-            return None if self._closed else self._grant()
+        if not self._take_turn():
+            return None
+        try:
+            with self._changed:
+                while not self._closed and (wait := self._seconds_to_wait()) > 0:
+                    self._wakes_at = self._clock.now() + wait
+                    self._changed.wait(wait)
+                self._wakes_at = math.inf
+                return None if self._closed else self._grant()
+        finally:
+            self._pass_turn()
+
+    def _take_turn(self) -> bool:
+        """Wait in line until nobody is in front; False if the gate was closed meanwhile."""
+        with self._turns:
+            mine, self._next_turn = self._next_turn, self._next_turn + 1
+            while self._turn != mine and not self._closed:
+                # Conditions wake who has waited longest, and all wait in the order of their turns.
+                self._turns.wait()
+            return self._turn == mine
+
+    def _pass_turn(self) -> None:
+        with self._turns:
+            self._turn += 1
+            self._turns.notify()
 
     def settle(
         self,
@@ -108,7 +115,7 @@ class Quota:
                 self._pause(permit, rate, retry_after, now)
             elif rate is None and self._windows.limit is None:
                 self._blind = True
-            if self._line and now + self._seconds_to_wait() < self._wakes_at - WORTH_WAKING:
+            if now + self._seconds_to_wait() < self._wakes_at - WORTH_WAKING < math.inf:
                 self._changed.notify()
 
     def close(self) -> None:
@@ -116,6 +123,8 @@ class Quota:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        with self._turns:
+            self._turns.notify_all()
 
     def _pause(self, permit: Permit, rate: RateHeaders | None, retry_after: float | None, now: float) -> None:
         pause = min(retry_after or 0.0, LONGEST_RETRY_AFTER)
