@@ -85,7 +85,6 @@ def is_free(contact: KnownContact) -> bool:
 
 
 def is_refused_payload(outcome: Outcome) -> bool:
-    """Say whether one bad value may have taken others with it."""
     """Say whether one record's value may be what others were rejected for: refused, or an address that is taken."""
     return outcome.status is Status.REJECTED and outcome.reason in PAYLOAD_REASONS
 
