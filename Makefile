@@ -13,7 +13,7 @@ demo: .venv/.ready ## send a sync to a local Intercom and show what arrived
 	@$(BIN)/python integration_tests/demo/demo.py
 
 test: lint ## lint, then run every test that needs no network
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8
 
 lint: .venv/.ready ## ruff, its formatter and mypy
 	@$(BIN)/ruff check --quiet

@@ -11,6 +11,7 @@ TESTS = [
     "mypy>=2.4,<3",
     "openapi-core>=0.23,<0.24",
     "pytest>=9,<10",
+    "pytest-xdist>=3.8,<4",
     "pyyaml>=6,<7",
     "requests-mock>=1.12,<2",
     "ruff>=0.17,<0.18",
