@@ -1,6 +1,7 @@
 """The wire: lines whatever the chunks, states byte for byte, and errors that tell a line's number only."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -159,6 +160,19 @@ def test_echo_when_any_state_comes_then_it_parses_to_the_original_and_the_stats(
     assert document == json.loads(_echo(line).decode("utf-8", "surrogatepass"))
 
 
+def test_echo_when_a_state_is_large_and_all_escapes_then_it_takes_little_memory() -> None:
+    """A few copies of it at most, whatever it holds; a pattern for texts took sixty times their size."""
+    line = b'{"type":"STATE","state":{"data":["' + b"\\n" * 500_000 + b'","' + b'\\"\\\\' * 200_000 + b'"]}}'
+    tracemalloc.start()
+    try:
+        echo = _echo(line)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert line[:-2] + b',"destinationStats":' + STATS + b"}}" == echo
+    assert peak < 6 * len(line)
+
+
 # ---------------------------------------------------------------- lines, whatever the chunks
 
 
@@ -245,18 +259,22 @@ def test_lines_when_one_is_complete_then_it_is_handed_over_before_more_comes() -
 @pytest.mark.parametrize("error", [OSError(5, CANARY), ValueError(CANARY), KeyError(CANARY)])
 def test_lines_when_reading_fails_then_the_whole_ones_and_an_error_are_handed_over(error: Exception) -> None:
     """Half a line is dropped and the end is told as an error, whatever went wrong: nobody waits for ever."""
-    assert ([(1, b"a")], [EndOfInput(error=True)]) == _read(b"a\nhalf", error)
+    lines, (end,) = _read(b"a\nhalf", error)
+    assert ([(1, b"a")], True) == (lines, end.error is not None)
+    assert CANARY not in str(end.error)
 
 
 def test_lines_when_a_stdin_that_does_not_block_has_nothing_then_it_is_no_end() -> None:
     """To take None for the end of the input would lose the rest without a word."""
-    assert ([(1, b"a")], [EndOfInput(error=True)]) == _read(b"a\n", None, b"b\n")
+    lines, (end,) = _read(b"a\n", None, b"b\n")
+    assert ([(1, b"a")], True) == (lines, end.error is not None)
 
 
 def test_line_when_it_has_no_end_then_reading_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no protocol must not fill the memory; what came before it is handed over."""
+    """What is no protocol must not fill the memory; what came before it is handed over, and its number told."""
     monkeypatch.setattr("destination_intercom.protocol.LONGEST_LINE", 10)
-    assert ([(1, b"a")], [EndOfInput(error=True)]) == _read(b"a\n", b"x" * 6, b"x" * 6, b"\nb\n")
+    lines, (end,) = _read(b"a\n", b"x" * 6, b"x" * 6, b"\nb\n")
+    assert ([(1, b"a")], True) == (lines, "Line 2 " in str(end.error))
     assert ([(1, b"x" * 10)], [EndOfInput()]) == _read(b"x" * 6, b"x" * 4, b"\n")
 
 
@@ -343,6 +361,7 @@ _BAD_LINES = {
     "STREAM state without name": b'{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"namespace":"canary-7f3a"}}}}',
     "too deep": b'{"type":"RECORD","canary-7f3a":' + b"[" * 200_000,
     "too deep, and whole": b'{"type":"LOG","canary-7f3a":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+    "deep, with a comma too many": b'{"type":"LOG","canary-7f3a":' + b"[" * 2_000 + b"1," + b"]" * 2_000 + b"}",
 }
 
 
@@ -375,6 +394,29 @@ def test_line_when_it_holds_any_integer_then_it_is_exact(number: int) -> None:
     message = parse_line(_record(data={"id": number}), 1)
     assert isinstance(message, RecordMessage)
     assert (number, int) == (message.data["id"], type(message.data["id"]))
+
+
+@pytest.mark.parametrize("levels", [1, 1_000, 1_021, 1_022, 2_000, 9_000])
+@pytest.mark.parametrize("beside", [b"", b"12345678901234567890,", b'"\\ud83d",'], ids=["alone", "number", "surrogate"])
+def test_line_when_its_data_is_nested_deeply_then_it_is_a_record_like_any_other(levels: int, beside: bytes) -> None:
+    """Also beside what only the exact parser reads, whatever Python says of recursion."""
+    nested = b"[" * levels + b'{"a": 7}' + b"]" * levels
+    message = parse_line(b'{"type":"RECORD","record":{"stream":"s","data":{"id":1,"x":[' + beside + nested + b"]}}}", 1)
+    assert isinstance(message, RecordMessage)
+    level = message.data["x"][-1]
+    for _ in range(levels):
+        (level,) = level
+    assert ({"a": 7}, 1) == (level, message.data["id"])
+
+
+@pytest.mark.parametrize(("sign", "value"), [("", float("inf")), ("-", float("-inf"))])
+def test_line_when_it_holds_an_integer_beyond_what_python_converts_then_it_is_infinite(sign: str, value: float) -> None:
+    """As 1e400 is: it fits nothing that Intercom has, and must not end the sync; up to 4,300 digits it is exact."""
+    line = b'{"type":"RECORD","record":{"stream":"s","data":{"a":%s,"b":%s}}}'
+    long, longest = (sign + "9" * digits for digits in (4_301, 4_300))
+    message = parse_line(line % (long.encode(), longest.encode()), 1)
+    assert isinstance(message, RecordMessage)
+    assert (value, longest) == (message.data["a"], str(message.data["b"]))
 
 
 def test_line_when_it_holds_a_lone_surrogate_then_it_is_accepted() -> None:

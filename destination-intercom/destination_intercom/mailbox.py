@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from destination_intercom.calls import Answer
 from destination_intercom.clock import Clock
-from destination_intercom.errors import IntercomDestinationError
+from destination_intercom.errors import InputError, IntercomDestinationError
 from destination_intercom.ledger import Entry
 from destination_intercom.outcomes import Outcome
 
@@ -32,9 +32,9 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class EndOfInput:
-    """The input has ended; `error` says that reading it failed."""
+    """The input has ended; `error` says why no more of it can be read, if that is so."""
 
-    error: bool = False
+    error: InputError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,20 @@ class LookedUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """Rejected records are in the storage, whole."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A worker met what ends the sync."""
 
     error: IntercomDestinationError
 
 
-Notice: TypeAlias = Concluded | Answered | LookedUp | Failed
+Notice: TypeAlias = Concluded | Answered | LookedUp | Stored | Failed
 Input: TypeAlias = Lines | EndOfInput
 
 

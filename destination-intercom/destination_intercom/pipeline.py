@@ -335,8 +335,7 @@ class _Pending:
             self.first, self.rest, self.done = piece.first, piece.lines, 0
             return
         self.ended = True
-        if piece.error:
-            self.failure = InputError("The input could not be read to its end.")
+        self.failure = piece.error
 
     def clear(self) -> None:
         """Drop the lines, all of them handled."""

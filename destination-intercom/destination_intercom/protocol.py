@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import orjson
 
+from destination_intercom.deep_json import parse_exactly
 from destination_intercom.errors import InputError, IntercomDestinationError, StreamName
 from destination_intercom.mailbox import EndOfInput, Lines, Mailbox
 
@@ -63,23 +65,25 @@ def read_lines(stdin: Stdin, mailbox: Mailbox) -> None:
     number, rest = 1, bytearray()
     try:
         while chunk := stdin.read(CHUNK_BYTES):
-            rest += chunk
-            if b"\n" not in chunk:
+            end = chunk.rfind(b"\n")
+            if end < 0:
+                rest += chunk
                 if len(rest) > LONGEST_LINE:
-                    mailbox.offer(EndOfInput(error=True))
+                    mailbox.offer(EndOfInput(InputError(f"Line {number} of the input is longer than any message.")))
                     return
                 continue
-            complete, _, tail = bytes(rest).rpartition(b"\n")
-            lines, rest = complete.split(b"\n"), bytearray(tail)
+            rest += chunk[:end]
+            complete, rest = bytes(rest), bytearray(chunk[end + 1 :])
+            lines = complete.split(b"\n")
             if not mailbox.offer(Lines(number, lines, len(complete))):
                 return
             number += len(lines)
     except Exception:  # noqa: BLE001 - whatever ends this thread, the main thread must not wait for ever
-        mailbox.offer(EndOfInput(error=True))
+        mailbox.offer(EndOfInput(InputError("The input could not be read to its end.")))
         return
     if chunk is None:
         # A stdin that does not block had nothing yet: to take that for the end would lose what follows.
-        mailbox.offer(EndOfInput(error=True))
+        mailbox.offer(EndOfInput(InputError("The input could not be read to its end.")))
         return
     if rest and not mailbox.offer(Lines(number, [bytes(rest)], len(rest))):
         return
@@ -110,16 +114,12 @@ def _parse_json(line: bytes, number: int) -> Any:
             try:
                 return orjson.loads(line)
             except orjson.JSONDecodeError:
-                # Lone surrogates and numbers such as 1e400 are JSON, but not to orjson.
+                # Lone surrogates, numbers such as 1e400 and more than 1,024 levels are JSON, but not to orjson.
                 pass
-        # Decoded here: `json` would take bytes for another encoding, or take what is no UTF-8.
-        return json.loads(line.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        # Decoded here: what is no UTF-8 is no JSON.
+        return parse_exactly(line.decode())
+    except ValueError:
         raise InputError(f"Line {number} of the input is not JSON, is incomplete, or is nested too deeply.") from None
-
-
-def _refuse_constant(_: str) -> float:
-    raise ValueError("not JSON")
 
 
 def _record(record: Any, number: int) -> RecordMessage:
@@ -174,32 +174,59 @@ def echo_state(line: bytes, *, record_count: int, rejected_record_count: int) ->
     return line[:old_start] + stats + line[old_end:]
 
 
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
+def record_of(line: bytes) -> bytes:
+    """Cut the record out of the line of a RECORD message, byte for byte as it was read."""
+    start, end = _member(line, 0, b"record")
+    return line[start:end]
+
+
+_MARK: Final = re.compile(rb'["{}\[\],:]')
+_NESTING: Final = re.compile(rb'["{}\[\]]')
 
 
 def _member(text: bytes, start: int, name: bytes) -> tuple[int, int]:
     """Find the span of the value of the last member `name` of the object that begins at `start`."""
     found: tuple[int, int] | None = None
-    depth, key, value_start = 0, b"", -1
-    for token in _TOKEN.finditer(text, start):
-        mark = token[0]
-        if depth == 1 and mark in {b",", b"}"}:
+    key, value_start = b"", -1
+    for mark, begin, end in _marks_of_object(text, start):
+        if mark == b'"' and value_start < 0:
+            key = _plain(text[begin:end])
+        elif mark == b":":
+            value_start = end
+        elif mark in {b",", b"}"}:
             if value_start >= 0 and key == name:
-                found = _trimmed(text, value_start, token.start())
+                found = _trimmed(text, value_start, begin)
             value_start = -1
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def _marks_of_object(text: bytes, start: int) -> Iterator[tuple[bytes, int, int]]:
+    """Give the marks and texts of the object itself, with their spans; what its values hold is passed over."""
+    depth, at = 0, start
+    while (match := (_MARK if depth == 1 else _NESTING).search(text, at)) is not None:
+        mark, at = match[0], match.end()
+        if mark == b'"':
+            at = _end_of_text(text, at)
+        if depth == 1 and mark not in {b"{", b"[", b"]"}:
+            yield mark, match.start(), at
         if mark in {b"{", b"["}:
             depth += 1
         elif mark in {b"}", b"]"}:
             depth -= 1
             if depth == 0:
-                break
-        elif depth == 1 and mark == b":" and value_start < 0:
-            value_start = token.end()
-        elif depth == 1 and value_start < 0 and mark != b",":
-            key = _plain(mark)
-    if found is None:
-        raise KeyError(name)
-    return found
+                return
+
+
+def _end_of_text(text: bytes, at: int) -> int:
+    """Find the end of the text whose first character stands at `at`; one pattern for it would fill the memory."""
+    while True:
+        end = text.index(b'"', at)
+        piece = text[at:end]
+        at = end + 1
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2 == 0:
+            return at
 
 
 def _plain(quoted: bytes) -> bytes:

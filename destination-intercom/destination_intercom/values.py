@@ -152,9 +152,12 @@ def to_number(value: Any) -> int | float:
     number = _number_of_text(value.strip()) if isinstance(value, str) else value
     if isinstance(number, float) and not math.isfinite(number):
         raise ValueError("not a finite number")
+    if isinstance(number, int) and abs(number) >= _TOO_LARGE:
+        raise ValueError("not a number of a size that its text may have")
     return number
 
 
+_TOO_LARGE = 10**400
 _INTEGER = re.compile(r"[+-]?[0-9]{1,400}\Z")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
 
