@@ -319,20 +319,10 @@ RUNGS: dict[str, Rung] = {
     "deleted, not restorable": Rung(
         [{**U1, "deleted": True}],
         NEW,
-        [BY_ID, POST, "GET A", "GET A", "unarchive A"],
+        [BY_ID, POST, "GET A", "GET A", "unarchive A", "GET A"],
         [],
         "not_restorable",
         options={"archived_contacts": "unarchive"},
-    ),
-    "deleted a moment ago, not restorable by a 500": Rung(
-        [U1],
-        NEW,
-        [BY_ID, "PUT A", POST, "GET A", "GET A", "unarchive A", "unarchive A"],
-        [],
-        "not_restorable",
-        before=DELETE,
-        options={"archived_contacts": "unarchive"},
-        settings={"unarchive_deleted": 500},
     ),
     "merged a moment ago, followed": Rung(
         [U1, person(B, external_id="u2", name="Two")],
@@ -406,6 +396,39 @@ def test_contact_when_in_this_situation_climbs_these_rungs_and_nobody_else_is_wr
     if rung.reason:
         assert result.logged(f"{rung.reason} 1")
     assert rung.unchanged == result.logged("unchanged 1")
+
+
+def test_contact_that_is_not_restorable_by_a_500_is_rejected_once_no_outage_can_explain_it() -> None:
+    """The words are those of any failure of Intercom's, so they are believed late, and then for the whole run."""
+    place = Place(unarchive_deleted=500)
+    place.intercom.seed({"contacts": [{**U1, "deleted": True}]})
+    options = {"archived_contacts": "unarchive"}
+    began = place.clock.now()
+    pieces = [(0.0, [user(name="New")]), (700.0, [user(name="Newer")])]
+    result = place.write_at(*pieces, configuration=users(**options))
+    assert None is result.error
+    assert (0, 2) == counts(result)
+    assert result.logged("not_restorable 2")
+    restoring = [each["time"] for each in result.exchanges if each["path"].endswith("/unarchive")]
+    assert 540 <= restoring[-1] - restoring[0] < 600
+    assert place.clock.now() - began < 710
+    assert [POST, "GET A"] == steps(result)[-2:]
+
+
+def test_contact_whose_unarchive_fails_in_other_ways_too_is_rejected_only_after_as_many_minutes_of_500() -> None:
+    """A gateway that speaks up in between says that there is an outage."""
+    endpoint = "POST /contacts/{id}/unarchive"
+    gateway = {"endpoint": endpoint, "kind": "html", "status": 502, "from_time": 400.0, "until_time": 450.0}
+    place = Place(unarchive_deleted=500, faults=[gateway])
+    place.intercom.seed({"contacts": [{**U1, "deleted": True}]})
+    began = place.clock.now()
+    # Others are updated meanwhile, so that Intercom is not given up.
+    others = [(60.0 * n, [user(f"other {n}", name="New")]) for n in range(1, 18)]
+    result = place.write_at((0.0, [user(name="New")]), *others, configuration=users(archived_contacts="unarchive"))
+    assert None is result.error
+    assert (17, 1) == counts(result)
+    assert result.logged("not_restorable 1")
+    assert 450 + 540 <= place.clock.now() - began < 1200
 
 
 def test_lead_by_email_identity_is_updated_and_stays_a_lead() -> None:

@@ -157,7 +157,7 @@ def test_commands_when_a_proxy_is_set_reach_this_machine_without_it(place: Any) 
 
 def test_check_when_an_answer_is_odd_says_nothing_on_stderr(place: Any) -> None:
     """urllib3 warns of an odd header with the URL of the request."""
-    odd = b"HTTP/1.1 200 OK\r\nno header at all\r\nConnection: close\r\n\r\n{}"
+    odd = b'HTTP/1.1 200 OK\r\nno header at all\r\nConnection: close\r\n\r\n{"type":"admin"}'
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

@@ -235,12 +235,13 @@ def test_lookup_that_is_refused_for_ever_ends_in_single_questions_and_then_in_pl
     refuse_canaries(result)
 
 
-def test_one_call_that_fails_for_twenty_minutes_ends_the_sync_though_others_succeed() -> None:
-    """Success elsewhere is no reason to try one call for ever."""
+@pytest.mark.parametrize("status", [500, 429])
+def test_one_call_that_fails_for_twenty_minutes_ends_the_sync_though_others_succeed(status: int) -> None:
+    """Success elsewhere is no reason to try one call for ever; a 429 costs no attempt, but time."""
     clock = VirtualClock()
     pieces = [(n * 30.0, to_lines([event(0, n), state("events", n)])) for n in range(100)]
     pieces[3] = (90.0, to_lines([user(8), state("users", 3)]))
-    faults = [{"endpoint": "POST /contacts", "kind": "status", "status": 500}]
+    faults = [{"endpoint": "POST /contacts", "kind": "status", "status": status}]
     result = write(
         ScriptedStdin(clock, *pieces), seed=SEED, configuration=attributes(), settings={"faults": faults}, clock=clock
     )

@@ -113,7 +113,29 @@ def test_success_when_a_contact_has_no_id_then_it_is_none(call: Call, body: Any)
 
 def test_success_when_a_search_lacks_data_then_it_found_nothing() -> None:
     """Seen in production: a 200 without `data`."""
-    assert judge(SearchContacts({}), Answer(200, "json", {"type": "list", "total_count": 0})).verdict is Verdict.ANSWER
+    assert judge(SearchContacts({}), Answer(200, "json", {"type": "list", "total_count": 7})).verdict is Verdict.ANSWER
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ({"type": "list", "data": []}, Verdict.ANSWER),
+        ({"type": "list", "total_count": 0}, Verdict.ANSWER),
+        ({"type": "list", "total_count": 1}, Verdict.RETRY),
+        ({"type": "list"}, Verdict.RETRY),
+        ({"type": "list", "data": None}, Verdict.RETRY),
+    ],
+)
+def test_success_when_a_decisive_search_lacks_data_then_it_is_none(body: Any, verdict: Verdict) -> None:
+    """That somebody is not there is believed only of an answer that says so."""
+    assert judge(SearchContacts({}, decisive=True), Answer(200, "json", body)).verdict is verdict
+
+
+@pytest.mark.parametrize("call", [GetMe(), SearchContacts({})])
+@pytest.mark.parametrize("body", [{}, {"type": "odd"}, {"type": None}, [], None])
+def test_success_when_an_answer_is_not_of_its_type_then_it_is_none(call: Call, body: Any) -> None:
+    """Some JSON with 200 proves neither a token nor that nobody was found."""
+    assert judge(call, Answer(200, "json", body)).verdict is Verdict.RETRY
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": {}}, []])

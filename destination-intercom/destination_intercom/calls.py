@@ -6,7 +6,7 @@ A call is a value: what to ask, not how. `Answer` is what came back, before anyb
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,15 @@ class FindByExternalId:
 
 @dataclass(frozen=True, slots=True)
 class SearchContacts:
-    """Search contacts; lags behind writes by up to minutes. A `decisive` one is tried until it is answered."""
+    """Search contacts; lags behind writes by up to minutes.
+
+    In a `decisive` one who is not found counts as not there, so that only an answer that lists who was
+    found will do; if it is the `smallest` question, too, it is tried until it is answered so.
+    """
 
     query: dict[str, Any] = field(repr=False)
     decisive: bool = False
+    smallest: bool = False
     endpoint: ClassVar[str] = "POST /contacts/search"
 
 
@@ -110,9 +115,6 @@ Call: TypeAlias = (
     | SearchContacts
     | PostEvent
 )
-
-TELLING_500: Final = (SearchContacts, UnarchiveContact)
-"""Calls to which a 500 may be an answer: a malformed search, a contact that cannot be restored (recorded)."""
 
 BodyKind = Literal["json", "empty", "other"]
 

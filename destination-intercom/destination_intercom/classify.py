@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes
+from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes, SearchContacts
 from destination_intercom.errors import AttemptError, ConfigurationError
 from destination_intercom.outcomes import Refusal
 
@@ -76,18 +76,27 @@ def is_success(call: Call, answer: Answer) -> bool:
     if call.endpoint == "POST /events":
         # "202 with an empty body", says the description; an error in it is none.
         return answer.status == 202 and answer.kind != "other" and refusal_of(answer) is None  # noqa: PLR2004
-    return answer.status == 200 and isinstance(answer.body, dict) and _has_fields(call.endpoint, answer.body)  # noqa: PLR2004
+    return answer.status == 200 and isinstance(answer.body, dict) and _has_fields(call, answer.body)  # noqa: PLR2004
 
 
-def _has_fields(endpoint: str, body: dict[str, Any]) -> bool:
+def _has_fields(call: Call, body: dict[str, Any]) -> bool:
+    endpoint = call.endpoint
+    if isinstance(call, SearchContacts):
+        return _lists_contacts(call, body)
     if endpoint == "GET /data_attributes":
         return isinstance(body.get("data"), list)
     if endpoint == "POST /data_attributes":
         return isinstance(body.get("name"), str)
-    if endpoint in {"POST /contacts/search", "GET /me"}:
-        # A search without `data` was seen in production, and means that nothing was found.
-        return body.get("type") != "error.list"
+    if endpoint == "GET /me":
+        return body.get("type") == "admin"
     return isinstance(body.get("id"), str) and bool(body["id"])
+
+
+def _lists_contacts(call: SearchContacts, body: dict[str, Any]) -> bool:
+    """Say whether an answer tells who was found: a list without `data` was seen in production, and tells nobody."""
+    if isinstance(body.get("data"), list):
+        return body.get("type") != "error.list"
+    return body.get("type") == "list" and (not call.decisive or body.get("total_count") == 0)
 
 
 def judge(call: Call, result: Answer | AttemptError) -> Judgement:

@@ -139,10 +139,10 @@ def _is_ambiguous(refusal: Refusal) -> bool:
 def _question_about(event: EventPayload) -> Call:
     """Make the call that tells whether Intercom knows the person of an event."""
     if event.email:
-        return SearchContacts(_users_with("email", event.key))
+        return SearchContacts(_users_with("email", event.key), decisive=True, smallest=True)
     # As a part of a path, these two would be taken for folders by everything on the way.
     if event.key in {".", ".."}:
-        return SearchContacts(_users_with("external_id", event.key))
+        return SearchContacts(_users_with("external_id", event.key), decisive=True, smallest=True)
     return FindByExternalId(event.key)
 
 

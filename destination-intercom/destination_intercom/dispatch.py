@@ -51,7 +51,9 @@ class Dispatch:
         addresses = {address for key, address in batch.emails.items() if address is not None and key not in found}
         by_email = {}
         if addresses and not self._email and self._ladder.looks_by_email:
-            by_email = (yield from look_up("email", sorted(addresses), size=size, now=now, trim=trim)) or {}
+            # Nor may a person be created because nobody could tell that there is one to be given the identity.
+            asked = sorted(addresses)
+            by_email = (yield from look_up("email", asked, size=size, now=now, trim=trim, decisive=True)) or {}
         return {
             key: Found(tuple(found.get(key, ())), tuple(by_email.get(address or "", ())))
             for key, address in batch.emails.items()

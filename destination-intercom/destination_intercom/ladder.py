@@ -225,6 +225,8 @@ class Ladder:
         """Restore a contact, one errand at a time; if it is another person's after all, archive it again."""
         if not self._policy.unarchive or self._policy.write_mode == "create_only":
             return rejected(outcomes.CONTACT_ARCHIVED, conflict)
+        if (refusal := self._memory.unrestorable.get(contact_id)) is not None:
+            return rejected(outcomes.NOT_RESTORABLE, refusal)
         yield from self._enter(contact_id)
         try:
             call = GetContact(contact_id)
@@ -233,9 +235,16 @@ class Ladder:
             if restored:
                 restore = UnarchiveContact(contact_id)
                 answer = yield restore
-                if not is_success(restore, answer):
-                    return rejected(outcomes.NOT_RESTORABLE, read_refusal(answer))
-                answer = yield from self._read_restored(call)
+                if is_success(restore, answer):
+                    answer = yield from self._read_restored(call)
+                else:
+                    refusal = read_refusal(answer)
+                    # An attempt whose answer was lost may have restored it; and a refusal by a 500 counts only
+                    # while Intercom answers something else.
+                    answer = yield call
+                    if not is_success(call, answer):
+                        self._memory.unrestorable.note(contact_id, refusal)
+                        return rejected(outcomes.NOT_RESTORABLE, refusal)
             if is_success(call, answer) and is_same_person(change, contact := read_contact(answer.body)):
                 outcome = yield from self._update_read(change, contact)
                 return rejected(outcomes.CONTACT_ARCHIVED, conflict) if outcome is None else outcome

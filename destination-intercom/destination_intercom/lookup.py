@@ -78,14 +78,14 @@ def look_up(
     """Ask for the contacts of `keys`; None if even a single key's question fails.
 
     A key whose own question is refused is left out, and says nothing about the size of others. Where
-    nothing but refusals comes, no more is asked in this run. `decisive` questions for a single key
-    are not given up; `trim` keeps of a contact what is needed.
+    nothing but refusals comes, no more is asked in this run. `decisive` says that who is not found counts
+    as not there: a single key's question is not given up then. `trim` keeps of a contact what is needed.
     """
     found: Found = {}
     rest, before = list(keys), size.refused_above
     while rest and size.refusals < MOST_REFUSALS:
         asked = rest[: size.now(now())]
-        answer = yield from _ask_pages(field_name, asked, found, trim, decisive=decisive and len(asked) == 1)
+        answer = yield from _ask_pages(field_name, asked, found, trim, decisive=decisive)
         if answer is None:
             size.refusals = 0
             rest = rest[len(asked) :]
@@ -130,7 +130,8 @@ def _ask_pages(
     """Ask for all pages; None if all were answered, else the answer that is none."""
     after: str | None = None
     for _ in range(MOST_PAGES):
-        call = SearchContacts(question(field_name, keys, after=after), decisive=decisive)
+        query = question(field_name, keys, after=after)
+        call = SearchContacts(query, decisive=decisive, smallest=len(keys) == 1)
         answer = yield call
         if not is_success(call, answer):
             return answer

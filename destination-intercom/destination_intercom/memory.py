@@ -101,6 +101,7 @@ class Memory:
     delivered_events: Bounded[bytes, bytes] = field(default_factory=lambda: Bounded(REMEMBERED_EVENTS))
     refused_names: Bounded[str, Refusal] = field(default_factory=lambda: Bounded(REMEMBERED_NAMES))
     waited_in_vain: Bounded[str, None] = field(default_factory=lambda: Bounded(REMEMBERED_PEOPLE))
+    unrestorable: Bounded[str, Refusal] = field(default_factory=lambda: Bounded(REMEMBERED_PEOPLE))
     refused_new_names: list[str] = field(default_factory=list)
     differing_duplicates: int = 0
     question_size: QuestionSize = field(default_factory=QuestionSize)

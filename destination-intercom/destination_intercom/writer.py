@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
-from destination_intercom.calls import TELLING_500, Answer, Call, SearchContacts
+from destination_intercom.calls import Answer, Call, SearchContacts, UnarchiveContact
 from destination_intercom.classify import Judgement, Verdict, fatal_error
 from destination_intercom.clock import Clock
 from destination_intercom.contacts import ContactChange
@@ -29,13 +29,16 @@ from destination_intercom.mailbox import Answered, Concluded, Failed, LookedUp, 
 from destination_intercom.outcomes import Outcome
 from destination_intercom.people import Found
 from destination_intercom.quota import Permit, Quota
-from destination_intercom.retry import Patience, delay
+from destination_intercom.retry import GIVE_UP_SECONDS, Patience, delay
 
 Payload: TypeAlias = ContactChange | EventPayload
 Attempt: TypeAlias = Callable[[Call, Permit], tuple[Answer | AttemptError, Judgement]]
 
 ATTEMPTS_BEFORE_TELLING: Final = 2
-"""Attempts that end in a 500 before an errand hears of it, where a 500 may be an answer."""
+"""Attempts at a search that end in a 500 before its errand hears of it: it may be malformed (an SDK's issue)."""
+
+SECONDS_BEFORE_TELLING: Final = 0.9 * GIVE_UP_SECONDS
+"""So long only 500s come of an unarchive before they say that it cannot be done (recorded): no outage lasts so long."""
 
 
 class Batch:
@@ -87,7 +90,7 @@ MakeWork: TypeAlias = Callable[[Sequence[Task]], Work]
 class _Lane:
     """What is to be sent for one key, in the order of arrival, and how far the first of it has come."""
 
-    __slots__ = ("attempts", "call", "errand", "failing_since", "key", "parked", "taken", "tasks")
+    __slots__ = ("attempts", "broken_since", "call", "errand", "failing_since", "key", "parked", "taken", "tasks")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -98,6 +101,14 @@ class _Lane:
         self.call: Call | None = None
         self.attempts = 0
         self.failing_since: float | None = None
+        self.broken_since: float | None = None
+
+    def note_failure(self, result: Answer | AttemptError, now: float) -> float:
+        """Tell since when the call fails or is throttled; note since when nothing came but Intercom's own 500."""
+        since = now if self.broken_since is None else self.broken_since
+        self.broken_since = since if _is_broken(result) else None
+        self.failing_since = now if self.failing_since is None else self.failing_since
+        return self.failing_since
 
 
 class Writer:
@@ -279,26 +290,24 @@ class Writer:
             self._patience.note_success()
             self._answered(lane, result)
             return
-        if (told := _telling(lane, call, result)) is not None:
-            self._patience.note_failure(now)
+        since = lane.note_failure(result, now)
+        self._patience.note_failure(now)
+        if (told := _telling(lane, call, result, now=now)) is not None:
             self._answered(lane, told)
             return
         if judgement.verdict is Verdict.FATAL and isinstance(result, Answer):
             raise fatal_error(call, result)
-        self._patience.note_failure(now)
+        self._patience.check(call, judgement, now=now, call_failing_since=since)
         if judgement.verdict is Verdict.THROTTLED:
             # The gate holds everybody back until the reset: the lane keeps its place and its attempts.
-            self._patience.check(call, judgement, now=now, call_failing_since=now)
             self._ready.appendleft(lane)
             return
-        lane.failing_since = now if lane.failing_since is None else lane.failing_since
-        self._patience.check(call, judgement, now=now, call_failing_since=lane.failing_since)
         self.retries += 1
         lane.attempts += 1
         self._wait(lane, delay(lane.attempts, result.retry_after if isinstance(result, Answer) else None))
 
     def _answered(self, lane: _Lane, answer: Answer) -> None:
-        lane.attempts, lane.failing_since = 0, None
+        lane.attempts, lane.failing_since, lane.broken_since = 0, None, None
         errand = lane.errand
         if self._step(lane, answer):
             # An errand that was begun goes on at once; the lane's next one queues up behind the other lanes.
@@ -360,16 +369,22 @@ class Writer:
         self.stop()
 
 
-def _telling(lane: _Lane, call: Call, result: Answer | AttemptError) -> Answer | None:
+def _telling(lane: _Lane, call: Call, result: Answer | AttemptError, *, now: float) -> Answer | None:
     """Make an answer of a failure that tells the errand something; None for one to be tried again."""
-    # A search for one person's event is never malformed: there, a 500 is tried again like any other.
-    is_event_search = isinstance(call, SearchContacts) and (call.decisive or not isinstance(lane.taken[0], LookUp))
-    if not isinstance(call, TELLING_500) or is_event_search:
+    if isinstance(call, SearchContacts) and call.decisive and call.smallest:
         return None
-    if isinstance(result, AttemptError):
-        return Answer(413, "other") if isinstance(result, AnswerTooLargeError) else None
-    is_told = result.status == 500 and lane.attempts + 1 >= ATTEMPTS_BEFORE_TELLING  # noqa: PLR2004
-    return result if is_told and result.kind == "json" else None
+    if isinstance(call, SearchContacts) and isinstance(result, AnswerTooLargeError):
+        return Answer(413, "other")
+    if isinstance(result, AttemptError) or not _is_broken(result):
+        return None
+    if isinstance(call, SearchContacts):
+        return result if lane.attempts + 1 >= ATTEMPTS_BEFORE_TELLING else None
+    seconds = 0.0 if lane.broken_since is None else now - lane.broken_since
+    return result if isinstance(call, UnarchiveContact) and seconds >= SECONDS_BEFORE_TELLING else None
+
+
+def _is_broken(result: Answer | AttemptError) -> bool:
+    return isinstance(result, Answer) and result.status == 500 and result.kind == "json"  # noqa: PLR2004
 
 
 def _group(tasks: deque[Task]) -> list[Task]:
