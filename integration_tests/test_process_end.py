@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import fcntl
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from destination_intercom import run
+from destination_intercom.commands import LAST_WORDS_SECONDS
 from destination_intercom.pipeline import GRACE_SECONDS
 from integration_tests.support.harness import config, state, to_lines, write
 from integration_tests.support.people import (
@@ -28,7 +27,6 @@ from integration_tests.support.people import (
     make_sync,
     refuse_marks,
     refuse_marks_in,
-    rest_after,
     told_apart,
     user,
 )
@@ -87,30 +85,6 @@ def terminate(connector: Connector) -> float:
     connector.process.send_signal(signal.SIGTERM)
     assert 143 == connector.join()
     return time.monotonic() - began
-
-
-@pytest.mark.parametrize(
-    ("kind", "seed"),
-    [(signal.SIGKILL, seed) for seed in range(6)] + [(signal.SIGTERM, seed) for seed in range(6, 9)],
-)
-def test_sync_when_killed_at_any_moment_and_run_again_ends_as_if_undisturbed(
-    make_place: Callable[..., Any], undisturbed: dict[str, Any], kind: signal.Signals, seed: int
-) -> None:
-    """Going on from the last state that was given out, nothing is lost and nothing doubled."""
-    place, messages = make_place(latency=0.012), make_sync(40)
-    first = place.write(events=EVENTS, delivery=SLOW)
-    first.send(to_lines(messages))
-    wait_for_calls(place, "POST /contacts")
-    time.sleep(random.Random(seed).uniform(0.0, 0.9))  # the moment itself is the case
-    first.process.send_signal(kind)
-    assert (143 if kind is signal.SIGTERM else -kind) == first.join()
-    assert [] == first.errors
-    place.intercom.change_settings({"latency": 0.0})
-    second = place.write(events=EVENTS)
-    assert second.finish(to_lines(rest_after(messages, first.states))) == 0
-    assert undisturbed == told_apart(place.intercom.dump())
-    sent = [each["state"]["id"] for each in messages if each["type"] == "STATE"]
-    assert sent == [each["id"] for each in [*first.states, *second.states]]
 
 
 def test_intercom_when_stopped_and_started_again_loses_nothing(
@@ -239,7 +213,7 @@ def test_sigterm_when_starting_up_ends_within_seconds(make_place: Callable[..., 
 
 def test_second_sigterm_when_attempts_are_in_flight_ends_without_them(make_place: Callable[..., Any]) -> None:
     """Whoever asks twice does not wait for the grace."""
-    place = make_place(latency=20.0)
+    place = make_place(faults=[{"endpoint": "POST /contacts", "kind": "stall"}])
     connector = place.write(events=EVENTS, users={"mode": "enabled", "streams": [{"stream": "users"}]})
     connector.send(to_lines([user(1), state("users", 1)]))
     wait_for_calls(place, "POST /contacts")
@@ -302,8 +276,8 @@ def test_spec_when_nobody_reads_its_output_ends_without_a_traceback() -> None:
 
 SHORTENED = """
 import sys
-from destination_intercom import run
-run.GRACE_SECONDS, run.LAST_WORDS_SECONDS = 1.0, 0.5
+from destination_intercom import commands, run
+commands.GRACE_SECONDS, commands.LAST_WORDS_SECONDS = 1.0, 0.5
 sys.exit(run.main())
 """
 """The connector with the same end as ever, only sooner."""
@@ -328,7 +302,7 @@ def test_sigterm_when_the_output_is_full_ends_within_the_grace_and_five_seconds(
     make_place: Callable[..., Any],
 ) -> None:
     """Nobody reads any more, so nothing more can be said; the process ends all the same, and by itself."""
-    assert (20.0, 5.0) == (GRACE_SECONDS, run.LAST_WORDS_SECONDS)
+    assert (20.0, 5.0) == (GRACE_SECONDS, LAST_WORDS_SECONDS)
     place = make_place()
     arguments = ("write", "--config", place.config(events=EVENTS), "--catalog", place.catalog())
     process, read_end = start_with_reader(*arguments, command=(sys.executable, "-c", SHORTENED))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from destination_intercom.mailbox import Mailbox
 from destination_intercom.pipeline import GRACE_SECONDS, Terminated
 from integration_tests.support.harness import Result, state, write
 from integration_tests.support.people import user
-from integration_tests.support.virtual_clock import START, VirtualClock, VirtualCondition
+from integration_tests.support.virtual_clock import START, VirtualClock
 
 STOPPED_AT = 5.0
 
@@ -65,34 +64,3 @@ def test_sync_when_told_to_stop_ends_in_time_wherever_it_is(settings: dict[str, 
     result = stop_while(**settings)
     assert [] == result.states
     assert seconds_to_end(result) <= seconds + 0.01
-
-
-class Interrupted(VirtualClock):
-    """A clock on which a signal comes at the worst moment: after the last look, before the wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.handler: Callable[[], None] = lambda: None
-
-    def condition(self) -> VirtualCondition:
-        return InterruptedCondition(self)
-
-
-class InterruptedCondition(VirtualCondition):
-    """Runs the signal's handler, as Python does: in the thread that is about to wait."""
-
-    def __init__(self, clock: Interrupted) -> None:
-        super().__init__(clock)
-        self._interrupted = clock
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._interrupted.handler()
-        return super().wait(timeout)
-
-
-def test_wait_when_a_signal_says_stop_right_before_it_ends() -> None:
-    """A handler runs in the main thread between any two of its steps, also where nobody can be notified yet."""
-    clock = Interrupted()
-    mailbox = Mailbox(clock)
-    clock.handler = mailbox.stop_from_signal
-    mailbox.wait(for_input=True, until=None)

@@ -65,7 +65,7 @@ OWNERS = {
     "tenacity": {"retry"},
     "airbyte_cdk": {"cdk"},
     "signal": {"run"},
-    "argparse": {"run"},
+    "argparse": {"commands"},
 }
 
 

@@ -112,14 +112,6 @@ class Mailbox:
             self.stopping = True
             self._changed.notify_all()
 
-    def stop_from_signal(self) -> None:
-        """Stop, from a signal handler: that runs between any two steps of the waiting thread itself.
-
-        A notification of its own could come right before the wait and reach nobody. Another thread gets
-        the lock only once the waiting one waits.
-        """
-        self._clock.start("stop", self.stop)
-
     def notices(self) -> list[Notice]:
         """Take all that the workers had to say, without waiting."""
         if not self._notices:

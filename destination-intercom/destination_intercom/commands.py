@@ -1,0 +1,129 @@
+"""The command line: arguments, files, the standard streams and flushing. Knows nothing of Intercom."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import contextlib
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import orjson
+
+from destination_intercom import destination
+from destination_intercom.clock import Clock
+from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
+from destination_intercom.mailbox import Mailbox
+from destination_intercom.pipeline import GRACE_SECONDS, Terminated
+from destination_intercom.protocol import error_line
+
+EXIT_ERROR: Final = 1
+
+LAST_WORDS_SECONDS: Final = 5.0
+"""For what may still leave once the attempts in flight have ended."""
+
+
+class Stopper(Protocol):
+    """What can end a command: see `run.Signals`."""
+
+    @property
+    def exit_code(self) -> int:
+        """Tell the exit code of a command that was stopped."""
+
+    def stop_with(self, stop: Callable[[], None], *, within: float) -> None:
+        """Say how to stop in order, in so many seconds."""
+
+
+def run_command(arguments: Sequence[str] | None, stopper: Stopper, *, clock: Clock) -> int:
+    """Run one command; return the exit code."""
+    parsed = _parser().parse_args(arguments)
+    # Unbuffered, so that each message leaves at once, and so that no lock of a buffer is held by the
+    # reader's thread while the interpreter ends.
+    try:
+        os.set_blocking(1, True)
+        with (
+            open(1, "wb", buffering=0, closefd=False) as stdout,
+            contextlib.closing(_lines(parsed, stopper, clock)) as lines,
+        ):
+            return _run(lines, stdout, stopper, clock=clock)
+    except _OutputClosedError:
+        return EXIT_ERROR
+    except OSError:
+        # No standard output at all.
+        return EXIT_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="destination-intercom", description="Airbyte destination for Intercom")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("spec", help="print the specification of the configuration")
+    for name, purpose in (
+        ("check", "check a configuration against Intercom; writes nothing to it"),
+        ("write", "deliver the Airbyte messages on standard input to Intercom"),
+    ):
+        command = commands.add_parser(name, help=purpose)
+        command.add_argument("--config", required=True, metavar="FILE", help="the configuration, as JSON")
+        if name == "write":
+            command.add_argument("--catalog", required=True, metavar="FILE", help="the configured catalog, as JSON")
+    return parser
+
+
+def _lines(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Generator[bytes, None, None]:
+    if parsed.command == "spec":
+        yield from destination.spec()
+    elif parsed.command == "check":
+        yield from destination.check(_read_json(parsed.config, "configuration"), clock=clock)
+    else:
+        yield from _write(parsed, stopper, clock)
+
+
+def _write(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Iterator[bytes]:
+    config, catalog = _read_json(parsed.config, "configuration"), _read_json(parsed.catalog, "catalog")
+    mailbox = Mailbox(clock)
+    stopper.stop_with(mailbox.stop, within=GRACE_SECONDS + LAST_WORDS_SECONDS)
+    # The reader waits for input by reading; a pipe that its other end left non-blocking would look ended.
+    os.set_blocking(0, True)
+    with open(0, "rb", buffering=0, closefd=False) as stdin:
+        yield from destination.write(config, catalog, stdin=stdin, clock=clock, mailbox=mailbox)
+
+
+def _read_json(path: str, what: str) -> Any:
+    try:
+        return orjson.loads(Path(path).read_bytes().removeprefix(codecs.BOM_UTF8))
+    except OSError as error:
+        raise ConfigurationError(f"The {what} file cannot be read ({error.strerror}).") from None
+    except orjson.JSONDecodeError:
+        raise ConfigurationError(f"The {what} file is not JSON.") from None
+
+
+def _run(lines: Iterator[bytes], stdout: BinaryIO, stopper: Stopper, *, clock: Clock) -> int:
+    """Write each line as soon as it is there; turn what ends the command into a message and an exit code."""
+    try:
+        for line in lines:
+            _put(stdout, line)
+    except _OutputClosedError:
+        raise
+    except Terminated:
+        return stopper.exit_code
+    except IntercomDestinationError as error:
+        _put(stdout, error_line(error, emitted_at=clock.wall()))
+        return EXIT_ERROR
+    except Exception as error:  # noqa: BLE001 - a traceback may quote a record; this says where, not what
+        _put(stdout, error_line(InternalError.from_exception(error), emitted_at=clock.wall()))
+        return EXIT_ERROR
+    return 0
+
+
+class _OutputClosedError(Exception):
+    """Nobody takes the output any more: its reader has gone, or its disk is full."""
+
+
+def _put(stdout: BinaryIO, line: bytes) -> None:
+    view = memoryview(line + b"\n")
+    try:
+        while view:
+            view = view[stdout.write(view) or 0 :]
+    except OSError:
+        raise _OutputClosedError from None
