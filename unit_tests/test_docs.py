@@ -11,10 +11,25 @@ from typing import Any
 
 import pytest
 
-from destination_intercom import errors, outcomes
+from destination_intercom import classify, errors, outcomes
+from destination_intercom.authorities import VARIABLES
+from destination_intercom.calls import (
+    Answer,
+    BodyKind,
+    Call,
+    CreateContact,
+    FindByExternalId,
+    PostEvent,
+    UpdateContact,
+)
+from destination_intercom.classify import REJECTING, Verdict, judge
+from destination_intercom.client import ANSWER_TIMEOUT, LARGEST_BODY
 from destination_intercom.config import parse_config
 from destination_intercom.destination import load_spec
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS
+from destination_intercom.pipeline import GRACE_SECONDS
+from destination_intercom.retry import CEILING_SECONDS, GIVE_UP_ON_ONE_SECONDS, GIVE_UP_SECONDS
+from destination_intercom.run import HEEDED, SIGNALLED
 from destination_intercom.values import TRIM_REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,6 +166,70 @@ def test_failure_table_when_read_then_equals_the_exceptions() -> None:
     assert {error.failure_type for error in raised} == documented
 
 
+def _verdicts(status: int, kind: BodyKind, body: Any) -> set[Verdict]:
+    """Judge an answer to each call that a record causes."""
+    calls: list[Call] = [PostEvent({}), CreateContact({}), UpdateContact("1", {}), FindByExternalId("1")]
+    return {judge(call, Answer(status, kind, body)).verdict for call in calls}
+
+
+def _numbers(text: str) -> set[int]:
+    return {int(each) for each in re.findall(r"\b\d{3}\b", text)}
+
+
+ENVELOPE: dict[str, Any] = {"type": "error.list", "errors": [{"code": "some_code"}]}
+STATUSES = [status for status in range(100, 600) if status not in (200, 202)]
+
+
+def test_failure_table_when_it_names_statuses_then_they_are_those_that_end_a_sync() -> None:
+    """Intercom's own refusals of the token, the subscription and the app, and no others."""
+    [row] = [row for row in rows(section(USER_PAGE, "Failures of a sync")) if row[0] == "`config_error`"]
+
+    fatal = {status for status in STATUSES if _verdicts(status, "json", ENVELOPE) == {Verdict.FATAL}}
+    assert fatal == _numbers(row[1])
+
+
+def test_retries_when_the_page_names_statuses_then_they_are_the_codes() -> None:
+    """What rejects a record, what is tried again, and that HTML and redirects never reject one."""
+    text = " ".join(section(USER_PAGE, "Failures of a sync").split())
+    tried = re.search(r"Tried again are: (.*?); from", text)
+    rejecting = re.search(r"Only ([\d, and]+) in Intercom's own error format reject a record", text)
+
+    assert tried is not None
+    assert rejecting is not None
+    rejected = {status for status in STATUSES if _verdicts(status, "json", ENVELOPE) == {Verdict.ANSWER}}
+    assert rejected == REJECTING == _numbers(rejecting[1])
+    assert all(
+        _verdicts(status, "json", ENVELOPE) <= {Verdict.RETRY, Verdict.THROTTLED}
+        for status in {*_numbers(tried[1]), *range(500, 600), *range(300, 400)}
+    )
+    assert all(word in tried[1] for word in ("5xx", "HTML answers of any status", "redirects"))
+    assert all(_verdicts(status, "other", None) <= {Verdict.RETRY, Verdict.THROTTLED} for status in range(100, 600))
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [
+        ("Failures of a sync", ("about ten minutes", "twenty on one call", "from one second, doubling to thirty")),
+        ("Proxies and certificates", ("a minute to arrive", "32 MB", "`REQUESTS_CA_BUNDLE`")),
+        ("Stopping a sync", ("20 seconds", "143 or 130")),
+    ],
+)
+def test_page_when_it_tells_a_bound_then_it_is_the_codes(heading: str, words: tuple[str, ...]) -> None:
+    """Seconds, minutes and sizes that a user may count on."""
+    text = " ".join(section(USER_PAGE, heading).split())
+
+    assert [] == [word for word in words if word not in text]
+    assert (600.0, 1200.0, 30.0) == (GIVE_UP_SECONDS, GIVE_UP_ON_ONE_SECONDS, CEILING_SECONDS)
+    assert (60.0, 32 * 2**20, 20.0) == (ANSWER_TIMEOUT, LARGEST_BODY, GRACE_SECONDS)
+    assert VARIABLES[0] == "REQUESTS_CA_BUNDLE"
+    assert [143, 130] == [SIGNALLED + number for number in HEEDED]
+
+
+def test_verdict_table_when_read_in_the_code_then_each_verdict_has_a_row() -> None:
+    """The table in the docstring of `classify` names every verdict."""
+    assert {verdict.value for verdict in Verdict} == {row[1] for row in rows(classify.__doc__ or "")}
+
+
 def _json_blocks() -> Iterator[Any]:
     for page in PAGES:
         for number, block in enumerate(blocks(page, "json"), start=1):
@@ -175,8 +254,8 @@ def test_page_when_it_explains_the_configuration_then_it_shows_one(page: str) ->
 @pytest.mark.parametrize("page", PAGES)
 def test_make_target_when_a_page_names_it_then_it_exists(page: str) -> None:
     """What a page tells the reader to make can be made."""
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
-    commands = re.findall(r"(?:^|`)make ((?:[A-Z]+=\S+ )?[a-z]+)\b", read(page), flags=re.MULTILINE)
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), flags=re.MULTILINE))
+    commands = re.findall(r"(?:^|`)make ((?:[A-Z]+=\S+ )?[a-z-]+)\b", read(page), flags=re.MULTILINE)
     named = {command.split()[-1] for command in commands}
 
     assert named <= targets

@@ -44,7 +44,7 @@ def test_tree_when_drawn_in_the_docstring_then_it_is_the_classes_own() -> None:
         if inspect.isclass(value) and issubclass(value, IntercomDestinationError)
     ]
     assert [] == [name for name in kinds if name not in (errors.__doc__ or "")]
-    assert AttemptError.__subclasses__() == [NotSentError, MaybeSentError]
+    assert [NotSentError, MaybeSentError] == AttemptError.__subclasses__()
 
 
 def test_internal_error_when_made_from_an_exception_then_it_says_where_and_not_what() -> None:

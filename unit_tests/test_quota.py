@@ -344,7 +344,12 @@ def test_gate_when_led_by_an_emulated_intercom_is_never_refused_and_wastes_littl
     intercom = Intercom(Settings.from_dict(told), clock=clock.wall)
     intercom.seed({"contacts": [{"external_id": "1", "role": "user"}]})
     client = Client(
-        "http://localhost", TOKEN, wall=clock.wall, transport=EmulatorTransport(intercom, clock), connections=workers
+        "http://localhost",
+        TOKEN,
+        now=clock.now,
+        wall=clock.wall,
+        transport=EmulatorTransport(intercom, clock),
+        connections=workers,
     )
     quota = Quota(clock)
     seconds = itertools.count(1_600_000_000)

@@ -6,26 +6,30 @@ nothing and starts no threads; one client serves all threads with one pool of co
 
 from __future__ import annotations
 
-import email.utils
 import json
 import logging
-import math
-import re
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, BaseAdapter, HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError, NewConnectionError
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
+from destination_intercom.answers import read_answer
+from destination_intercom.authorities import make_context
+from destination_intercom.bounds import Bounds, bounded_response
 from destination_intercom.calls import (
     Answer,
     ArchiveContact,
-    BodyKind,
     Call,
     CreateContact,
     CreateDataAttribute,
@@ -34,28 +38,40 @@ from destination_intercom.calls import (
     GetMe,
     ListDataAttributes,
     PostEvent,
-    RateHeaders,
     SearchContacts,
     UnarchiveContact,
     UpdateContact,
 )
-from destination_intercom.errors import AnswerTooLargeError, AttemptError, InternalError, MaybeSentError, NotSentError
+from destination_intercom.errors import (
+    AnswerTooLargeError,
+    AttemptError,
+    ConfigurationError,
+    IntercomDestinationError,
+    InternalError,
+    MaybeSentError,
+    NotSentError,
+    UntrustedError,
+)
 
 API_VERSION: Final = "2.16"
 """The newest version whose description was at hand when this was written."""
 
 CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 30.0
+
+ANSWER_TIMEOUT: Final = 60.0
+"""From the end of the request to the end of the answer, in however many pieces that comes."""
+
 LARGEST_BODY: Final = 32 * 1024 * 1024
+
+LARGEST_ANSWER: Final = LARGEST_BODY + 1024 * 1024
+"""As it comes in, with its headers and the lengths of its chunks."""
 
 Transport: TypeAlias = BaseAdapter
 """What carries a prepared request and brings back the response; tests pass their own."""
 
-_CANONICAL = re.compile(r"</contacts/([A-Za-z0-9_-]+)>\s*;\s*rel=\"?canonical\"?")
 # urllib3 warns of an odd answer with the request's URL, which may hold an identity.
 logging.getLogger("urllib3").propagate = False
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
 class _BearerAuth(AuthBase):
@@ -79,11 +95,58 @@ class _Session(requests.Session):
         """Say that there is none."""
 
 
+class _Adapter(HTTPAdapter):
+    """Connections without retries, whose answers stay within bounds; with a context for https, without one for http."""
+
+    def __init__(self, *, connections: int, context: ssl.SSLContext | None, bounds: Bounds) -> None:
+        self._context = context
+        self._pools = _bounded_pools(bounds)
+        super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:  # noqa: FBT001, FBT002 - as its parent
+        """Let all connections have the same context: it holds every authority, and is costly to make."""
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **more)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        """Believe the same authorities on the way through a proxy, and of the proxy itself."""
+        contexts = {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        manager = super().proxy_manager_for(proxy, **contexts, **more)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002 - as its parent
+        """Verify always; requests would load its own authorities once more for every connection."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+def _bounded_pools(bounds: Bounds) -> dict[str, Any]:
+    response = bounded_response(bounds)
+
+    class Plain(HTTPConnection):
+        response_class = response
+
+    class Tls(HTTPSConnection):
+        response_class = response
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = Tls
+
+    return {"http": PlainPool, "https": TlsPool}
+
+
 class Client:
     """A client of one workspace at `base_url`; `transport` replaces the network in tests.
 
-    `wall` tells the unix time in seconds; it is used only where an answer has no `Date`. `read_timeout`
-    is the seconds that Intercom may stay silent, before an answer and within it.
+    `now` tells the seconds of a clock that never goes back; `wall` the unix time, used only where an answer
+    has no `Date`. `read_timeout` is the seconds that Intercom may stay silent, before an answer and within
+    it, `answer_timeout` those from the end of a request to the end of its answer.
+
+    Raises:
+        ConfigurationError: the environment names authorities or a proxy that cannot be used.
     """
 
     def __init__(
@@ -91,8 +154,10 @@ class Client:
         base_url: str,
         token: str,
         *,
+        now: Callable[[], float],
         wall: Callable[[], float],
         read_timeout: float = READ_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
         connections: int = 1,
         transport: Transport | None = None,
     ) -> None:
@@ -109,15 +174,17 @@ class Client:
                 "User-Agent": f"airbyte-destination-intercom/{_own_version()}",
             }
         )
-        adapter = transport or HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
         # The environment's proxies and authorities are looked up once, not for every call. Plain http is for this
         # machine alone, and no proxy stands between us and it.
-        if not base_url.startswith("http://"):
-            settings = self._session.merge_environment_settings(base_url, {}, None, None, None)
-            self._session.proxies, self._session.verify = settings["proxies"], settings["verify"]
+        context = None
+        if not base_url.startswith("http://") and transport is None:
+            context = make_context(DEFAULT_CA_BUNDLE_PATH)
+            self._session.proxies = _proxies(base_url)
         self._session.trust_env = False
+        bounds = Bounds(now, answer_timeout, LARGEST_ANSWER)
+        adapter = transport or _Adapter(connections=connections, context=context, bounds=bounds)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
     def __repr__(self) -> str:
         return f"Client({self._base_url!r})"
@@ -193,11 +260,11 @@ class Client:
                 content = _read(response)
             finally:
                 response.close()
-        except (OSError, HTTPError, ValueError) as error:
-            # A RequestException is an OSError; some of urllib3's come through as they are; http.client
-            # puts a header that it refuses into the text of a ValueError.
+        except IntercomDestinationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - any text may quote the request, as http.client's of a bad header does
             raise _translate(error) from None
-        return _answer(response, content, self._wall)
+        return read_answer(response.status_code, response.headers, content, wall=self._wall)
 
 
 _METHODS: Final[dict[type[Any], Callable[[Client, Any], Answer]]] = {
@@ -220,6 +287,26 @@ def _own_version() -> str:
         return version("destination-intercom")
     except PackageNotFoundError:
         return "0"
+
+
+def _proxies(url: str) -> dict[str, str]:
+    """Read the environment's proxy for `url`."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if proxy is None:
+        return {}
+    # requests takes "localhost" in "localhost:3128" for the scheme.
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        parts = urlsplit(proxy)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(
+            "The proxy that the environment names (HTTPS_PROXY or ALL_PROXY) is none of http or https: correct it, or"
+            " list Intercom's host in NO_PROXY."
+        )
+    return {urlsplit(url).scheme: proxy}
 
 
 def _quote(text: str) -> str:
@@ -248,19 +335,48 @@ def _read(response: requests.Response) -> bytes:
 
 def _translate(error: Exception) -> AttemptError | InternalError:
     """Turn an exception of `requests` into ours, without its text, which may hold the request."""
-    if _is_unconnected(error):
-        return NotSentError("no connection")
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return UntrustedError(_CERTIFICATES.get(cause.verify_code, "a certificate that is not valid"))
+        if isinstance(cause, NewConnectionError):
+            # No address, or connection refused: requests has no class for it.
+            return NotSentError("no connection")
+        if isinstance(cause, ReadTimeoutError):
+            return MaybeSentError("timeout")
     for kind, ours, word in _TRANSLATIONS:
         if isinstance(error, kind):
             return ours(word)
+    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+        # The system's own: a broken connection, no route, no descriptor left.
+        return MaybeSentError("connection error")
     return InternalError(f"The request could not be made ({type(error).__name__}).")
 
 
-def _is_unconnected(error: Exception) -> bool:
-    # No address, or connection refused: requests has no class for it, and keeps urllib3's in the arguments.
-    cause = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", None), NewConnectionError)
+def _causes(error: Exception) -> Iterator[Exception]:
+    """Walk through what requests and urllib3 have wrapped: they keep it in the arguments, or as the reason."""
+    cause: Any = error
+    for _ in range(_DEEPEST_CAUSE):
+        if not isinstance(cause, Exception):
+            return
+        yield cause
+        reason = getattr(cause, "reason", None)
+        cause = reason if isinstance(reason, Exception) else next(iter(cause.args), None)
 
+
+_DEEPEST_CAUSE: Final = 8
+
+_CERTIFICATES: Final = {
+    2: "a certificate of an unknown authority",
+    9: "a certificate that is not valid yet",
+    10: "an expired certificate",
+    18: "a certificate of an unknown authority",
+    19: "a certificate of an unknown authority",
+    20: "a certificate of an unknown authority",
+    21: "a certificate of an unknown authority",
+    62: "a certificate of another host",
+    64: "a certificate of another host",
+}
+"""What OpenSSL's codes (X509_V_ERR_…) say; its own texts quote the host."""
 
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AttemptError], str], ...]] = (
     (requests.exceptions.ConnectTimeout, NotSentError, "connect timeout"),
@@ -276,71 +392,7 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AttemptError], str], ...]
     (requests.exceptions.StreamConsumedError, MaybeSentError, "unreadable answer"),
     (requests.exceptions.UnrewindableBodyError, MaybeSentError, "connection error"),
     (HTTPError, MaybeSentError, "connection error"),
-    (ConnectionError, MaybeSentError, "connection error"),
+    (HTTPException, MaybeSentError, "unreadable answer"),
     (TimeoutError, MaybeSentError, "timeout"),
+    (ssl.SSLError, MaybeSentError, "TLS error"),
 )
-
-
-def _answer(response: requests.Response, content: bytes, wall: Callable[[], float]) -> Answer:
-    kind, body = _parse(content)
-    headers = response.headers
-    request_id = headers.get("X-Request-Id", "")
-    canonical = _CANONICAL.search(headers.get("Link", ""))
-    return Answer(
-        status=response.status_code,
-        kind=kind,
-        body=body,
-        request_id=request_id if _REQUEST_ID.match(request_id) else None,
-        retry_after=_seconds(headers.get("Retry-After")),
-        rate=_rate(headers, wall),
-        canonical_id=canonical[1] if canonical else None,
-    )
-
-
-def _parse(content: bytes) -> tuple[BodyKind, Any]:
-    if not content.strip():
-        return "empty", None
-    try:
-        return "json", orjson.loads(content)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        # A lone surrogate that a record brought in comes back in the contact; orjson takes none.
-        return "json", json.loads(content.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return "other", None
-
-
-def _refuse_constant(_: str) -> float:
-    raise ValueError("not JSON")
-
-
-def _seconds(text: str | None) -> float | None:
-    """Read `Retry-After`: only its form in seconds; a date would need a clock that both agree on."""
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _rate(headers: Any, wall: Callable[[], float]) -> RateHeaders | None:
-    """Read the three headers of Intercom's quota; None unless all are there and are numbers.
-
-    The reset is a moment by Intercom's clock, and so is `Date`: their difference needs no clock of ours.
-    """
-    try:
-        limit, remaining, reset = (int(headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
-    except (KeyError, ValueError):
-        return None
-    if limit <= 0:
-        return None
-    return RateHeaders(limit, max(remaining, 0), float(reset), reset - _server_time(headers.get("Date"), wall))
-
-
-def _server_time(date: str | None, wall: Callable[[], float]) -> float:
-    try:
-        parsed = email.utils.parsedate_tz(date) if date else None
-        return wall() if parsed is None else float(email.utils.mktime_tz(parsed))
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return wall()

@@ -16,7 +16,7 @@ import orjson
 from destination_intercom.attributes import Attributes, check_attributes
 from destination_intercom.batches import Batches
 from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes
-from destination_intercom.client import READ_TIMEOUT, Client, Transport
+from destination_intercom.client import ANSWER_TIMEOUT, READ_TIMEOUT, Client, Transport
 from destination_intercom.clock import Clock
 from destination_intercom.config import REGION_HOSTS, STANDARD_FIELDS, Config, UsersEnabled, parse_config
 from destination_intercom.deliver import EventSender
@@ -38,7 +38,7 @@ from destination_intercom.writer import Writer
 CHECK_TRIES: Final = 3
 CHECK_SECONDS: Final = 15.0
 CHECK_SILENCE: Final = 7.0
-"""Seconds that Intercom may stay silent during a check: two such silences fit into its time, no third is begun."""
+"""Seconds that Intercom has for an answer during a check: two of them fit into its time, no third is begun."""
 
 PROBE_SILENCE: Final = 3.0
 
@@ -71,7 +71,7 @@ def check(document: Any, *, clock: Clock, transport: Transport | None = None) ->
 
 
 def _check_workspace(config: Config, clock: Clock, transport: Transport | None) -> Iterator[bytes]:
-    client, quota = _client(config, clock, transport, read_timeout=CHECK_SILENCE), Quota(clock)
+    client, quota = _client(config, clock, transport, patience=CHECK_SILENCE), Quota(clock)
     last_begin = clock.now() + CHECK_SECONDS - CHECK_SILENCE
 
     def try_call(call: Call) -> Answer:
@@ -115,7 +115,7 @@ def _answering_region(config: Config, clock: Clock, transport: Transport | None)
         other = config.model_copy(update={"api_endpoint": region})
         quota = Quota(clock)
         try:
-            client = _client(other, clock, transport, read_timeout=PROBE_SILENCE)
+            client = _client(other, clock, transport, patience=PROBE_SILENCE)
             ask(client, GetMe(), quota=quota, clock=clock, sleep=clock.sleep, tries=1)
         except IntercomDestinationError:
             continue
@@ -179,12 +179,14 @@ def write(
         client.close()
 
 
-def _client(config: Config, clock: Clock, transport: Transport | None, *, read_timeout: float = READ_TIMEOUT) -> Client:
+def _client(config: Config, clock: Clock, transport: Transport | None, *, patience: float | None = None) -> Client:
     return Client(
         config.base_url,
         config.token,
+        now=clock.now,
         wall=clock.wall,
-        read_timeout=read_timeout,
+        read_timeout=patience or READ_TIMEOUT,
+        answer_timeout=patience or ANSWER_TIMEOUT,
         connections=config.delivery.concurrency,
         transport=transport,
     )

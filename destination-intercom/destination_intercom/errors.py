@@ -10,6 +10,7 @@
     └── AttemptError            one attempt at a call got no usable answer; never reaches the user
         ├── NotSentError        the request surely did not reach Intercom
         └── MaybeSentError      it may have been processed: a timeout, a reset, half an answer
+        │   └── UntrustedError  for the certificate was not accepted
             └── AnswerTooLargeError
 
 A message holds field names, stream names, line numbers, statuses, codes and request ids.
@@ -99,3 +100,7 @@ class MaybeSentError(AttemptError):
 
 class AnswerTooLargeError(MaybeSentError):
     """The answer was longer than any of Intercom's ought to be, and was not read to its end."""
+
+
+class UntrustedError(NotSentError):
+    """The certificate of whoever answered was not accepted, so nothing was said."""

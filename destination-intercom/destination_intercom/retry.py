@@ -14,7 +14,7 @@ from destination_intercom.calls import Answer, Call
 from destination_intercom.classify import Judgement, Verdict, fatal_error, judge
 from destination_intercom.client import Client
 from destination_intercom.clock import Clock
-from destination_intercom.errors import AttemptError, DeliveryError
+from destination_intercom.errors import AttemptError, DeliveryError, UntrustedError
 from destination_intercom.quota import Permit, Quota
 
 CEILING_SECONDS: Final = 30.0
@@ -116,16 +116,22 @@ def ask(
     )
     answer = retrying(attempt)
     if answer is None:
-        status = result.status if isinstance(result, Answer) else None
-        cure = (
-            "check api_endpoint, and whether a firewall or a proxy is in the way"
-            if status is None
-            else "try again later"
-        )
         raise DeliveryError(
-            f"Intercom does not answer as it should ({call.endpoint}: {last.why}): {cure}.", status=status
+            f"Intercom does not answer as it should ({call.endpoint}: {last.why}): {_cure(result)}.",
+            status=result.status if isinstance(result, Answer) else None,
         )
     return answer
+
+
+def _cure(result: Answer | AttemptError) -> str:
+    if isinstance(result, Answer):
+        return "try again later"
+    if isinstance(result, UntrustedError):
+        return (
+            "if a proxy inspects the traffic, add its authority to the system's or name it in REQUESTS_CA_BUNDLE;"
+            " else check api_endpoint and the clock of this machine"
+        )
+    return "check api_endpoint, and whether a firewall or a proxy is in the way"
 
 
 def _retry_after(result: Answer | AttemptError) -> float | None:
