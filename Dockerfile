@@ -9,7 +9,9 @@ RUN python -m venv --without-pip /opt/destination-intercom
 COPY setup.py pyproject.toml constraints.txt README.md LICENSE ./
 COPY destination-intercom/destination_intercom ./destination-intercom/destination_intercom
 RUN python -m pip --python /opt/destination-intercom/bin/python install \
-    --no-cache-dir --compile --disable-pip-version-check -c constraints.txt .
+    --no-cache-dir --compile --disable-pip-version-check -c constraints.txt '.[s3]'
+# The tests of dependencies never run here.
+RUN find /opt/destination-intercom -type d -name tests -prune -exec rm -rf {} +
 
 FROM ${BASE_IMAGE}
 COPY --from=builder /opt/destination-intercom /opt/destination-intercom

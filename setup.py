@@ -6,7 +6,15 @@ from setuptools import find_packages, setup
 
 SOURCE_ROOT = "destination-intercom"
 
+S3 = ["boto3>=1.40,<2"]
+"""For rejected records in object storage; the image has it."""
+
 TESTS = [
+    "cryptography>=45",  # authorities and certificates, made for a test
+    *S3,
+    "flask>=3.1,<4",  # these three are a local S3
+    "flask-cors>=6,<7",
+    "moto[s3]>=5.1,<6",
     "hypothesis>=6.100,<7",
     "mypy>=2.4,<3",
     "openapi-core>=0.23,<0.24",
@@ -39,7 +47,8 @@ setup(
         "pydantic>=2.10,<3",
         "requests>=2.32,<3",
         "tenacity>=9,<10",
+        "urllib3>=2.6,<3",
     ],
-    extras_require={"tests": TESTS, "dev": TESTS},
+    extras_require={"s3": S3, "tests": TESTS, "dev": TESTS},
     entry_points={"console_scripts": ["destination-intercom = destination_intercom.run:main"]},
 )

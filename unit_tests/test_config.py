@@ -202,7 +202,7 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
         ({**_events(), "api_endpoint": CANARY}, "api_endpoint: Input should be 'us', 'eu' or 'au'"),
         ({**_events(), "api_endpoint": "US"}, "api_endpoint"),
         ({**_events(), "dry_run": CANARY}, "dry_run: there is no such field"),
-        ({**_events(), "object_storage_config": {}}, "object_storage_config: there is no such field"),
+        ({**_events(), "object_storage": CANARY}, "object_storage: there is no such field"),
         ({**_events(), "enabled": CANARY}, "enabled: there is no such field"),
         (base_config(), "events and users are both disabled"),
         (base_config(events={"mode": "disabled"}, users={"mode": "disabled"}), "events and users are both disabled"),

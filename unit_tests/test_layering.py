@@ -63,6 +63,8 @@ OWNERS = {
     "requests": {"client"},
     "urllib3": {"client"},
     "tenacity": {"retry"},
+    "boto3": {"s3"},
+    "botocore": {"s3"},
     "airbyte_cdk": {"cdk"},
     "signal": {"run"},
     "argparse": {"commands"},

@@ -272,3 +272,48 @@ def test_judgement_when_turned_off_then_nothing_is_held_or_stopped() -> None:
     _take(ledger, *[REJECTED] * 50)
     ledger.state(b"1", EVENTS)
     assert [ReleasedState(b"1", 0, 50)] == _release(ledger)
+
+
+def test_state_when_rejected_records_are_stored_then_it_waits_for_that_alone() -> None:
+    """What was rejected is done with when it is stored, and is counted then; what was delivered waits for nothing."""
+    ledger = Ledger(stop_after_rejected=0, stores_rejected=True)
+    kept = ledger.enter(EVENTS, parts=2, size=10, line=b"line")
+    fine = ledger.enter(EVENTS, parts=1, size=10, line=b"line")
+    ledger.state(b"state", EVENTS)
+    assert (REJECTED, DELIVERED) == (
+        [ledger.conclude(kept, outcome) for outcome in (DELIVERED, REJECTED)][1],
+        ledger.conclude(fine, DELIVERED),
+    )
+    ledger.judge(EVENTS)
+    assert ([], 1, 10 + len(b"state")) == (list(ledger.release(0.0)), ledger.records_out, ledger.bytes_out)
+    assert (b"line", None) == (kept.line, fine.line)
+    ledger.note_stored(kept)
+    (released,) = ledger.release(0.0)
+    assert (1, 1, 0, 0) == (
+        released.record_count,
+        released.rejected_record_count,
+        ledger.records_out,
+        ledger.bytes_out,
+    )
+
+
+@pytest.mark.parametrize("case", ["twice", "delivered", "open"])
+def test_record_when_it_is_not_to_be_stored_then_saying_so_is_a_bug(case: str) -> None:
+    """The account would be wrong for ever after."""
+    ledger = Ledger(stop_after_rejected=0, stores_rejected=True)
+    entry = ledger.enter(EVENTS, parts=1, size=10)
+    if case != "open":
+        ledger.conclude(entry, REJECTED if case == "twice" else DELIVERED)
+    if case == "twice":
+        ledger.note_stored(entry)
+    with pytest.raises(AssertionError, match="was not to be stored"):
+        ledger.note_stored(entry)
+
+
+def test_stream_when_it_begins_with_rejected_records_only_then_it_is_judged_before_they_are_stored() -> None:
+    """The stop must not wait for a storage."""
+    ledger = Ledger(stop_after_rejected=2, stores_rejected=True)
+    for _ in range(2):
+        ledger.conclude(ledger.enter(EVENTS, parts=1, size=10), REJECTED)
+    with pytest.raises(ConfigurationError):
+        ledger.judge(EVENTS)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from destination_intercom.config import REGION_HOSTS
+from destination_intercom.storage_config import S3
 
 ROOT = Path(__file__).resolve().parents[1]
 METADATA: dict[str, Any] = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))["data"]
@@ -26,7 +27,7 @@ REGISTRIES = (
 )
 FOREIGN_FOLDERS = frozenset(
     {".git", ".venv", ".tmp", "build", "dist", "secrets", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
-    | {".hypothesis", "node_modules"}
+    | {".hypothesis", ".venv-pyairbyte", ".venv-source-faker", "node_modules"}
 )
 
 
@@ -79,9 +80,13 @@ def test_base_image_when_it_is_written_then_twice_the_same() -> None:
     assert f"ARG BASE_IMAGE={base}\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
-def test_allowed_hosts_when_the_platform_enforces_them_then_every_region_answers() -> None:
-    """A region whose host is not allowed could be chosen and never reached."""
-    assert [urlsplit(host).hostname for host in REGION_HOSTS.values()] == METADATA["allowedHosts"]["hosts"]
+def test_allowed_hosts_when_the_platform_enforces_them_then_every_region_and_storage_answers() -> None:
+    """A host that is not allowed could be chosen and never reached; the platform fills in the fields that it names."""
+    storages = ["*.amazonaws.com", "*.amazonaws.com.cn", "${object_storage_config.s3_endpoint}"]
+    assert [*(urlsplit(host).hostname for host in REGION_HOSTS.values()), *storages] == METADATA["allowedHosts"][
+        "hosts"
+    ]
+    assert "s3_endpoint" in S3.model_fields
 
 
 def test_metadata_when_airbyte_reads_it_then_it_has_what_is_required() -> None:

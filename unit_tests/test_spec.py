@@ -60,7 +60,6 @@ def _essence(node: dict[str, Any]) -> dict[str, Any]:
         essence["items"] = _essence(node["items"])
     if "const" in essence:
         essence["enum"] = [essence.pop("const")]
-    if essence.get("enum") in (["enabled"], ["disabled"]):
         essence.pop("default", None)  # the form preselects the variant by it
     if node.get("airbyte_secret") or node.get("writeOnly"):
         essence["secret"] = True
@@ -173,16 +172,25 @@ def test_spec_holds_nothing_that_the_form_cannot_show() -> None:
     assert not any(isinstance(node.get("type"), list) for node in _objects(FORM))
 
 
-def test_spec_variants_are_objects_told_apart_by_a_constant_mode() -> None:
+VARIANTS = {
+    "events": ("mode", ["enabled", "disabled"]),
+    "object_storage_config": ("storage_type", ["None", "S3"]),
+    "object_storage_config[S3].compression": ("compression_type", ["No Compression", "GZIP"]),
+    "users": ("mode", ["enabled", "disabled"]),
+}
+
+
+def test_spec_variants_are_objects_told_apart_by_a_constant() -> None:
     """The form draws oneOf only so."""
     holders = {place: field for place, field in FIELDS.items() if "oneOf" in field}
-    assert sorted(holders) == ["events", "users"]
-    for holder in holders.values():
+    assert sorted(VARIANTS) == sorted(holders)
+    for place, holder in holders.items():
         assert holder["type"] == "object"
-        modes = [variant["properties"]["mode"] for variant in holder["oneOf"]]
-        assert ["enabled", "disabled"] == [mode["const"] for mode in modes]
-        assert all(mode["type"] == "string" and mode["default"] == mode["const"] for mode in modes)
-        assert all(variant["type"] == "object" and "mode" in variant["required"] for variant in holder["oneOf"])
+        name, values = VARIANTS[place]
+        constants = [variant["properties"][name] for variant in holder["oneOf"]]
+        assert values == [constant["const"] for constant in constants]
+        assert all(each["type"] == "string" and each["default"] == each["const"] for each in constants)
+        assert all(variant["type"] == "object" and name in variant["required"] for variant in holder["oneOf"])
         assert all(variant["title"] for variant in holder["oneOf"])
 
 
@@ -200,14 +208,17 @@ def test_spec_objects_are_never_free_maps() -> None:
     assert all("properties" in field or "oneOf" in field for field in objects)
 
 
-def test_spec_masks_the_token_and_nothing_else() -> None:
+def test_spec_masks_the_secrets_and_nothing_else() -> None:
     """A secret must be masked; a mask elsewhere hides what the user wants to read."""
-    assert [place for place, field in FIELDS.items() if field.get("airbyte_secret")] == ["access_token"]
+    storage = "object_storage_config[S3]."
+    expected = ["access_token", f"{storage}access_key_id", f"{storage}secret_access_key"]
+    assert expected == [place for place, field in FIELDS.items() if field.get("airbyte_secret")]
 
 
-def test_spec_hides_the_base_url() -> None:
-    """It is for proxies and tests."""
-    assert [place for place, field in FIELDS.items() if field.get("airbyte_hidden")] == ["api_base_url"]
+def test_spec_hides_the_base_url_and_the_only_format() -> None:
+    """One is for proxies and tests, the other leaves no choice."""
+    expected = ["api_base_url", "object_storage_config[S3].format"]
+    assert expected == [place for place, field in FIELDS.items() if field.get("airbyte_hidden")]
 
 
 @pytest.mark.parametrize("place", [place for place, field in FIELDS.items() if "pattern" in field])
@@ -229,6 +240,12 @@ def test_spec_pattern_takes_its_examples(place: str) -> None:
         ("api_base_url", "http://[::1]:80/", True),
         ("api_base_url", "http://localhost.example.com", False),
         ("api_base_url", "http://proxy.example.com", False),
+        ("object_storage_config[S3].s3_endpoint", "https://minio.example.com", True),
+        ("object_storage_config[S3].s3_endpoint", "http://127.0.0.1:9000", True),
+        ("object_storage_config[S3].s3_endpoint", "", True),
+        ("object_storage_config[S3].s3_endpoint", "http://minio.example.com", False),
+        ("object_storage_config[S3].s3_bucket_name", "a bucket", False),
+        ("object_storage_config[S3].s3_bucket_region", "us east", False),
         ("events[Enabled].metadata[].name", "ad cost", True),
         *[
             ("events[Enabled].metadata[].name", f"a{sign}b", False)

@@ -7,12 +7,13 @@ knows nothing of catalogs, records or Intercom's answers.
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from destination_intercom.errors import ConfigurationError
+from destination_intercom.sections import SETTINGS, Text, check_address, drop_blanks
+from destination_intercom.storage_config import NoStorage, ObjectStorage
 from destination_intercom.values import to_number, to_time
 
 REGION_HOSTS: Final = {
@@ -53,19 +54,18 @@ RESERVED_FIELDS: Final = frozenset(
 
 Operator = Literal["is", "is_not", "contains", "does_not_contain", "is_set", "is_not_set", "greater_than", "less_than"]
 AttributeType = Literal["string", "integer", "float", "boolean", "date"]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_VARIANTS: Final[dict[int | str | None, tuple[str, tuple[str, str]]]] = {
+    "events": ("mode", ("enabled", "disabled")),
+    "users": ("mode", ("enabled", "disabled")),
+    "object_storage_config": ("storage_type", ("None", "S3")),
+    "compression": ("compression_type", ("No Compression", "GZIP")),
+}
+"""Sections that are one of two variants, each with the constant that tells them apart."""
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_blanks(cls, fields: Any) -> Any:
-        # Airbyte's form leaves null or "" behind in a field that was filled in once and emptied again.
-        if not isinstance(fields, dict):
-            return fields
-        return {name: value for name, value in fields.items() if not (value is None or value == "")}
+    model_config = SETTINGS
+    _drop_blanks = model_validator(mode="before")(drop_blanks)
 
 
 class Identity(_Section):
@@ -266,7 +266,7 @@ Users = Annotated[UsersEnabled | Disabled, Field(discriminator="mode")]
 
 
 class Config(_Section):
-    """The whole configuration; `repr` shows no token."""
+    """The whole configuration; `repr` shows no secret."""
 
     api_endpoint: Literal["us", "eu", "au"] = "us"
     access_token: SecretStr
@@ -275,6 +275,7 @@ class Config(_Section):
     events: Events = Disabled(mode="disabled")
     users: Users = Disabled(mode="disabled")
     delivery: Delivery = Delivery()
+    object_storage_config: ObjectStorage = NoStorage(storage_type="None")
 
     @property
     def base_url(self) -> str:
@@ -291,7 +292,7 @@ class Config(_Section):
         if not self.token or not self.token.isascii() or not self.token.isprintable() or " " in self.token:
             raise ValueError("access_token is empty or holds characters that no token has: copy it again")
         if self.api_base_url is not None:
-            _check_base_url(self.api_base_url)
+            check_address("api_base_url", self.api_base_url)
         if self.events.mode == "disabled" and self.users.mode == "disabled":
             raise ValueError("events and users are both disabled: enable one of them")
         if isinstance(self.users, UsersEnabled) and self.identity.intercom_field != "email":
@@ -299,19 +300,6 @@ class Config(_Section):
             if "email_verified" in targets and "email" not in targets:
                 raise ValueError("users.attributes: email_verified is written only beside an email: select email too")
         return self
-
-
-def _check_base_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        unusable = parts.port == 0 or not url.isprintable() or " " in url
-    except ValueError:
-        unusable, parts = True, urlsplit("")  # not raised on: its text quotes the address
-    loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-    if unusable or not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
-        raise ValueError("api_base_url is an https address, or an http one on this machine")
-    if set("@?#").intersection(url):
-        raise ValueError("api_base_url holds no user, query or fragment")
 
 
 def parse_config(document: Any) -> Config:
@@ -334,7 +322,8 @@ def _explain(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{place}: there is no such field"
     if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        return f'{place}.mode: must be "enabled" or "disabled"'
+        name, variants = _VARIANTS[str(detail["loc"][-1])]
+        return f"{place}.{name}: must be " + " or ".join(f'"{variant}"' for variant in variants)
     if detail["type"] == "missing":
         return f"{place}: this field is required"
     if detail["type"] in {"model_type", "model_attributes_type"}:
@@ -344,6 +333,9 @@ def _explain(detail: ErrorDetails) -> str:
 
 
 def _form_place(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Drop pydantic's own step into a variant of events or users: no field of the form is named so."""
-    is_variant = len(place) > 1 and place[0] in {"events", "users"} and place[1] in {"enabled", "disabled"}
-    return (place[0], *place[2:]) if is_variant else place
+    """Drop pydantic's own step into a variant of a section: no field of the form is named so."""
+    return tuple(
+        part
+        for part, before in zip(place, (None, *place), strict=False)
+        if before not in _VARIANTS or part not in _VARIANTS[before][1]
+    )

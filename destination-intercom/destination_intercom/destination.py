@@ -7,6 +7,7 @@ carry them. It knows nothing of how anything is done.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Final
@@ -31,8 +32,12 @@ from destination_intercom.plan import Plan, compile_plan, parse_catalog
 from destination_intercom.protocol import Stdin, log_line, read_lines, spec_line, status_line
 from destination_intercom.quota import Quota
 from destination_intercom.rehearsal import Rehearsal
+from destination_intercom.rejects import Rejects
 from destination_intercom.report import Report
 from destination_intercom.retry import ask, attempt_once
+from destination_intercom.s3 import Bucket
+from destination_intercom.storage import Storage, prefix_folder, prove, sync_folder
+from destination_intercom.storage_config import S3, ObjectStorage
 from destination_intercom.writer import Writer
 
 CHECK_TRIES: Final = 3
@@ -54,18 +59,24 @@ def spec() -> Iterator[bytes]:
     yield spec_line(load_spec())
 
 
-def check(document: Any, *, clock: Clock, transport: Transport | None = None) -> Iterator[bytes]:
-    """Check a configuration against Intercom without writing anything to it; never raises one of our errors."""
+def check(
+    document: Any, *, clock: Clock, transport: Transport | None = None, storage: Storage | None = None
+) -> Iterator[bytes]:
+    """Check a configuration against Intercom without writing anything to it; never raises one of our errors.
+
+    A storage for rejected records is written to: a small object, which is deleted again.
+    """
     try:
         config = parse_config(document)
         yield from _check_workspace(config, clock, transport)
+        yield from _check_storage(config.object_storage_config, clock, storage)
     except IntercomDestinationError as error:
         yield status_line(error.message)
     else:
         yield log_line(
             "INFO",
-            "The check wrote nothing: whether the token may write contacts and events, and whether there is room for"
-            " new event names, only the first sync can prove.",
+            "The check wrote nothing to Intercom: whether the token may write contacts and events, and whether there"
+            " is room for new event names, only the first sync can prove.",
         )
         yield status_line(None)
 
@@ -92,6 +103,18 @@ def _check_workspace(config: Config, clock: Clock, transport: Transport | None) 
     if isinstance(config.users, UsersEnabled):
         wanted = {entry.target: entry.type for entry in config.users.attributes}
         check_attributes(wanted, try_call(ListDataAttributes()).body, missing=config.users.missing_attributes)
+
+
+def _check_storage(config: ObjectStorage, clock: Clock, storage: Storage | None) -> Iterator[bytes]:
+    if not isinstance(config, S3):
+        return
+    folder, seconds = prefix_folder(config.bucket_path), CHECK_SECONDS - CHECK_SILENCE
+    with ExitStack() as opened:
+        storage = storage or opened.enter_context(closing(Bucket(config, read_timeout=CHECK_SILENCE)))
+        warning = prove(storage, folder, clock=clock, seconds=seconds)
+    if warning is not None:
+        yield log_line("WARN", warning)
+    yield log_line("INFO", f"Rejected records can be stored in {storage.place}.")
 
 
 def _is_refusal(error: IntercomDestinationError) -> bool:
@@ -131,10 +154,11 @@ def write(
     clock: Clock,
     mailbox: Mailbox,
     transport: Transport | None = None,
+    storage: Storage | None = None,
 ) -> Iterator[bytes]:
     """Deliver the messages on `stdin` to Intercom, giving out states and log lines as they are due.
 
-    `mailbox.stop()` ends it early, with all that may leave.
+    `mailbox.stop()` ends it early, with all that may leave. `transport` and `storage` replace the network in tests.
 
     Raises:
         IntercomDestinationError: what ended the sync; `Terminated` after a stop.
@@ -169,14 +193,25 @@ def write(
         pretend=rehearsal.answer if rehearsal is not None else None,
     )
     batches = Batches(written=memory.contacts, look_up=writer.look_up)
-    ledger = Ledger(stop_after_rejected=config.delivery.stop_after_rejected)
+    opened, rejects = ExitStack(), None
+    opened.callback(client.close)
+    if isinstance(kept := config.object_storage_config, S3) and rehearsal is None:
+        rejects = Rejects(
+            storage or opened.enter_context(closing(Bucket(kept))),
+            folder=sync_folder(kept.bucket_path, catalog_document, began_at=clock.wall()),
+            compressed=kept.is_compressed,
+            secret=config.token,
+            mailbox=mailbox,
+            clock=clock,
+        )
+    ledger = Ledger(stop_after_rejected=config.delivery.stop_after_rejected, stores_rejected=rejects is not None)
     clock.start("reader", lambda: read_lines(stdin, mailbox))
     try:
         yield from Sync(
-            plan, attributes, ledger, mailbox, writer, batches, quota, memory, report, clock, rehearsal
+            plan, attributes, ledger, mailbox, writer, batches, quota, memory, report, clock, rehearsal, rejects
         ).run()
     finally:
-        client.close()
+        opened.close()
 
 
 def _client(config: Config, clock: Clock, transport: Transport | None, *, patience: float | None = None) -> Client:

@@ -7,10 +7,11 @@
     ├── DeliveryError           transient_error   retries are exhausted; a later attempt may succeed
     ├── InputError              system_error      what arrived on stdin is not the Airbyte protocol
     ├── InternalError           system_error      a bug of ours, without the values that it met
+    ├── StorageError            transient_error   one attempt to store rejected records failed; tried again
     └── AttemptError            one attempt at a call got no usable answer; never reaches the user
         ├── NotSentError        the request surely did not reach Intercom
-        └── MaybeSentError      it may have been processed: a timeout, a reset, half an answer
         │   └── UntrustedError  for the certificate was not accepted
+        └── MaybeSentError      it may have been processed: a timeout, a reset, half an answer
             └── AnswerTooLargeError
 
 A message holds field names, stream names, line numbers, statuses, codes and request ids.
@@ -80,6 +81,20 @@ class InternalError(IntercomDestinationError):
         return cls(f"The connector met an unexpected {type(error).__name__} at {places or 'an unknown place'}.")
 
 
+class StorageError(IntercomDestinationError):
+    """One attempt to put an object into the storage, or to delete one, failed; `kind` says how, in a few words.
+
+    `refusal` is the storage's own refusal of the credentials, the bucket or the like, explained for the user.
+    """
+
+    failure_type = "transient_error"
+
+    def __init__(self, kind: str, *, refusal: str | None = None) -> None:
+        super().__init__(f"the object storage did not do it ({kind})")
+        self.kind = kind
+        self.refusal = refusal
+
+
 class AttemptError(IntercomDestinationError):
     """One attempt at a call ended without a usable answer; `kind` says how, in one word."""
 
@@ -94,13 +109,13 @@ class NotSentError(AttemptError):
     """The request surely did not reach Intercom: no address, connection refused, connect timeout."""
 
 
+class UntrustedError(NotSentError):
+    """The certificate of whoever answered was not accepted, so nothing was said."""
+
+
 class MaybeSentError(AttemptError):
     """The request may have been processed: read timeout, reset, truncated or unreadable answer."""
 
 
 class AnswerTooLargeError(MaybeSentError):
     """The answer was longer than any of Intercom's ought to be, and was not read to its end."""
-
-
-class UntrustedError(NotSentError):
-    """The certificate of whoever answered was not accepted, so nothing was said."""

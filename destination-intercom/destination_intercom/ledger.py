@@ -5,7 +5,8 @@ any stream, has its final outcome. It also waits
 while every record of its stream so far was rejected or lacks the identity property: then the
 mapping may be wrong, and a state would say that the records are done with. That wait ends
 when one record fares better, when the stream or the input ends, or after `HOLD_SECONDS`, for
-the platform gives up on a destination that acknowledges nothing for longer.
+the platform gives up on a destination that acknowledges nothing for longer. Where rejected
+records are stored, each of them is on its way until it is.
 
 Only the main thread uses a ledger. It knows nothing of threads, of Intercom, or of how a
 state is written.
@@ -47,16 +48,24 @@ class _Segment:
 
 
 class Entry:
-    """A record on its way: how many parts are still out, and what became of the others."""
+    """A record on its way: how many parts are still out, and what became of the others.
 
-    __slots__ = ("ordinal", "outcomes", "parts_out", "segment", "size", "stream")
+    `line` is the record as it was read, kept where it may have to be stored; `is_stored` says that it need
+    not be any more.
+    """
 
-    def __init__(self, stream: StreamName, ordinal: int, parts: int, size: int, segment: _Segment) -> None:
+    __slots__ = ("is_stored", "line", "ordinal", "outcomes", "parts_out", "segment", "size", "stream")
+
+    def __init__(
+        self, stream: StreamName, ordinal: int, *, parts: int, size: int, segment: _Segment, line: bytes | None
+    ) -> None:
         self.stream = stream
         self.ordinal = ordinal
         self.parts_out = parts
         self.size = size
         self.segment = segment
+        self.line = line
+        self.is_stored = False
         self.outcomes: list[Outcome] = []
 
 
@@ -100,10 +109,14 @@ class _Trial:
 
 
 class Ledger:
-    """The account of one sync; `stop_after_rejected` bad signs and nothing else end it, 0 never does."""
+    """The account of one sync; `stop_after_rejected` bad signs and nothing else end it, 0 never does.
 
-    def __init__(self, *, stop_after_rejected: int) -> None:
+    With `stores_rejected` a rejected record is done with only when it is stored: `note_stored` says so.
+    """
+
+    def __init__(self, *, stop_after_rejected: int, stores_rejected: bool = False) -> None:
         self._stop_after = stop_after_rejected
+        self._stores_rejected = stores_rejected
         self._segments: deque[_Segment] = deque([_Segment()])
         self._waiting: deque[_Segment] = deque()
         self._unreported: dict[StreamName, _Counts] = {}
@@ -113,7 +126,7 @@ class Ledger:
         self.records_out = 0
         self.bytes_out = 0
 
-    def enter(self, stream: StreamName, *, parts: int, size: int) -> Entry:
+    def enter(self, stream: StreamName, *, parts: int, size: int, line: bytes | None = None) -> Entry:
         """Enter a record of `size` bytes that was read, with `parts` (1 or more) outcomes to come.
 
         The parts that are filtered are concluded before the next record is entered.
@@ -123,7 +136,7 @@ class Ledger:
         self.bytes_out += size
         segment = self._segments[-1]
         segment.records_out += 1
-        entry = Entry(stream, self.records_read, parts, size, segment)
+        entry = Entry(stream, self.records_read, parts=parts, size=size, segment=segment, line=line)
         trial = self._trial(stream)
         # The first `stop_after` records decide, filtered ones aside: what follows them need not be kept.
         if not trial.is_settled(self._stop_after) and trial.bad_signs + len(trial.unjudged) < self._stop_after:
@@ -140,18 +153,31 @@ class Ledger:
             return None
         whole = outcome if len(entry.outcomes) == 1 else combine(entry.outcomes)
         entry.outcomes = [whole]
+        if not (self._stores_rejected and whole.status is Status.REJECTED):
+            self._finish(entry)
+        unjudged = self._trial(entry.stream).unjudged
+        if whole.status is Status.FILTERED and not whole.is_bad_sign and unjudged and unjudged[-1] is entry:
+            # It counts neither way, and there may be millions of them behind one record in flight.
+            unjudged.pop()
+        return whole
+
+    def note_stored(self, entry: Entry) -> None:
+        """Note that a rejected record is stored: no state waits for it any longer."""
+        if entry.parts_out or entry.is_stored or entry.outcomes[0].status is not Status.REJECTED:
+            raise AssertionError(f"record {entry.ordinal} was not to be stored")
+        entry.is_stored = True
+        self._finish(entry)
+
+    def _finish(self, entry: Entry) -> None:
+        """Take a record that is done with out of what is on its way."""
+        entry.line = None
         self.records_out -= 1
         self.bytes_out -= entry.size
         entry.segment.records_out -= 1
         if (counts := entry.segment.counts.get(entry.stream)) is None:
             counts = entry.segment.counts[entry.stream] = _Counts()
         counts.records += 1
-        counts.rejected += whole.status is Status.REJECTED
-        unjudged = self._trial(entry.stream).unjudged
-        if whole.status is Status.FILTERED and not whole.is_bad_sign and unjudged and unjudged[-1] is entry:
-            # It counts neither way, and there may be millions of them behind one record in flight.
-            unjudged.pop()
-        return whole
+        counts.rejected += entry.outcomes[0].status is Status.REJECTED
 
     def judge(self, stream: StreamName) -> None:
         """Look whether the mapping of `stream` is wrong.

@@ -20,13 +20,14 @@ from destination_intercom.contacts import ContactChange, map_contact
 from destination_intercom.errors import ConfigurationError, InputError, IntercomDestinationError, InternalError
 from destination_intercom.events import EventPayload, map_event
 from destination_intercom.ledger import Entry, Ledger
-from destination_intercom.mailbox import Answered, Concluded, EndOfInput, Failed, Lines, LookedUp, Mailbox
+from destination_intercom.mailbox import Answered, Concluded, EndOfInput, Failed, Lines, LookedUp, Mailbox, Stored
 from destination_intercom.memory import Memory
-from destination_intercom.outcomes import Outcome
+from destination_intercom.outcomes import Outcome, Status
 from destination_intercom.plan import Plan, StreamPlan
 from destination_intercom.protocol import RecordMessage, StateMessage, StreamEnd, echo_state, parse_line
 from destination_intercom.quota import Quota
 from destination_intercom.rehearsal import Rehearsal
+from destination_intercom.rejects import Rejects
 from destination_intercom.report import Report
 from destination_intercom.writer import Job, Writer
 
@@ -38,6 +39,12 @@ BYTES_OUT: Final = 32 * 1024 * 1024
 
 GRACE_SECONDS: Final = 20.0
 """For attempts in flight, once the sync is told to stop: enough for most answers, below a platform's patience."""
+
+STORE_SECONDS: Final = 3.0
+"""For storing what was rejected at the end of that grace: a platform that waits no longer has no states of it."""
+
+STORE_SECONDS_AFTER_FAILURE: Final = 60.0
+"""For the same where the sync fails by itself and nobody waits for it to end."""
 
 PROGRESS_SECONDS: Final = 30.0
 RARE_PROGRESS_SECONDS: Final = 300.0
@@ -67,6 +74,7 @@ class Sync:
     report: Report
     clock: Clock
     rehearsal: Rehearsal | None = None
+    rejects: Rejects | None = None
     _progress: _Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,13 +95,15 @@ class Sync:
             failure = error
         except GeneratorExit:
             self._halt()
+            self._stop()
             raise
         except Exception as error:  # noqa: BLE001 - a bug must end in an error that says where, not what
             failure = InternalError.from_exception(error)
         if failure is not None:
-            self._halt()
-            yield from self._last_words()
-        self.writer.stop()
+            began = self._halt()
+            self._store_last(began, failure)
+            yield from self._due()
+        self._stop()
         self._summarise()
         yield from self.report.lines()
         if failure is not None:
@@ -133,6 +143,7 @@ class Sync:
             if self.mailbox.stopping:
                 raise Terminated("The sync was told to stop.")
             self.batches.close_if_due(self.clock.now())
+            self._hand_over(lines)
             if lines.wanted and self._has_room() and self._read_on(lines):
                 continue
             if not lines.wanted:
@@ -145,6 +156,14 @@ class Sync:
         yield from self._due()
         if lines.failure is not None:
             raise lines.failure
+
+    def _hand_over(self, lines: _Pending) -> None:
+        """Let rejected records be stored when they are due, and at once where there is nothing else to wait for."""
+        if self.rejects is None:
+            return
+        self.rejects.close_if_due(room=self._has_room())
+        if not lines.wanted and self.rejects.waiting == self.ledger.records_out:
+            self.rejects.close()
 
     def _has_room(self) -> bool:
         return self.ledger.records_out < RECORDS_OUT and self.ledger.bytes_out < BYTES_OUT
@@ -172,7 +191,7 @@ class Sync:
             except InputError as error:
                 raise _UnwantedInputError(error) from None
             if isinstance(message, RecordMessage):
-                self._record(message, number, len(line))
+                self._record(message, number, line)
                 if not self._has_room():
                     break
             elif isinstance(message, StateMessage):
@@ -183,7 +202,7 @@ class Sync:
         if lines.done == len(lines.rest):
             lines.clear()
 
-    def _record(self, message: RecordMessage, number: int, size: int) -> None:
+    def _record(self, message: RecordMessage, number: int, line: bytes) -> None:
         plan = self.plan.of(message.stream, message.namespace)
         if plan is None:
             raise _UnwantedInputError(
@@ -193,13 +212,14 @@ class Sync:
             raise _UnwantedInputError(ConfigurationError(plan.refuse_records, stream=plan.stream))
         self.report.count_read(plan.stream)
         parts = self._map(plan, message.data)
-        entry = self.ledger.enter(plan.stream, parts=len(parts), size=size)
+        kept = line if self.rejects is not None else None
+        entry = self.ledger.enter(plan.stream, parts=len(parts), size=len(line), line=kept)
         for kind, part in parts:
             if isinstance(part, Outcome):
                 self._settle(entry, kind, part)
             else:
                 self.report.count_trims(plan.stream, part.trims)
-                self._send(entry, part, size)
+                self._send(entry, part, len(line))
 
     def _send(self, entry: Entry, part: ContactChange | EventPayload, size: int) -> None:
         if isinstance(part, EventPayload):
@@ -228,6 +248,8 @@ class Sync:
                     raise notice.error
                 if isinstance(notice, LookedUp):
                     self.batches.note_looked_up()
+                if isinstance(notice, Stored):
+                    self._note_stored(notice)
                 if isinstance(notice, Concluded):
                     self.report.count_trims(notice.entry.stream, notice.outcome.trims)
                     self._settle(notice.entry, notice.kind, notice.outcome)
@@ -243,14 +265,26 @@ class Sync:
 
     def _settle(self, entry: Entry, kind: str, outcome: Outcome) -> None:
         self.report.count_part(entry, kind, outcome)
+        if self.rejects is not None and outcome.status is Status.REJECTED:
+            self.rejects.note(entry, kind, outcome)
         whole = self.ledger.conclude(entry, outcome)
-        if whole is not None:
-            self.report.count_record(entry, whole)
-            self.ledger.judge(entry.stream)
+        if whole is None:
+            return
+        self.report.count_record(entry, whole)
+        if self.rejects is not None and whole.status is Status.REJECTED:
+            self.rejects.add(entry)
+        self.ledger.judge(entry.stream)
+
+    def _note_stored(self, notice: Stored) -> None:
+        for entry in notice.entries:
+            self.ledger.note_stored(entry)
+        if self.rejects is not None:
+            self.rejects.note_stored(len(notice.entries))
 
     def _next_moment(self) -> float:
         """Tell when there is something to do even if nothing happens."""
-        moments = (self.ledger.next_release(), self.batches.due, self._progress.due)
+        stored = None if self.rejects is None else self.rejects.due(room=self._has_room())
+        moments = (self.ledger.next_release(), self.batches.due, self._progress.due, stored)
         return min(moment for moment in moments if moment is not None)
 
     def _due(self) -> Iterator[bytes]:
@@ -262,22 +296,43 @@ class Sync:
                     state.line, record_count=state.record_count, rejected_record_count=state.rejected_record_count
                 )
 
-    def _halt(self) -> None:
-        """Stop reading and beginning attempts; give those in flight a grace to end."""
+    def _halt(self) -> float:
+        """Stop reading and beginning attempts; give those in flight a grace to end. Return when that began."""
+        began = self.clock.now()
         self.mailbox.stop()
         self.writer.stop()
-        self.writer.join(self.clock.now() + GRACE_SECONDS)
+        if self.rejects is not None:
+            self.rejects.hurry()
+            self.rejects.close()
+        self.writer.join(began + GRACE_SECONDS)
+        return began
 
-    def _last_words(self) -> Iterator[bytes]:
-        """Note what the attempts in flight came to, and release what may leave."""
+    def _store_last(self, began: float, failure: IntercomDestinationError) -> None:
+        """Note what the attempts in flight came to, and store what of it was rejected, before the last states."""
         # The first failure is the one that the user hears of.
         with contextlib.suppress(IntercomDestinationError):
             self._conclude()
-        yield from self._due()
+        if self.rejects is None:
+            return
+        self.rejects.close()
+        if isinstance(failure, Terminated):
+            self.rejects.join(began + GRACE_SECONDS + STORE_SECONDS)
+        else:
+            self.rejects.join(self.clock.now() + STORE_SECONDS_AFTER_FAILURE)
+        with contextlib.suppress(IntercomDestinationError):
+            self._conclude()
+
+    def _stop(self) -> None:
+        """Let the threads end."""
+        self.writer.stop()
+        if self.rejects is not None:
+            self.rejects.stop()
 
     def _summarise(self) -> None:
         if self.rehearsal is not None:
             self.report.say(self.rehearsal.summary())
+        if self.rejects is not None:
+            self.report.say(self.rejects.summary())
         self.report.summarise(
             calls=self.writer.calls,
             retries=self.writer.retries,

@@ -22,6 +22,7 @@ from destination_intercom import destination
 from destination_intercom.errors import IntercomDestinationError
 from destination_intercom.mailbox import Mailbox
 from destination_intercom.protocol import Stdin
+from destination_intercom.storage import Storage
 from integration_tests.contract import DESCRIPTION, contract
 from integration_tests.support.virtual_clock import VirtualClock
 from intercom_emulator import Answer, Cut, Intercom, Settings
@@ -268,9 +269,13 @@ def write(
     clock: VirtualClock | None = None,
     transport: BaseAdapter | None = None,
     mailbox: Mailbox | None = None,
+    storage: Storage | None = None,
     watch: Callable[[bytes], None] | None = None,
 ) -> Result:
-    """Run `write` from its first line to its last; `watch` sees each line at the moment it is given out."""
+    """Run `write` from its first line to its last; `watch` sees each line at the moment it is given out.
+
+    `storage` is used where the configuration has an S3 storage for rejected records.
+    """
     clock = clock or VirtualClock()
     intercom = intercom or Intercom(Settings.from_dict(dict(settings or {})), clock=clock.wall)
     if seed:
@@ -286,6 +291,7 @@ def write(
             clock=clock,
             mailbox=mailbox or Mailbox(clock),
             transport=transport or EmulatorTransport(intercom, clock),
+            storage=storage,
         ):
             lines.append(line)
             if watch is not None:
