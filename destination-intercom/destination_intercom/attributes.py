@@ -20,7 +20,7 @@ class Workspace:
     """What the workspace has of the attributes that are written: the custom ones' types, and their lists' options."""
 
     types: dict[str, str]
-    options: dict[str, frozenset[str]]
+    options: dict[str, frozenset[str]] = field(repr=False)
     missing: tuple[str, ...]
     custom_count: int
 
@@ -110,7 +110,7 @@ class Attributes:
     missing: str
     create: bool = True
     types: dict[str, str] = field(default_factory=dict)
-    options: dict[str, frozenset[str]] = field(default_factory=dict)
+    options: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     skipped: frozenset[str] = frozenset()
     warnings: list[str] = field(default_factory=list)
     _refused: tuple[str, str] | None = None

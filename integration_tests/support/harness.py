@@ -6,11 +6,12 @@ contract where its data is at hand.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from destination_intercom.mailbox import Mailbox
 from destination_intercom.protocol import Stdin
 from destination_intercom.storage import Storage
 from integration_tests.contract import DESCRIPTION, contract
+from integration_tests.support.privacy import Overheard, collect, overhearing, refuse_leaks
 from integration_tests.support.virtual_clock import VirtualClock
 from intercom_emulator import Answer, Cut, Intercom, Settings
 
@@ -164,6 +166,8 @@ class Result:
     exchanges: list[dict[str, Any]]
     clock: VirtualClock
     lines: list[bytes] = field(default_factory=list)
+    searched: int = 0
+    """How many values of the input were looked for in all that was printed."""
 
     @property
     def states(self) -> list[dict[str, Any]]:
@@ -280,14 +284,15 @@ def write(
     intercom = intercom or Intercom(Settings.from_dict(dict(settings or {})), clock=clock.wall)
     if seed:
         intercom.seed(seed)
-    stdin = io.BytesIO(to_lines(messages)) if isinstance(messages, list) else messages
+    stdin = Overheard(io.BytesIO(to_lines(messages)) if isinstance(messages, list) else messages)
     lines: list[bytes] = []
-    error: IntercomDestinationError | None = None
-    try:
+    document = configuration or config()
+    configured = configured_catalog or catalog(*listed_streams(document))
+    with overhearing() as heard, expecting_errors() as errors:
         for line in destination.write(
-            configuration or config(),
-            configured_catalog or catalog(*listed_streams(configuration or config())),
-            stdin=stdin,  # type: ignore[arg-type]
+            document,
+            configured,
+            stdin=stdin,
             clock=clock,
             mailbox=mailbox or Mailbox(clock),
             transport=transport or EmulatorTransport(intercom, clock),
@@ -296,10 +301,20 @@ def write(
             lines.append(line)
             if watch is not None:
                 watch(line)
-    except IntercomDestinationError as failure:
-        error = failure
+    error, printed = next(iter(errors), None), [json.loads(line) for line in lines]
+    searched = refuse_leaks(collect(bytes(stdin.read_so_far), document, configured), printed, heard, error)
     hold_to_contract(intercom.exchanges())
-    return Result([json.loads(line) for line in lines], error, intercom.dump(), intercom.exchanges(), clock, lines)
+    return Result(printed, error, intercom.dump(), intercom.exchanges(), clock, lines, searched)
+
+
+@contextlib.contextmanager
+def expecting_errors() -> Iterator[list[IntercomDestinationError]]:
+    """Keep the error of ours that ends a block."""
+    errors: list[IntercomDestinationError] = []
+    try:
+        yield errors
+    except IntercomDestinationError as error:
+        errors.append(error)
 
 
 def hold_to_contract(exchanges: Iterable[Mapping[str, Any]]) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from integration_tests.support.privacy import collect, read_arguments, refuse_leaks
+
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTOR = (sys.executable, "-m", "destination_intercom.run")
 DEADLINE = 60.0
@@ -29,6 +31,9 @@ class Connector:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT / "destination-intercom"), **(environment or {})},
         )
+        self._arguments = arguments
+        self._fed = bytearray()
+        self._is_searched = False
         self.messages: list[dict[str, Any]] = []
         self.stderr = b""
         self._changed = threading.Condition()
@@ -40,9 +45,15 @@ class Connector:
     def _read_out(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            with self._changed:
-                self.messages.append(json.loads(line))
-                self._changed.notify_all()
+            self._note(line)
+        self._end()
+
+    def _note(self, line: bytes) -> None:
+        with self._changed:
+            self.messages.append(json.loads(line))
+            self._changed.notify_all()
+
+    def _end(self) -> None:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -54,6 +65,7 @@ class Connector:
     def send(self, data: bytes) -> None:
         """Write to the connector's stdin, as far as it takes it."""
         assert self.process.stdin is not None
+        self._fed += data
         try:
             self.process.stdin.write(data)
             self.process.stdin.flush()
@@ -85,7 +97,7 @@ class Connector:
         return self.join()
 
     def join(self) -> int:
-        """Wait for the end; return the exit code."""
+        """Wait for the end, and search all output for what was fed; return the exit code."""
         try:
             code = self.process.wait(timeout=DEADLINE)
         finally:
@@ -96,7 +108,15 @@ class Connector:
             if stream is not None and not stream.closed:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
+        self._search()
         return code
+
+    def _search(self) -> None:
+        """Search all output for what was fed, once."""
+        if not self._is_searched:
+            self._is_searched = True
+            canaries = collect(bytes(self._fed), *read_arguments(self._arguments))
+            refuse_leaks(canaries, self.messages, [self.stderr.decode(errors="replace")])
 
     @property
     def states(self) -> list[dict[str, Any]]:

@@ -1,0 +1,359 @@
+"""Situations in which every personal value is an unmistakable canary, and an Intercom that repeats all it was told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from destination_intercom.outcomes import REJECTION_REASONS
+from integration_tests.support.harness import catalog, config, record
+from intercom_emulator import Answer, Intercom
+
+MARK = "canary"
+"""Part of every value below, of the token, of every name that nobody configured, and of no word of the connector."""
+
+TOKEN = "dG9rOmNhbmFyeV90b2tlbg-canary-token"
+PHONE = 70_707_070_707
+"""A number that is searched for beside the mark."""
+
+DIGITS = "7070707"
+SECOND = 1_700_000_000
+KEY, OTHER = "canary/id 1", "canary-id-2"
+ADDRESS, OTHER_ADDRESS = "canary.one@canary.example", "canary.two@canary.example"
+A, B = "5da6f18e3d7cf967e4582d05", "6064d5c43910cc082d903f6c"
+
+USERS: dict[str, Any] = {
+    "mode": "enabled",
+    "streams": [{"stream": "users"}],
+    "attributes": [
+        {"property": "email"},
+        {"property": "name"},
+        {"property": "phone"},
+        {"property": "avatar"},
+        {"property": "owner", "attribute": "owner_id"},
+        {"property": "deep.plan", "attribute": "plan"},
+        {"property": "deep.seats", "attribute": "seats"},
+        {"property": "deep.share", "attribute": "share"},
+        {"property": "deep.paying", "attribute": "paying"},
+        {"property": "deep.renewed_at", "attribute": "renewed_at"},
+        {"property": "deep.level", "attribute": "level"},
+        {"property": "verified", "attribute": "email_verified"},
+    ],
+}
+EVENTS: dict[str, Any] = {
+    "mode": "enabled",
+    "streams": [{"stream": "events", "event_name_property": "name", "created_at_property": "at"}],
+    "selected_events": ["did *", "bought"],
+    "excluded_events": ["did nothing*"],
+    "not_before": "2020-01-01T00:00:00Z",
+    "filters": [{"property": "kept", "operator": "is_not", "values": ["no"]}],
+    "metadata": [
+        {"property": "note"},
+        {"property": "link"},
+        {"property": "deep.price", "name": "price"},
+        {"property": "deep.when", "name": "ends_date"},
+    ],
+}
+SEED: dict[str, Any] = {
+    "data_attributes": [
+        {"name": "plan", "data_type": "string"},
+        {"name": "seats", "data_type": "integer"},
+        {"name": "share", "data_type": "float"},
+        {"name": "paying", "data_type": "boolean"},
+        {"name": "renewed_at", "data_type": "date"},
+        {"name": "level", "options": ["canary gold", "canary silver"]},
+    ],
+    "contacts": [{"id": A, "external_id": KEY, "email": ADDRESS, "name": "canary as it was"}],
+}
+
+
+def user(**data: Any) -> dict[str, Any]:
+    """A record of a person with a value in every place; `data` replaces some, None leaves them out."""
+    whole = {
+        "user_id": KEY,
+        "email": ADDRESS,
+        "name": "canary name",
+        "phone": str(PHONE),
+        "avatar": "https://canary.example/canary.png",
+        "deep": {"plan": "canary plan", "seats": PHONE, "canary_key": "canary value", "level": "canary gold"},
+        "canary_key": ["canary", {"canary_deeper_key": PHONE}],
+        **data,
+    }
+    return record("users", **{key: value for key, value in whole.items() if value is not None})
+
+
+def event(**data: Any) -> dict[str, Any]:
+    """A record of an event with a value in every place; `data` replaces some, None leaves them out."""
+    whole = {
+        "user_id": KEY,
+        "name": "did it",
+        "at": SECOND,
+        "note": "canary note",
+        "link": {"url": "https://canary.example/?id=canary", "value": "canary link"},
+        "deep": {"price": {"amount": PHONE, "currency": "eur"}, "when": SECOND},
+        "canary_key": {"canary_deeper_key": "canary"},
+        **data,
+    }
+    return record("events", **{key: value for key, value in whole.items() if value is not None})
+
+
+class EchoingIntercom(Intercom):
+    """An Intercom whose refusals repeat what was asked of it: identities, values and the token, wherever they fit."""
+
+    def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        answer = super().handle(method, target, headers, body)
+        if answer.status < 300:
+            return answer
+        told = f"{dict(headers).get('Authorization', headers.get('authorization', ''))} {target} {values_of(body)}"
+        more = {"X-Canary": "canary", "X-Request-Id": f"canary {ADDRESS}", "Retry-After": ADDRESS}
+        return dataclasses.replace(answer, body=_echo(answer.body, told), headers={**answer.headers, **more})
+
+
+def _echo(body: bytes, told: str) -> bytes:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body + f"<p>{told}</p>".encode()
+    if not isinstance(document, dict) or not isinstance(document.get("errors"), list):
+        return json.dumps({"canary": told}).encode()
+    for each in document["errors"]:
+        each["message"] = f"{each.get('message')} [{told}]"
+        each["field"] = told
+    return json.dumps(document).encode()
+
+
+def values_of(body: bytes) -> str:
+    """Return the values of a request's body as one text, without the names."""
+    try:
+        return " ".join(_values(json.loads(body or b"null")))
+    except ValueError:
+        return ""
+
+
+def _values(value: Any) -> Iterator[str]:
+    if isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _values(each)
+    else:
+        yield str(value)
+
+
+def fault(endpoint: str, kind: str, **more: Any) -> dict[str, Any]:
+    """A fault of the emulator."""
+    return {"endpoint": endpoint, "kind": kind, **more}
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is written, to which Intercom, and the words of the docs' tables that the log then has.
+
+    `error` is the name of the error that ends the sync, "" for none.
+    """
+
+    messages: list[dict[str, Any] | bytes]
+    words: tuple[str, ...] = ()
+    error: str = ""
+    users: Mapping[str, Any] = field(default_factory=dict)
+    events: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    delivery: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    contacts: list[dict[str, Any]] | None = None
+
+    def configuration(self) -> dict[str, Any]:
+        """The whole configuration."""
+        return config(
+            access_token=TOKEN,
+            identity={"property": "user_id", **self.identity},
+            users={**USERS, **self.users},
+            events={**EVENTS, **self.events},
+            delivery=dict(self.delivery) or None,
+        )
+
+    @property
+    def rejected(self) -> int:
+        """How many records are rejected, by the words."""
+        counted = (phrase.split() for phrase in self.words)
+        return sum(int(number) for reason, number in counted if reason in REJECTION_REASONS)
+
+    def intercom(self, make: Callable[[dict[str, Any]], Intercom]) -> Intercom:
+        """The Intercom that this happens to."""
+        intercom = make({"tokens": {TOKEN: "*"}, **self.settings})
+        intercom.seed(SEED if self.contacts is None else {**SEED, "contacts": self.contacts})
+        return intercom
+
+
+CATALOG = catalog("users", "events")
+MAIL = {"intercom_field": "email", "property": "email"}
+REJECT_MISSING = {"missing": "reject"}
+SHARED = [{"id": A, "email": ADDRESS, "name": "canary a"}, {"id": B, "email": ADDRESS, "name": "canary b"}]
+ONE_FREE = [{"id": A, "email": ADDRESS, "name": "canary a"}]
+ANOTHERS = [{"id": A, "external_id": OTHER, "email": ADDRESS, "name": "canary a"}]
+LONG = "canary " * 60
+
+SITUATIONS: dict[str, Situation] = {
+    "delivered": Situation([user(), event(), event(), user(user_id=OTHER, email=OTHER_ADDRESS)], ("duplicate 1",)),
+    "differing duplicate": Situation([event(), event(note="canary other")], ("metadata differed",)),
+    "unchanged": Situation([user(deep=None, phone=None, avatar=None, name="canary as it was")], ("unchanged 1",)),
+    "filtered": Situation(
+        [
+            event(name="canary unselected"),
+            event(name=None),
+            event(name="did nothing at all"),
+            event(kept="no"),
+            event(user_id=None, canary_more="canary"),
+            user(user_id=" "),
+            event(at=1_000),
+        ],
+        (
+            "not_selected 1",
+            "no_event_name 1",
+            "excluded 1",
+            "filtered 1",
+            "no_identity_property 1",
+            "anonymous 1",
+            "too_old 1",
+        ),
+    ),
+    "invalid": Situation(
+        [
+            user(user_id={"canary": "canary"}),
+            user(email={"canary": KEY}),
+            user(email=f"{'canary' * 50}@canary.example"),
+            event(name=["did canary"]),
+            event(at="canary time"),
+            event(at={"canary": 1}),
+        ],
+        ("invalid_identity 1", "invalid_email 2", "invalid_event_name 1", "invalid_time 2"),
+    ),
+    "missing identity": Situation(
+        [user(user_id=""), event(user_id=None)],
+        ("missing_identity 1", "missing_identity 1"),
+        identity=REJECT_MISSING,
+    ),
+    "unknown user": Situation([event(user_id=OTHER), event(user_id=".")], ("unknown_user 2",)),
+    "unknown e-mail": Situation([event(email=OTHER_ADDRESS)], ("unknown_user 1",), identity=MAIL),
+    "name limit": Situation(
+        [event(), event(name="did more"), event(name="did most")],
+        ("event_name_limit 2",),
+        settings={"event_name_limit": 1},
+    ),
+    "ambiguous": Situation([user(user_id="canary-9")], ("ambiguous_email 1",), contacts=SHARED),
+    "ambiguous event": Situation([event(email=ADDRESS)], ("ambiguous_email 1",), identity=MAIL, contacts=SHARED),
+    "another's address": Situation([user()], ("identity_conflict 1",), contacts=ANOTHERS),
+    "archived": Situation(
+        [user()], ("contact_archived 1",), contacts=[{**ONE_FREE[0], "external_id": KEY, "archived": True}]
+    ),
+    "merged": Situation(
+        [user()],
+        ("contact_merged 1",),
+        contacts=[{"id": B, "external_id": OTHER}, {"id": A, "external_id": KEY, "merged_into": B}],
+    ),
+    "not restorable": Situation(
+        [user()],
+        ("not_restorable 1",),
+        users={"archived_contacts": "unarchive"},
+        contacts=[{"id": A, "external_id": KEY, "deleted": True}],
+    ),
+    "not found": Situation([user(user_id=OTHER)], ("not_found 1",), users={"write_mode": "update_only"}),
+    "address taken": Situation([user()], ("email_taken 1",), users={"email_match": "reject"}, contacts=ONE_FREE),
+    "vague conflict": Situation(
+        [user(user_id=OTHER, email=OTHER_ADDRESS)],
+        ("conflict 1",),
+        settings={"faults": [fault("POST /contacts", "status", status=409)]},
+    ),
+    "refused": Situation([user(owner=PHONE), user(user_id=OTHER, email="canary is no address")], ("refused 2",)),
+    "refused event": Situation(
+        [event(link="canary", note=LONG), event(at=SECOND + 1, deep={"when": "canary"})], ("1 cut", "1 no_time")
+    ),
+    "number too large": Situation([json.dumps(event()).replace('"canary note"', "1e400").encode()], ("1 no_number",)),
+    "attribute refused": Situation(
+        [user()],
+        ("1 refused",),
+        settings={
+            "faults": [
+                fault(
+                    "PUT /contacts/{id}",
+                    "status",
+                    status=400,
+                    first=1,
+                    body={
+                        "type": "error.list",
+                        "errors": [{"code": "parameter_invalid", "message": "Custom attribute 'plan' does not exist"}],
+                    },
+                )
+            ]
+        },
+    ),
+    "trimmed": Situation(
+        [
+            user(
+                name=["canary"],
+                phone=LONG,
+                email=None,
+                verified=True,
+                deep={
+                    "plan": {"canary_key": "canary"},
+                    "seats": "canary seats",
+                    "share": "canary share",
+                    "paying": "canary paying",
+                    "renewed_at": "canary time",
+                    "level": "canary platinum",
+                },
+            ),
+            event(link={"url": "https://canary.example/" + "canary" * 50, "value": "canary"}, note=["canary"]),
+        ],
+        (
+            "no_string",
+            "no_integer",
+            "no_float",
+            "no_boolean",
+            "no_date",
+            "no_option",
+            "no_email",
+            "cut",
+            "long_url",
+            "nested",
+        ),
+    ),
+    "token refused": Situation([user()], error="ConfigurationError", settings={"tokens": {}}),
+    "plan restricted": Situation([user()], error="ConfigurationError", settings={"plan_restricted": True}),
+    "attributes missing": Situation(
+        [user()],
+        error="ConfigurationError",
+        users={"attributes": [{"property": "deep.absent", "attribute": "absent"}]},
+    ),
+    "all rejected": Situation(
+        [event(user_id=f"canary-{number}") for number in range(3)],
+        error="ConfigurationError",
+        delivery={"stop_after_rejected": 3},
+    ),
+    "dry run": Situation(
+        [user(), user(user_id=OTHER, email=OTHER_ADDRESS), event()],
+        ("Dry run, an example",),
+        error="ConfigurationError",
+        delivery={"dry_run": True},
+    ),
+    **{
+        f"{kind} for ever": Situation(
+            [user(user_id=OTHER, email=OTHER_ADDRESS), event(user_id="canary-9")],
+            error="DeliveryError",
+            settings={"faults": [fault("*", kind, from_time=0.01)], "latency": 0.02},
+        )
+        for kind in ("html", "status", "json", "redirect", "reset_before", "reset_after", "stall", "truncate")
+    },
+    "not JSON": Situation([user(), b'{"type": "RECORD", "record": {"canary": canary}}'], error="InputError"),
+    "not UTF-8": Situation([user(), b'{"canary": "canary \xff"}'], error="InputError"),
+    "not closed": Situation(
+        [user(), b'{"type": "RECORD", "record": {"stream": "users", "data": {"user_id": "cana'], error="InputError"
+    ),
+    "no message": Situation([user(), b'["canary"]'], error="InputError"),
+    "no data": Situation(
+        [user(), b'{"type": "RECORD", "record": {"stream": "users", "canary": 1}}'], error="InputError"
+    ),
+    "no state": Situation([user(), b'{"type": "STATE", "state": "canary"}'], error="InputError"),
+    "unknown stream": Situation([user(), record("elsewhere", canary="canary")], error="InputError"),
+}
