@@ -4,54 +4,159 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration_tests.support.harness import TOKEN, catalog, config, record, state, to_lines
 from integration_tests.support.people import EVENTS, event, make_sync, refuse_marks, run_to_end, told_apart, user
-from integration_tests.support.processes import DEADLINE
+from integration_tests.support.processes import DEADLINE, ROOT
 
-THROUGH_CDK = """
-import json, sys
-from destination_intercom import DestinationIntercom
-connector = DestinationIntercom()
-for arguments in json.loads(sys.argv[1]):
-    connector.run(arguments)
-"""
+REQUEST_ID = re.compile(rb"request id \w+")
+SCRIPT = ROOT / "integration_tests" / "support" / "through_cdk.py"
+
+REFUSED_VALUE = "canary-value"
+CHECKS: dict[str, dict[str, Any]] = {
+    "good": {},
+    "wrong token": {"access_token": "canary-token"},
+    "no token": {"access_token": None},
+    "token of another type": {"access_token": [REFUSED_VALUE]},
+    "unknown field": {"acces_token": REFUSED_VALUE},
+    "field of another type": {"identity": {"property": [REFUSED_VALUE]}},
+    "no variant": {"events": {"mode": REFUSED_VALUE}},
+    "nothing selected": {"events": {"mode": "enabled"}},
+    "nothing enabled": {"events": None, "users": None},
+    "unknown attribute": {
+        "users": {"mode": "enabled", "streams": [{"stream": "users"}], "attributes": [{"property": "shoe_size"}]}
+    },
+}
+"""Changes of a configuration that is good."""
+
+FILES = {"no JSON": b'{"access_token": "canary"', "no object": b'["canary"]'}
+"""What a file may hold instead of a configuration."""
+
+ONE_BY_ONE = {"events": EVENTS, "delivery": {"concurrency": 1}}
+"""One call at a time: the order of calls, and so of a scripted fault, is the same in each run."""
+
+REVOKED = {"endpoint": "POST /events", "kind": "status", "status": 401, "at": [7]}
+WRITES: dict[str, dict[str, Any]] = {
+    "well": {},
+    "records refused": {"messages": [user(1), event(1, 1), event(2, 2), state("users", 1)]},
+    "nothing": {"messages": []},
+    "token revoked": {"settings": {"faults": [REVOKED]}},
+    "no protocol": {"messages": [*make_sync(5), b'{"type": "RECORD", "canary"', *make_sync(5)]},
+    "unknown shape": {"messages": [*make_sync(5), b'{"type": "RECORD", "record": "canary"}']},
+    "unlisted stream": {"messages": [user(1), state("users", 1), record("canaries", a=1)]},
+    "wrong mapping": {
+        "sections": {"delivery": {"concurrency": 1, "stop_after_rejected": 3}},
+        "messages": [*(event(number, 1) for number in range(3)), state("events", 1)],
+    },
+    "bad configuration": {"sections": {"acces_token": REFUSED_VALUE}},
+    "bad catalog": {"catalog": b'{"streams": "canary"}'},
+    "no catalog": {"catalog": b"canary"},
+}
+
+
+def through_cdk(folder: Path, jobs: Iterable[tuple[str, list[str], bytes]]) -> list[tuple[int, list[dict[str, Any]]]]:
+    """Run jobs (a way, its arguments, its input) through the CDK; give the exit code and the messages of each."""
+    rows: list[tuple[str, list[str], str, str]] = []
+    for number, (way, arguments, stdin) in enumerate(jobs):
+        given, taken = folder / f"{number}.in", folder / f"{number}.out"
+        given.write_bytes(stdin)
+        rows.append((way, arguments, str(given), str(taken)))
+    done = run_to_end("-W", "ignore", str(SCRIPT), json.dumps(rows), command=[sys.executable])
+    assert (0, b"") == (done.returncode, done.stderr)
+    outputs = [Path(row[3]).read_bytes() for row in rows]
+    refuse_marks(*outputs)
+    return [(code, to_messages(output)) for code, output in zip(json.loads(done.stdout), outputs, strict=True)]
 
 
 def to_messages(output: bytes) -> list[dict[str, Any]]:
-    """The messages of an output, without the moments at which errors were told."""
-    messages = [json.loads(line) for line in output.splitlines()]
+    """The messages of an output, without request ids and the moments at which errors were told."""
+    messages = [json.loads(line) for line in REQUEST_ID.sub(b"request id", output).splitlines()]
     for message in messages:
         message.get("trace", {}).pop("emitted_at", None)
     return messages
 
 
-def test_run_through_the_cdk_when_compared_gives_the_same_messages_and_exit_code(
-    make_workplace: Callable[..., Any],
-) -> None:
-    """`spec`, `check`, `write` and an error are the same on both ways, line by line."""
-    ours, theirs = make_workplace(), make_workplace()
-    stdin = to_lines(make_sync(10))
+def as_classes_hold(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages without what the CDK's classes lack, without its own log lines and its stack traces."""
+    kept = []
+    for message in messages:
+        log = message.get("log", {})
+        if log.get("level") == "FATAL" or log.get("message", "").startswith(("MemoryMonitor", "Check ")):
+            continue
+        message.get("state", {}).pop("id", None)
+        message.get("state", {}).get("destinationStats", {}).pop("rejectedRecordCount", None)
+        message.get("trace", {}).get("error", {}).pop("stack_trace", None)
+        kept.append(message)
+    return kept
 
-    def commands(place: Any) -> list[list[str]]:
-        files = ["--config", place.config(events=EVENTS), "--catalog", place.catalog()]
-        return [["spec"], ["check", *files[:2]], ["write", *files], ["check", "--config", f"{place.folder}/none.json"]]
 
-    each = [run_to_end(*arguments, stdin=stdin) for arguments in commands(ours)]
-    through = run_to_end(
-        "-W", "ignore", "-c", THROUGH_CDK, json.dumps(commands(theirs)), command=[sys.executable], stdin=stdin
+def test_checks_through_the_cdk_when_compared_give_the_same_results(make_workplace: Callable[..., Any]) -> None:
+    """`spec`, and `check` of every kind of configuration: status, message, log, error and exit code."""
+    place = make_workplace()
+    good = config(events=EVENTS, api_base_url=place.url)
+    commands = {"spec": ["spec"], "no file": ["check", "--config", f"{place.folder}/none.json"]}
+    for name, changes in CHECKS.items():
+        document = {key: value for key, value in {**good, **changes}.items() if value is not None}
+        commands[name] = ["check", "--config", place.file(f"{name}.json", document)]
+    for name, content in FILES.items():
+        commands[name] = ["check", "--config", place.file(f"{name}.json", content)]
+
+    jobs = [(way, name) for way in ("alone", "own run", "base run", "launch") for name in commands]
+    results = through_cdk(place.folder, [(way, commands[name], b"") for way, name in jobs])
+    alone, own, base, launched = (
+        {name: result for (each, name), result in zip(jobs, results, strict=True) if each == way}
+        for way in ("alone", "own run", "base run", "launch")
     )
-    assert [0, 0, 0, 1] == [done.returncode for done in each]
-    assert through.returncode == 1
-    assert b"" == through.stderr
-    assert to_messages(b"".join(done.stdout for done in each)) == to_messages(through.stdout)
-    assert told_apart(ours.intercom.dump()) == told_apart(theirs.intercom.dump())
+    statuses = {name: told[-1].get("connectionStatus", {}).get("status") for name, (_, told) in alone.items()}
+    assert {"spec": None, "no file": None, "no JSON": None, "good": "SUCCEEDED"} == {
+        name: status for name, status in statuses.items() if status != "FAILED"
+    }
+    assert {"no file": 1, "no JSON": 1} == {name: code for name, (code, _) in alone.items() if code}
+    assert alone == own
+    assert held(alone) == held(base)
+    assert held(alone) == held(launched)
+    assert ["GET"] == sorted({call.split()[0] for call in place.intercom.dump()["calls"]})
+
+
+def held(results: dict[str, tuple[int, list[dict[str, Any]]]]) -> dict[str, tuple[int, list[dict[str, Any]]]]:
+    """The results as far as the CDK's classes hold them."""
+    return {name: (code, as_classes_hold(messages)) for name, (code, messages) in results.items()}
+
+
+def test_writes_through_the_cdk_when_compared_give_the_same_results(make_workplace: Callable[..., Any]) -> None:
+    """`write`, ending well or not: the same lines in the same order, exit code, and contents of Intercom."""
+    jobs = [(way, name) for way in ("alone", "own run", "base run") for name in WRITES]
+    places = [make_workplace(**WRITES[name].get("settings", {})) for _, name in jobs]
+
+    def command(place: Any, case: dict[str, Any]) -> list[str]:
+        catalog_file = place.file("catalog.json", case["catalog"]) if "catalog" in case else place.catalog()
+        settings = place.config(**{**ONE_BY_ONE, **case.get("sections", {})})
+        return ["write", "--config", settings, "--catalog", catalog_file]
+
+    rows = [
+        (way, command(place, WRITES[name]), to_lines(WRITES[name].get("messages", make_sync(10))))
+        for (way, name), place in zip(jobs, places, strict=True)
+    ]
+    results = through_cdk(places[0].folder, rows)
+    alone, own, base = (
+        {name: result for (each, name), result in zip(jobs, results, strict=True) if each == way}
+        for way in ("alone", "own run", "base run")
+    )
+    codes = {name: code for name, (code, _) in alone.items() if not code}
+    assert {"well": 0, "records refused": 0, "nothing": 0} == codes
+    assert alone == own
+    assert held(alone) == held(base)
+    ends = [told_apart(place.intercom.dump()) for place in places]
+    assert ends[: len(WRITES)] * 3 == ends
+    assert [20, 0] == [len(ends[list(WRITES).index(name)]["events"]) for name in ("well", "nothing")]
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,17 @@
 
 import importlib
 import json
+import logging
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from destination_intercom.protocol import RecordMessage, parse_line
+from destination_intercom import destination
+from destination_intercom.protocol import RecordMessage, log_line, parse_line, status_line
 
 SOURCE = Path(__file__).resolve().parents[1] / "destination-intercom"
 
@@ -41,14 +45,93 @@ def test_package_when_asked_for_anything_else_then_it_has_none() -> None:
 
 
 def test_spec_when_the_cdk_asks_then_it_is_the_files() -> None:
-    """One specification, whoever asks."""
+    """One specification, whoever asks: the CDK's model loses nothing of the file, and adds nothing."""
     from airbyte_cdk.models import ConnectorSpecificationSerializer
 
     from destination_intercom.cdk import DestinationIntercom
 
     written = json.loads((SOURCE / "destination_intercom" / "spec.json").read_text(encoding="utf-8"))
-    told = ConnectorSpecificationSerializer.dump(DestinationIntercom().spec())
-    assert written == {name: value for name, value in told.items() if name in written}
+    assert written == ConnectorSpecificationSerializer.dump(DestinationIntercom().spec())
+
+
+def test_spec_when_the_cdk_reads_it_then_it_says_what_the_connector_can() -> None:
+    """The fields that the platform acts upon, in the CDK's own types."""
+    from airbyte_cdk.models import DestinationSyncMode
+
+    from destination_intercom.cdk import DestinationIntercom
+
+    spec = DestinationIntercom().spec()
+    modes = [DestinationSyncMode.append, DestinationSyncMode.append_dedup, DestinationSyncMode.overwrite]
+    assert (True, False, False, modes) == (
+        spec.supportsIncremental,
+        spec.supportsNormalization,
+        spec.supportsDBT,
+        spec.supported_destination_sync_modes,
+    )
+
+
+def test_spec_when_the_cdk_lints_it_then_each_secret_is_where_it_is_masked() -> None:
+    """What the CDK's tests of an image ask of the specification; they bear marks that pytest would not know here."""
+    code = (
+        "from airbyte_cdk.test.standard_tests._spec_lint import assert_spec_is_valid;"
+        " from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets;"
+        " from destination_intercom import DestinationIntercom; spec = DestinationIntercom().spec();"
+        " assert_spec_is_valid(spec, connector_name='destination-intercom');"
+        " print(get_secrets(spec.connectionSpecification, {'access_token': 'canary'}))"
+    )
+    assert "['canary']" == _python(code)
+
+
+def test_check_when_it_logs_then_the_level_is_kept(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning is a warning on this way too; a percent sign in it is no format."""
+    from destination_intercom.cdk import DestinationIntercom
+
+    lines = [log_line("WARN", "100 %s"), log_line("INFO", "so far"), log_line("ERROR", "bad"), status_line("why")]
+    monkeypatch.setattr(destination, "check", lambda *_, **__: iter(lines))
+    with caplog.at_level(logging.INFO):
+        status = DestinationIntercom().check(logging.getLogger("airbyte"), {"access_token": "t"})
+    assert ("FAILED", "why") == (status.status.value, status.message)
+    assert [(logging.WARNING, "100 %s"), (logging.INFO, "so far"), (logging.ERROR, "bad")] == [
+        (record.levelno, record.getMessage()) for record in caplog.records
+    ]
+
+
+@pytest.mark.parametrize("command", ["check", "write"])
+def test_commands_when_they_meet_a_bug_then_the_cdk_is_not_told_its_text(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The CDK puts the text of an exception into its trace; ours may quote a record."""
+    from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalog
+    from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+    from destination_intercom.cdk import DestinationIntercom
+
+    def fail(*_: Any, **__: Any) -> Iterator[bytes]:
+        yield log_line("INFO", "so far")
+        raise ValueError("canary")
+
+    monkeypatch.setattr(destination, command, fail)
+    connector = DestinationIntercom()
+    commands: dict[str, Callable[[], Any]] = {
+        "check": lambda: connector.check(logging.getLogger("airbyte"), {}),
+        "write": lambda: list(connector.write({}, ConfiguredAirbyteCatalog(streams=[]), iter(()))),
+    }
+    with pytest.raises(AirbyteTracedException) as raised:
+        commands[command]()
+    told = AirbyteMessageSerializer.dump(raised.value.as_airbyte_message())["trace"]["error"]
+    assert ("system_error", True) == (told["failure_type"], "unexpected ValueError" in told["message"])
+    assert "canary" not in json.dumps(told)
+
+
+def test_configuration_when_the_cdk_configures_then_no_copy_is_made(tmp_path: Path) -> None:
+    """The CDK's own step writes the token to another file."""
+    from destination_intercom.cdk import DestinationIntercom
+
+    config = {"access_token": "canary"}
+    assert config is DestinationIntercom().configure(config, str(tmp_path))
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_messages_when_the_cdk_hands_them_over_then_they_are_lines_again() -> None:

@@ -1,15 +1,18 @@
 """The connector for tools that go through Airbyte's CDK: a thin adapter onto the same commands.
 
-The CDK drops `state.id`, does not flush, and logs bad lines whole, so `run` is our own.
+The CDK drops `state.id`, does not flush, and logs bad lines whole, so `run` is our own. Tools that come
+in below it find our own steps too, where the CDK's would quote values of the configuration, copy it to
+another file, token and all, or log what they read.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from airbyte_cdk.destinations import Destination
@@ -29,8 +32,11 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_intercom import destination
 from destination_intercom.clock import SystemClock
-from destination_intercom.errors import IntercomDestinationError
+from destination_intercom.commands import _read_json
+from destination_intercom.config import parse_config
+from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
 from destination_intercom.mailbox import Mailbox
+from destination_intercom.protocol import Stdin
 from destination_intercom.run import main
 
 
@@ -42,6 +48,20 @@ class DestinationIntercom(Destination):
         if (code := main(args)) != 0:
             sys.exit(code)
 
+    @staticmethod
+    def read_config(config_path: str) -> dict[str, Any]:
+        """Read a configuration, and judge it before the CDK does."""
+        document = _read(config_path, "configuration")
+        try:
+            parse_config(document)
+        except ConfigurationError:
+            return _Refused(document)
+        return dict(document)
+
+    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Take the configuration as it was read; the CDK's own would copy it into `temp_dir`."""
+        return config
+
     def spec(self, *_args: Any, **_kwargs: Any) -> ConnectorSpecification:
         """Give the specification of the configuration."""
         return ConnectorSpecificationSerializer.load(destination.load_spec())
@@ -49,10 +69,9 @@ class DestinationIntercom(Destination):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Check a configuration against Intercom."""
         status = AirbyteConnectionStatus(status=Status.FAILED)
-        for line in destination.check(dict(config), clock=SystemClock()):
-            message = AirbyteMessageSerializer.load(orjson.loads(line))
+        for message in _messages(destination.check(_document(config), clock=SystemClock())):
             if message.log is not None:
-                logger.info(message.log.message)
+                logger.log(getattr(logging, message.log.level.value), message.log.message)
             status = message.connectionStatus or status
         return status
 
@@ -63,19 +82,57 @@ class DestinationIntercom(Destination):
         input_messages: Iterable[AirbyteMessage],
     ) -> Iterator[AirbyteMessage]:
         """Deliver messages; what the CDK's classes do not know of a state is already lost on the way in."""
-        clock = SystemClock()
-        lines = destination.write(
-            dict(config),
+        return _deliver(
+            _document(config),
             ConfiguredAirbyteCatalogSerializer.dump(configured_catalog),
-            stdin=_MessageReader(input_messages),
-            clock=clock,
-            mailbox=Mailbox(clock),
+            _MessageReader(input_messages),
         )
-        try:
-            for line in lines:
-                yield AirbyteMessageSerializer.load(orjson.loads(line))
-        except IntercomDestinationError as error:
-            raise _traced(error) from None
+
+    def _run_write(
+        self, config: Mapping[str, Any], configured_catalog_path: str, input_stream: io.TextIOWrapper
+    ) -> Iterator[AirbyteMessage]:
+        """Deliver the lines of a stream; the CDK's own logs one that is no JSON, whole, and goes on."""
+        stdin = cast(io.BufferedReader, input_stream.buffer).raw
+        return _deliver(_document(config), _read(configured_catalog_path, "catalog"), stdin)
+
+
+class _Refused(dict[str, Any]):
+    """A configuration that we refuse, in the guise of one that the specification takes.
+
+    The CDK holds a configuration to the specification before it asks the connector; so it does ask,
+    and the answer is in our words.
+    """
+
+    def __init__(self, document: Any) -> None:
+        super().__init__({"access_token": "a refused configuration"})
+        self.document = document
+
+
+def _document(config: Mapping[str, Any]) -> Any:
+    return config.document if isinstance(config, _Refused) else dict(config)
+
+
+def _read(path: str, what: str) -> Any:
+    try:
+        return _read_json(path, what)
+    except ConfigurationError as error:
+        raise _traced(error) from None
+
+
+def _deliver(document: Any, catalog: Any, stdin: Stdin) -> Iterator[AirbyteMessage]:
+    clock = SystemClock()
+    return _messages(destination.write(document, catalog, stdin=stdin, clock=clock, mailbox=Mailbox(clock)))
+
+
+def _messages(lines: Iterable[bytes]) -> Iterator[AirbyteMessage]:
+    """Make the CDK's messages of our lines, and its exceptions of ours and of our bugs."""
+    try:
+        for line in lines:
+            yield AirbyteMessageSerializer.load(orjson.loads(line))
+    except IntercomDestinationError as error:
+        raise _traced(error) from None
+    except Exception as error:  # noqa: BLE001 - the CDK would tell its text, which may quote a record
+        raise _traced(InternalError.from_exception(error)) from None
 
 
 class _MessageReader:
