@@ -1,5 +1,6 @@
-"""What all tests share: how hypothesis searches."""
+"""What all tests share: how hypothesis searches, and the options of the command line."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples everywhere, and no verdict on the speed of a busy machine.
@@ -7,3 +8,14 @@ settings.register_profile(
     "project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("project")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what a longer search than that of every day needs."""
+    parser.addoption(
+        "--crash-seeds",
+        type=int,
+        default=16,
+        metavar="N",
+        help="how many syncs integration_tests/crash disturbs, of the seeds 0 to N - 1 (default 16)",
+    )

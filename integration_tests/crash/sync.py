@@ -1,0 +1,421 @@
+"""Made-up syncs whose every record carries what is to become of it: an oracle that knows nothing of the connector.
+
+A sync has four streams about the same people, each with properties of its own; contacts change
+several times, some records are refused, some are not wanted. All is made from a seed.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from integration_tests.support.harness import config, record, state
+
+FIRST_SECOND = 1_700_000_000
+STREAMS = ("users", "profiles", "events", "orders")
+SEEDED_NAME = "canary as it was"
+ARCHIVED, ADOPTED, KNOWN = "canary-archived", "canary-adopted", "canary-known"
+LAG = 300.0
+PADDING = "canary padding " * 100
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The record sets these fields of a person; custom attributes are named `custom.NAME`."""
+
+    person: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The record is an event of a person; `metadata` is all that is kept of it besides."""
+
+    person: str
+    name: str
+    second: int
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The record leaves no trace in Intercom: it is rejected, or not wanted."""
+
+    rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message, its stream, and for a record what is to become of it; `stream` is None for a state of all."""
+
+    message: dict[str, Any]
+    stream: str | None
+    effect: Contact | Event | Nothing | None = None
+
+    @property
+    def number(self) -> int:
+        """The id of a state."""
+        number: int = self.message["state"]["id"]
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a sync meets, and how it is configured."""
+
+    per_stream: bool
+    lag: float
+    skip: bool
+    unarchive: bool
+    create_unknown: bool
+    event_lag: float
+    concurrency: int
+    latency: float
+    faults: list[dict[str, Any]]
+    padded: bool
+    people: int
+    stop_after_rejected: int
+
+    @classmethod
+    def draw(cls, chance: random.Random, *, per_stream: bool) -> Case:
+        """Draw a case."""
+        lagging = chance.random() < 0.4
+        faults: list[dict[str, Any]] = []
+        if chance.random() < 0.4:
+            kind = chance.choice(["reset_after", "reset_before", "truncate", "html"])
+            faults = [{"endpoint": chance.choice(["POST /events", "POST /contacts"]), "kind": kind, "at": [2, 9]}]
+        return cls(
+            per_stream=per_stream,
+            lag=LAG if lagging else 0.0,
+            skip=chance.random() < 0.7,
+            unarchive=chance.random() < 0.5,
+            create_unknown=chance.random() < 0.3,
+            event_lag=0.2 if chance.random() < 0.2 else 0.0,
+            concurrency=chance.choice([1, 2, 4, 16]),
+            latency=chance.choice([0.001, 0.004, 0.01]),
+            faults=faults,
+            padded=chance.random() < 0.3,
+            people=chance.choice([12, 12, 40, 250]),
+            stop_after_rejected=chance.choice([0, 0, 1000]),
+        )
+
+    @property
+    def flips(self) -> bool:
+        """Whether values may go there and back: not where `skip` asks a search that lags."""
+        return not (self.lag and self.skip)
+
+    def settings(self) -> dict[str, Any]:
+        """The emulator's settings for runs that are disturbed."""
+        return {**self.calm_settings(), "latency": self.latency, "faults": self.faults}
+
+    def calm_settings(self) -> dict[str, Any]:
+        """The emulator's settings for a run that nothing disturbs."""
+        return {"search_lag": self.lag, "event_lag": self.event_lag, "keep_exchanges": 100}
+
+    def sections(self) -> dict[str, Any]:
+        """The sections of the configuration."""
+        return {
+            "events": {
+                "mode": "enabled",
+                "streams": [
+                    {"stream": "events", "event_name_property": "name", "created_at_property": "at"},
+                    {
+                        "stream": "orders",
+                        "event_name": "ordered",
+                        "created_at_property": "ordered_at",
+                        "identity_property": "buyer.id",
+                        "metadata": [{"property": "total"}],
+                    },
+                ],
+                "selected_events": ["did *"],
+                "metadata": [{"property": "note"}],
+                "unknown_users": "create" if self.create_unknown else "reject",
+            },
+            "users": {
+                "mode": "enabled",
+                "streams": [{"stream": "users"}, {"stream": "profiles", "identity_property": "id"}],
+                "attributes": [
+                    {"property": "email"},
+                    {"property": "name"},
+                    {"property": "plan"},
+                    {"property": "phone"},
+                    {"property": "town", "attribute": "home_town"},
+                ],
+                "unchanged_contacts": "skip" if self.skip else "send",
+                "archived_contacts": "unarchive" if self.unarchive else "reject",
+            },
+            "delivery": {"concurrency": self.concurrency, "stop_after_rejected": self.stop_after_rejected},
+        }
+
+    def configuration(self) -> dict[str, Any]:
+        """The whole configuration."""
+        return config(**self.sections())
+
+
+SEED: dict[str, Any] = {
+    "data_attributes": [{"name": "plan", "data_type": "string"}, {"name": "home_town", "data_type": "string"}],
+    "contacts": [
+        {"external_id": KNOWN, "email": f"{KNOWN}@example.com", "name": SEEDED_NAME},
+        {"external_id": ARCHIVED, "email": f"{ARCHIVED}@example.com", "name": SEEDED_NAME, "archived": True},
+        {"email": f"{ADOPTED}@example.com", "name": SEEDED_NAME},
+    ],
+}
+"""What the workspace holds before: one who is known, one who is archived, one known by the e-mail alone."""
+
+
+def make_sync(chance: random.Random, case: Case) -> list[Step]:
+    """Make a sync with states in between and at the end; more people than one lookup takes have more records."""
+    maker, records = _Maker(chance, case), 120 + case.people
+    steps: list[Step] = []
+    numbers = iter(range(1, records * 2))
+    due = 0
+    for ordinal in range(records):
+        steps.append(maker.make(ordinal))
+        due -= 1
+        if due <= 0:
+            due = chance.randrange(1, 9)
+            steps.append(_state(chance.choice(STREAMS) if case.per_stream else None, next(numbers)))
+    steps += [_state(stream, next(numbers)) for stream in (STREAMS if case.per_stream else (None,))]
+    return steps
+
+
+def _state(stream: str | None, number: int) -> Step:
+    if stream is not None:
+        return Step(state(stream, number), stream)
+    return Step({"type": "STATE", "state": {"type": "GLOBAL", "global": {"stream_states": []}, "id": number}}, None)
+
+
+class _Maker:
+    """Makes records; knows who was made known to Intercom so far."""
+
+    def __init__(self, chance: random.Random, case: Case) -> None:
+        self._chance = chance
+        self._case = case
+        self._known: list[str] = []
+        self._people = [f"canary-{number}" for number in range(case.people)]
+
+    def make(self, ordinal: int) -> Step:
+        """Make one record."""
+        kinds = {
+            self._user: 30,
+            self._profile: 18,
+            self._event: 22,
+            self._order: 12,
+            self._stranger: 4,
+            self._special: 6,
+            self._refused: 6,
+            self._unwanted: 4,
+        }
+        kind = self._chance.choices(list(kinds), list(kinds.values()))[0]
+        return kind(ordinal)
+
+    def _step(self, stream: str, data: dict[str, Any], effect: Contact | Event | Nothing) -> Step:
+        if self._case.padded:
+            data = {**data, "filler": PADDING}
+        return Step(record(stream, **data), stream, effect)
+
+    def _value(self, what: str, ordinal: int) -> str:
+        """Make a value: one of two where values may go there and back, else a new one."""
+        flips = self._case.flips and self._chance.random() < 0.6
+        return f"canary {what} {self._chance.choice('ab') if flips else ordinal}"
+
+    def _know(self, person: str) -> str:
+        if person not in self._known:
+            self._known.append(person)
+        return person
+
+    def _user(self, ordinal: int) -> Step:
+        person = self._know(self._chance.choice([*self._people, KNOWN]))
+        values = {"email": f"{person}@example.com", "name": self._value("name", ordinal)}
+        if self._chance.random() < 0.5:
+            values["plan"] = self._value("plan", ordinal)
+        effect = Contact(person, {"custom.plan" if key == "plan" else key: each for key, each in values.items()})
+        return self._step("users", {"user_id": person, **values, "other": f"canary other {ordinal}"}, effect)
+
+    def _profile(self, ordinal: int) -> Step:
+        person = self._know(self._chance.choice([*self._people, KNOWN]))
+        phone, town = self._value("phone", ordinal), self._value("town", ordinal)
+        effect = Contact(person, {"phone": phone, "custom.home_town": town})
+        return self._step("profiles", {"id": person, "phone": phone, "town": town}, effect)
+
+    def _event(self, ordinal: int) -> Step:
+        if not self._known:
+            return self._user(ordinal)
+        person, name = self._chance.choice(self._known), self._chance.choice(["did this", "did that"])
+        return self._step(*self._event_parts(person, name, ordinal))
+
+    def _event_parts(self, person: str, name: str, ordinal: int) -> tuple[str, dict[str, Any], Event]:
+        note = {"note": f"canary note {ordinal}"}
+        data = {"user_id": person, "name": name, "at": FIRST_SECOND + ordinal, **note}
+        return "events", data, Event(person, name, FIRST_SECOND + ordinal, note)
+
+    def _order(self, ordinal: int) -> Step:
+        if not self._known:
+            return self._profile(ordinal)
+        person, total = self._chance.choice(self._known), 1_000_000 + ordinal
+        data = {"buyer": {"id": person}, "ordered_at": FIRST_SECOND + ordinal, "total": total}
+        return self._step("orders", data, Event(person, "ordered", FIRST_SECOND + ordinal, {"total": total}))
+
+    def _stranger(self, ordinal: int) -> Step:
+        """Make an event of somebody whom no record and no Intercom knows otherwise."""
+        person = self._chance.choice(["canary-stranger-1", "canary-stranger-2"])
+        stream, data, effect = self._event_parts(person, "did this", ordinal)
+        return self._step(stream, data, effect if self._case.create_unknown else Nothing(rejected=True))
+
+    def _special(self, ordinal: int) -> Step:
+        """Make an update of somebody who was in Intercom already: archived, or without an external_id."""
+        person = self._chance.choice([ARCHIVED, ADOPTED])
+        values = {"email": f"{person}@example.com", "name": self._value("name", ordinal)}
+        is_refused = person == ARCHIVED and not self._case.unarchive
+        effect = Nothing(rejected=True) if is_refused else Contact(person, values)
+        return self._step("users", {"user_id": person, **values}, effect)
+
+    def _refused(self, ordinal: int) -> Step:
+        """Make a record that the connector or Intercom refuses."""
+        person = self._chance.choice(self._people)
+        at = FIRST_SECOND + ordinal
+        choices: list[tuple[str, dict[str, Any]]] = [
+            ("users", {"user_id": {"canary": person}, "name": f"canary nobody {ordinal}"}),
+            ("users", {"user_id": person, "email": f"{'canary' * 50}@example.com"}),
+            ("events", {"user_id": person, "name": "did this", "at": f"canary then {ordinal}"}),
+            ("events", {"user_id": person, "name": ["did this"], "at": at}),
+            ("orders", {"buyer": {"id": f"{'canary' * 50}"}, "ordered_at": at}),
+            ("events", {"user_id": person, "name": "did " + "canary" * 50, "at": at}),
+        ]
+        stream, data = self._chance.choice(choices)
+        return self._step(stream, data, Nothing(rejected=True))
+
+    def _unwanted(self, ordinal: int) -> Step:
+        """Make a record that is filtered."""
+        at = FIRST_SECOND + ordinal
+        choices: list[tuple[str, dict[str, Any]]] = [
+            ("users", {"user_id": None, "name": f"canary nobody {ordinal}"}),
+            ("events", {"user_id": None, "name": "did this", "at": at}),
+            ("events", {"user_id": "canary-1", "name": "canary unselected", "at": at}),
+        ]
+        stream, data = self._chance.choice(choices)
+        return self._step(stream, data, Nothing(rejected=False))
+
+
+def rest_of(steps: Sequence[Step], given: Iterable[int]) -> list[Step]:
+    """What a source sends that goes on from the states `given`: each stream from its own last one, or all from one."""
+    reached = set(given)
+    starts: dict[str | None, int] = {}
+    for index, step in enumerate(steps):
+        if step.effect is None and step.number in reached:
+            starts[step.stream] = index
+    return [
+        step
+        for index, step in enumerate(steps)
+        if index > starts.get(None, -1) and (step.stream is None or index > starts.get(step.stream, -1))
+    ]
+
+
+def expect(steps: Iterable[Step]) -> Expected:
+    """Tell what Intercom holds of a sync after its last step."""
+    expected = Expected()
+    for step in steps:
+        expected.take(step)
+    return expected
+
+
+@dataclass(slots=True)
+class Expected:
+    """The people with the fields that were set, and the events."""
+
+    people: dict[str, dict[str, str]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def take(self, step: Step) -> None:
+        """Carry out one step."""
+        if isinstance(step.effect, Contact):
+            self.people.setdefault(step.effect.person, {}).update(step.effect.values)
+        elif isinstance(step.effect, Event):
+            self.people.setdefault(step.effect.person, {})
+            self.events.append(step.effect)
+
+
+def hold_to_oracle(steps: Iterable[Step], contents: Mapping[str, Any]) -> None:
+    """Fail unless Intercom holds exactly what the steps make it hold, besides what it held before."""
+    expected = expect(steps)
+    live = {each["external_id"]: each for each in contents["contacts"] if not each["archived"]}
+    # The one whom nobody adopted has no external_id.
+    before = {None, KNOWN} if ADOPTED not in expected.people else {KNOWN}
+    assert set(expected.people) | before == set(live)
+    assert len(live) + (ARCHIVED not in live) == len(contents["contacts"])
+    for person, values in expected.people.items():
+        assert values == {name: _read(live[person], name) for name in values}
+    assert sorted(map(_shape, expected.events)) == sorted(_shape(each) for each in _events(contents))
+
+
+def hold_acknowledged(sent: Sequence[Step], last_given: int, contents: Mapping[str, Any]) -> None:
+    """Fail if a record before the last of the `last_given` states is not in Intercom, or not as it was or became later.
+
+    `sent` is what was sent to this run; what comes after that state may, or may not, be there already.
+    """
+    at = [index for index, step in enumerate(sent) if step.effect is None][last_given - 1] if last_given else 0
+    due = expect(sent[:at])
+    live = {each["external_id"]: each for each in contents["contacts"] if not each["archived"]}
+    held = {_shape(each) for each in _events(contents)}
+    assert {_shape(each) for each in due.events} <= held
+    for person, values in due.people.items():
+        for name, value in values.items():
+            assert _read(live[person], name) in {value, *_later(sent[at:], person, name)}
+
+
+def _later(steps: Iterable[Step], person: str, name: str) -> Iterator[str]:
+    for step in steps:
+        if isinstance(step.effect, Contact) and step.effect.person == person and name in step.effect.values:
+            yield step.effect.values[name]
+
+
+def count_states(sent: Iterable[Step]) -> list[tuple[int, int, int]]:
+    """Tell the states of a run in their order: id, records and rejected ones since the one before of its stream."""
+    counts: list[tuple[int, int, int]] = []
+    open_records: dict[str | None, list[bool]] = {}
+    for step in sent:
+        if step.effect is not None:
+            rejected = isinstance(step.effect, Nothing) and step.effect.rejected
+            open_records.setdefault(step.stream, []).append(rejected)
+            continue
+        covered = list(open_records) if step.stream is None else [step.stream]
+        whole = [rejected for stream in covered for rejected in open_records.pop(stream, [])]
+        counts.append((step.number, len(whole) - sum(whole), sum(whole)))
+    return counts
+
+
+def in_full(contents: Mapping[str, Any]) -> dict[str, Any]:
+    """All that Intercom holds, without what differs between any two runs: its ids and the times of writing."""
+    return {
+        "contacts": sorted(_anonymous(each) for each in contents["contacts"]),
+        "events": sorted(json.dumps(each, sort_keys=True) for each in _events(contents, whole=True)),
+        "event_names": sorted(contents["event_names"]),
+        "data_attributes": sorted(_anonymous(each) for each in contents["data_attributes"]),
+    }
+
+
+def _anonymous(thing: Mapping[str, Any]) -> str:
+    text = json.dumps({key: each for key, each in thing.items() if not key.endswith("ated_at")}, sort_keys=True)
+    return text.replace(str(thing["id"]), "ID") if "id" in thing else text
+
+
+def _events(contents: Mapping[str, Any], *, whole: bool = False) -> list[Any]:
+    owners = {each["id"]: each["external_id"] for each in contents["contacts"]}
+    if whole:
+        return [{**each, "contact_id": owners[each["contact_id"]]} for each in contents["events"]]
+    return [
+        Event(owners[each["contact_id"]], each["event_name"], each["created_at"], each["metadata"])
+        for each in contents["events"]
+    ]
+
+
+def _shape(event: Event) -> tuple[str, str, int, str]:
+    return event.person, event.name, event.second, json.dumps(event.metadata, sort_keys=True)
+
+
+def _read(contact: Mapping[str, Any], name: str) -> Any:
+    kind, dot, custom = name.partition(".")
+    return contact["custom_attributes"].get(custom) if dot else contact[kind]
