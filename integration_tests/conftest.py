@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.faults.summary import pytest_terminal_summary  # noqa: F401 - a hook
 from integration_tests.support.harness import catalog, config, hold_to_contract
 from integration_tests.support.processes import Connector
 from intercom_emulator import Intercom, Server, Settings

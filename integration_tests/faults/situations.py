@@ -1,0 +1,339 @@
+"""A sync for each endpoint that calls it again and again, and what Intercom must hold in the end.
+
+What must be there follows from the records alone: nothing here asks the connector. Six people come
+three seconds apart, each with what the endpoint is needed for and with a state; before them comes
+somebody for whom it is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import requests
+
+from integration_tests.support.harness import TOKEN, ScriptedStdin, config, record, to_lines
+from integration_tests.support.virtual_clock import VirtualClock
+from intercom_emulator import Intercom
+from intercom_emulator.calls import read_call
+
+PEOPLE: Final = 6
+T0: Final = 1_700_000_000
+BEGIN: Final = 20.0
+APART: Final = 3.0
+LAG: Final = 1800.0
+"""Seconds that a search lags where it must not help: longer than any outage here."""
+
+SPOKEN: Final = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "Intercom-Version": "2.16"}
+Message = dict[str, Any]
+Contact = dict[str, Any]
+Aim = Callable[[requests.PreparedRequest], bool]
+
+
+def mail(number: int) -> str:
+    """The address of a person."""
+    return f"p{number}@example.com"
+
+
+def someone(number: int, **more: Any) -> Contact:
+    """A contact that has long been there."""
+    return {"external_id": f"p{number}", "email": mail(number), "name": "Old", **more}
+
+
+def update(number: int, **more: Any) -> Message:
+    """A record that renames a person."""
+    return record("users", user_id=f"p{number}", mail=mail(number), name=f"New {number}", **more)
+
+
+def draft(number: int) -> Message:
+    """A record that gives a person a name which does not last: `update` comes after it."""
+    return record("users", user_id=f"p{number}", mail=mail(number), name=f"Draft {number}")
+
+
+def event(number: int, second: int = 0) -> Message:
+    """A record of an event of a person."""
+    return record("events", user_id=f"p{number}", mail=mail(number), name="Played", at=T0 + second)
+
+
+def everything(number: int) -> Message:
+    """A state that covers all streams."""
+    return {"type": "STATE", "state": {"type": "GLOBAL", "global": {"stream_states": []}, "id": number}}
+
+
+def users(*more: Message, **options: Any) -> dict[str, Any]:
+    """The section `users` that writes the name, and what `more` says."""
+    return {"mode": "enabled", "streams": [{"stream": "users"}], "attributes": [{"property": "name"}, *more], **options}
+
+
+BY_ADDRESS: Final = {"property": "mail", "intercom_field": "email"}
+WITH_MAIL: Final = {"property": "mail", "attribute": "email"}
+PLANS: Final = [{"property": f"plan{n}", "type": "string"} for n in range(PEOPLE)]
+
+
+def calls(template: str, part: str = "") -> Aim:
+    """Aim at the calls of an endpoint whose body holds `part`."""
+
+    def is_aimed_at(request: requests.PreparedRequest) -> bool:
+        body = request.body or b""
+        raw = body.encode() if isinstance(body, str) else body
+        call = read_call(request.method or "", request.path_url, dict(request.headers), raw, 0.0)
+        return call.template == template and part.encode() in raw
+
+    return is_aimed_at
+
+
+@dataclass(frozen=True)
+class Situation:
+    """How to get an endpoint called, person after person.
+
+    `before` is what somebody else creates right before a person's records come; `unknown` are records of a
+    stranger, who come with them; `rejected` says that the updates cannot be delivered.
+    """
+
+    aim: Aim
+    settings: dict[str, Any] = field(default_factory=dict)
+    sections: dict[str, Any] = field(default_factory=lambda: {"users": users()})
+    seed: Callable[[int], Contact | None] = someone
+    before: Callable[[int], Contact] | None = None
+    records: Callable[[int], list[Message]] = lambda number: [update(number)]
+    unknown: Callable[[int], list[Message]] = lambda _: []
+    rejected: bool = False
+    apart: float = APART
+    at_start: bool = False
+    first: int = 2
+
+    @property
+    def armed_from(self) -> float:
+        """Seconds after the start from which the endpoint's calls go wrong."""
+        return 0.0 if self.at_start else BEGIN
+
+    def make_intercom(self, clock: VirtualClock) -> Intercom:
+        """Make an Intercom with those who have long been there."""
+        intercom = Intercom(clock=clock.wall)
+        intercom.change_settings(self.settings)
+        seeded = [contact for number in range(PEOPLE) if (contact := self.seed(number)) is not None]
+        intercom.seed({"contacts": [someone(99), *seeded]})
+        return intercom
+
+    def pieces(self) -> list[list[Message]]:
+        """The messages of each piece, the first of which does not need the endpoint."""
+        first = [update(99), event(99)]
+        people = [[*self.records(number), *self.unknown(number)] for number in range(PEOPLE)]
+        return [[*records, everything(number)] for number, records in enumerate([first, *people], start=1)]
+
+    def make_stdin(self, clock: VirtualClock, intercom: Intercom) -> ScriptedStdin:
+        """Deliver the pieces, each at its second."""
+        steps: list[tuple[float, bytes | Callable[[], None]]] = []
+        for number, messages in enumerate(self.pieces(), start=-1):
+            at = 0.0 if number < 0 else BEGIN + self.apart * number
+            if self.before is not None and number >= 0:
+                steps.append((at, self._create(intercom, self.before(number))))
+            steps.append((at, to_lines(messages)))
+        return ScriptedStdin(clock, *steps)
+
+    def _create(self, intercom: Intercom, contact: Contact) -> Callable[[], None]:
+        def create() -> None:
+            answer = intercom.handle("POST", "/contacts", SPOKEN, json.dumps(contact).encode())
+            assert 200 == answer.status, answer.body
+
+        return create
+
+    def make_config(self) -> dict[str, Any]:
+        """The configuration under which the endpoint is called."""
+        return config(**self.sections)
+
+    def complaints(self, contents: Mapping[str, Any]) -> list[str]:
+        """Tell what is there twice, or that nobody sent."""
+        found = [f"{count} times {event}" for event, count in Counter(_events(contents)).items() if count > 1]
+        found += [f"nobody sent {event}" for event in set(_events(contents)) - self._wanted_events()]
+        people = contents["contacts"]
+        for key in ("external_id", "email"):
+            held = Counter(each[key] for each in people if each[key])
+            found += [f"{count} contacts with {value}" for value, count in held.items() if count > 1]
+        found += [f"a contact {each['external_id']}: {each['name']}" for each in people if not _is_somebody(each)]
+        attributes = Counter(each["name"] for each in contents["data_attributes"] if each["custom"])
+        return found + [f"{count} attributes {name}" for name, count in attributes.items() if count > 1]
+
+    def _wanted_events(self) -> set[tuple[str, str, int]]:
+        return {
+            _event_of(message)
+            for messages in self.pieces()
+            for message in messages
+            if _is(message, "events") and message not in self.lost(PEOPLE + 1)
+        }
+
+    def lost(self, pieces: int) -> list[Message]:
+        """Tell the records among the first `pieces` of somebody whom Intercom does not know."""
+        return [message for number in range(pieces - 1) for message in self.unknown(number)]
+
+    def missing(self, contents: Mapping[str, Any], pieces: int) -> list[Message]:
+        """Tell which of the first `pieces` of the input Intercom does not have as they say."""
+        events = set(_events(contents))
+        return [
+            message
+            for messages in self.pieces()[:pieces]
+            for message in messages
+            if message["type"] == "RECORD" and message not in self.lost(pieces)
+            if not self._has(contents, events, message)
+        ]
+
+    def _has(self, contents: Mapping[str, Any], events: set[tuple[str, str, int]], message: Message) -> bool:
+        if _is(message, "events"):
+            return _event_of(message) in events
+        data = message["record"]["data"]
+        found = [each for each in contents["contacts"] if each["email"] == data["mail"]] or [
+            each for each in contents["contacts"] if each["external_id"] == data["user_id"]
+        ]
+        if len(found) != 1:
+            return False
+        if self.rejected and data["user_id"] != "p99":
+            return bool(found[0]["archived"]) and found[0]["name"] == "Old"
+        plans = {name: value for name, value in data.items() if name.startswith("plan")}
+        has_plans = plans.items() <= found[0]["custom_attributes"].items()
+        has_id = self.is_by_address or found[0]["external_id"] == data["user_id"]
+        is_up_to_date = not found[0]["archived"] and found[0]["name"] == data["name"].replace("Draft", "New")
+        return bool(is_up_to_date and has_plans and has_id)
+
+    @property
+    def is_by_address(self) -> bool:
+        """Say whether a person's identity is the address."""
+        return self.sections.get("identity") == BY_ADDRESS
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many records are taken and how many rejected, once all is well."""
+        total = sum(message["type"] == "RECORD" for messages in self.pieces() for message in messages)
+        lost = len(self.lost(PEOPLE + 1)) + (PEOPLE if self.rejected else 0)
+        return total - lost, lost
+
+
+def _is_somebody(contact: Contact) -> bool:
+    """Tell whether a contact is one of the people, with a name that they had at some time."""
+    return any(
+        contact["external_id"] in {f"p{number}", f"other{number}", None}
+        and contact["email"] in {mail(number), ""}
+        and contact["name"] in {None, "Old", f"Draft {number}", f"New {number}"}
+        for number in (*range(PEOPLE), 99)
+    )
+
+
+def _is(message: Message, stream: str) -> bool:
+    return bool(message["type"] == "RECORD" and message["record"]["stream"] == stream)
+
+
+def _event_of(message: Message) -> tuple[str, str, int]:
+    data = message["record"]["data"]
+    return data["mail"], data["name"], data["at"]
+
+
+def _events(contents: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    owners = {each["id"]: each["email"] or f"{each['external_id']}@example.com" for each in contents["contacts"]}
+    return [(owners[each["contact_id"]], each["event_name"], each["created_at"]) for each in contents["events"]]
+
+
+def _nobody(_: int) -> None:
+    return None
+
+
+def _as_plans(number: int) -> list[Message]:
+    return [update(number, **{f"plan{number}": f"plan {number}"})]
+
+
+STORED: Final = Situation(
+    lambda _: False,
+    records=lambda number: [update(number)],
+    unknown=lambda number: [event(50 + number)],
+    apart=15.0,
+)
+"""Six strangers, so far apart that each has an object of its own in the storage."""
+
+SITUATIONS: Final[dict[str, Situation]] = {
+    "attributes": Situation(calls("GET /data_attributes"), at_start=True, first=1),
+    "new-attr": Situation(
+        calls("POST /data_attributes"),
+        sections={"users": users(*PLANS, missing_attributes="create")},
+        records=_as_plans,
+        at_start=True,
+    ),
+    "search": Situation(calls("POST /contacts/search", '"external_id"')),
+    "search-mail": Situation(
+        calls("POST /contacts/search"),
+        sections={"users": users(), "identity": BY_ADDRESS},
+        seed=lambda number: someone(number, external_id=None),
+    ),
+    "search-free": Situation(
+        calls("POST /contacts/search", '"email"'),
+        settings={"create_with_known_email": "second"},
+        sections={"users": users(WITH_MAIL)},
+        seed=lambda number: someone(number, external_id=None),
+    ),
+    "search-event": Situation(
+        calls("POST /contacts/search"),
+        settings={"event_lag": 10.0},
+        sections={"users": users(), "identity": BY_ADDRESS},
+        seed=_nobody,
+        before=someone,
+        records=lambda number: [event(number)],
+        unknown=lambda number: [event(50)] if number == PEOPLE - 1 else [],
+    ),
+    "find": Situation(
+        calls("GET /contacts/find_by_external_id/{external_id}"),
+        settings={"event_lag": 10.0},
+        seed=_nobody,
+        before=someone,
+        records=lambda number: [event(number)],
+        unknown=lambda number: [event(50)] if number == PEOPLE - 1 else [],
+    ),
+    "find-late": Situation(
+        calls("GET /contacts/find_by_external_id/{external_id}"),
+        settings={"search_lag": LAG},
+        sections={"users": users(write_mode="update_only")},
+        seed=_nobody,
+        before=someone,
+        unknown=lambda number: [update(50)] if number == PEOPLE - 1 else [],
+    ),
+    "get": Situation(calls("GET /contacts/{id}"), settings={"search_lag": LAG}, seed=_nobody, before=someone),
+    "create": Situation(
+        calls("POST /contacts"),
+        sections={"users": users(WITH_MAIL)},
+        seed=_nobody,
+        records=lambda number: [draft(number), event(number), update(number), event(number, 1)],
+    ),
+    "create-event": Situation(
+        calls("POST /contacts"),
+        seed=_nobody,
+        sections={"users": users(), "events": {**config()["events"], "unknown_users": "create"}},
+        records=lambda number: [event(number), event(number, 1)],
+    ),
+    "update": Situation(
+        calls("PUT /contacts/{id}"), records=lambda number: [draft(number), event(number), update(number)]
+    ),
+    "unarchive": Situation(
+        calls("POST /contacts/{id}/unarchive"),
+        sections={"users": users(archived_contacts="unarchive")},
+        seed=lambda number: someone(number, archived=True),
+    ),
+    "archive": Situation(
+        calls("POST /contacts/{id}/archive"),
+        sections={"users": users(WITH_MAIL, archived_contacts="unarchive")},
+        seed=lambda number: someone(number, external_id=f"other{number}", archived=True),
+        rejected=True,
+    ),
+    "adopt": Situation(
+        calls("PUT /contacts/{id}", '"external_id"'),
+        sections={"users": users(WITH_MAIL)},
+        seed=lambda number: someone(number, external_id=None),
+    ),
+    "adopt-read": Situation(
+        calls("GET /contacts/{id}"),
+        settings={"create_with_known_email": "second"},
+        sections={"users": users(WITH_MAIL)},
+        seed=lambda number: someone(number, external_id=None),
+    ),
+    "event": Situation(calls("POST /events"), records=lambda number: [event(number), event(number, 1), event(number)]),
+    "store": STORED,
+}
+"""In the order of the table's columns; `check` has none."""
