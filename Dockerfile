@@ -1,7 +1,10 @@
 # The image as Airbyte runs it: the connector, its dependencies at the versions of constraints.txt, and nothing else.
 ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.1.0@sha256:1d1aa21d34e851df4e8a87b391c27724c06e2597608e7161f4d167be853bd7b6
+# Where pip needs settings of its own (an index, a certificate): the base with these; nothing of it but the
+# installed environment enters the image.
+ARG BUILDER_IMAGE=${BASE_IMAGE}
 
-FROM ${BASE_IMAGE} AS builder
+FROM ${BUILDER_IMAGE} AS builder
 USER root
 WORKDIR /build
 # The environment gets no pip of its own, since it is copied whole into the image.

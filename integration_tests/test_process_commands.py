@@ -220,13 +220,14 @@ def _sources() -> Iterator[Path]:
 
 
 def _names_secrets(path: Path) -> bool:
-    """Say whether a text other than a docstring is a path with a folder of that name."""
+    """Say whether a text other than a docstring is a path with a folder of that name, containers' own apart."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     texts = {
         node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     } - {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, _DOCUMENTED)}
-    return any(_FOLDER in text.split("/") for text in texts if text)
+    return any(_FOLDER in text.split("/") and not text.startswith(_MOUNTED) for text in texts if text)
 
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _FOLDER = "secrets"
+_MOUNTED = "/secrets/"
