@@ -1,0 +1,315 @@
+"""A real source and a real client: PyAirbyte runs source-faker into the connector, against the emulator.
+
+Three programs, each in an environment of its own: `make source-test` makes them. What must arrive is worked out
+from what the source printed, without the connector's code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.support.processes import CONNECTOR, ROOT
+from intercom_emulator import Intercom, Server, Settings
+
+PYAIRBYTE = ROOT / ".venv-pyairbyte" / "bin" / "python"
+SOURCE_FAKER = ROOT / ".venv-source-faker" / "bin" / "source-faker"
+DRIVER = Path(__file__).with_name("sync.py")
+IMPORTABLE = ("env", f"PYTHONPATH={ROOT / 'destination-intercom'}")
+"""Installed or not, the connector is the one of this tree."""
+
+USERS = 5_000
+PIPE_OF_STATES = 300
+"""So many states, given back, fill a pipe of 64 KiB: PyAirbyte before 0.35.2, which reads at the end, hung from about here."""
+
+LONGEST_SYNC = 600.0
+SETTINGS = {"limit": 1_000_000, "keep_exchanges": 0}
+"""The quota is another test's subject."""
+
+SOURCE_CONFIG = {"count": USERS, "seed": 42, "parallelism": 1}
+"""One worker: each draws from a seed of its own."""
+
+CUSTOM = {"age": "integer", "gender": "string", "height": "string", "occupation": "string", "town": "string"}
+EVENTS = {"added to cart": "added_to_cart_at", "purchased": "purchased_at"}
+DESTINATION_CONFIG = {
+    "access_token": "test-token",
+    "identity": {"property": "user_id"},
+    "users": {
+        "mode": "enabled",
+        "streams": [{"stream": "users", "identity_property": "id"}],
+        "attributes": [
+            {"property": "email"},
+            {"property": "name"},
+            {"property": "telephone", "attribute": "phone"},
+            {"property": "created_at", "attribute": "signed_up_at"},
+            {"property": "age", "type": "integer"},
+            {"property": "gender", "type": "string"},
+            {"property": "height", "type": "string"},
+            {"property": "occupation", "type": "string"},
+            {"property": "address.city", "attribute": "town", "type": "string"},
+        ],
+        "missing_attributes": "create",
+    },
+    "events": {
+        "mode": "enabled",
+        "streams": [
+            {
+                "stream": "purchases",
+                "event_name": name,
+                "created_at_property": time_property,
+                "filters": [{"property": time_property, "operator": "is_set"}],
+                "metadata": [{"property": "id", "name": "purchase"}, {"property": "product_id"}],
+            }
+            for name, time_property in EVENTS.items()
+        ],
+    },
+}
+
+pytestmark = pytest.mark.source
+
+
+class Run:
+    """What the three programs said in one sync."""
+
+    def __init__(self, folder: Path) -> None:
+        self.counts = json.loads((folder / "result.json").read_bytes())
+        self.records: dict[str, list[dict[str, Any]]] = {"users": [], "purchases": []}
+        self.streams_read = 0
+        for message in read_messages(folder / "source-read.jsonl"):
+            if message["type"] == "RECORD":
+                self.records[message["record"]["stream"]].append(message["record"]["data"])
+        answers = read_messages(folder / "destination-write.jsonl")
+        self.states = [message["state"] for message in answers if message["type"] == "STATE"]
+        self.logs = [message["log"]["message"] for message in answers if message["type"] == "LOG"]
+        self.errors = [message for message in answers if message["type"] == "TRACE"]
+
+    def summary(self, stream: str) -> dict[str, int]:
+        """Return the numbers of a stream's line in the connector's summary."""
+        (line,) = [text for text in self.logs if text.startswith(f'Stream "{stream}": read ')]
+        found = re.findall(r"(\w+) (\d+)", line.partition(". Parts")[0].partition(": ")[2])
+        return {name: int(number) for name, number in found if int(number)}
+
+
+class Place:
+    """An empty Intercom, PyAirbyte's folders, and the syncs that ran there."""
+
+    def __init__(self, folder: Path, intercom: Intercom, url: str) -> None:
+        self.folder = folder
+        self.intercom = intercom
+        self.url = url
+        self.runs: list[Run] = []
+
+    def sync(self, *, cached: bool, writes: list[list[str]], records_per_slice: int) -> Run:
+        """Let PyAirbyte write; it works in a folder that is this place's own, offline."""
+        folder = self.folder / f"run-{len(self.runs) + 1}"
+        folder.mkdir()
+        job = {
+            "source": overhear([str(SOURCE_FAKER)], folder / "source"),
+            "source_config": {**SOURCE_CONFIG, "records_per_slice": records_per_slice},
+            "destination": overhear([*IMPORTABLE, *CONNECTOR], folder / "destination"),
+            "destination_config": {**DESTINATION_CONFIG, "api_base_url": self.url},
+            "cached": cached,
+            "writes": writes,
+            "result": str(folder / "result.json"),
+        }
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        started = time.monotonic()
+        done = subprocess.run(
+            [PYAIRBYTE, DRIVER, folder / "job.json"],
+            cwd=folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=LONGEST_SYNC,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout.decode()[-4000:]
+        run = Run(folder)
+        self.runs.append(run)
+        print(f"PyAirbyte: {run.counts}, {len(run.states)} states, {time.monotonic() - started:.0f} s")  # noqa: T201
+        return run
+
+    def _environment(self) -> dict[str, str]:
+        """Return PyAirbyte's switches, with its folders under this place, and no Python settings of ours."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AIRBYTE"))}
+        folders = {"AIRBYTE_PROJECT_DIR": "project", "AIRBYTE_LOGGING_ROOT": "logs", "AIRBYTE_TEMP_DIR": "temporary"}
+        for name in folders.values():
+            (self.folder / name).mkdir(exist_ok=True)
+        return {
+            **kept,
+            **{name: str(self.folder / folder) for name, folder in folders.items()},
+            "DO_NOT_TRACK": "1",
+            "AIRBYTE_OFFLINE_MODE": "1",
+        }
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """An empty Intercom over HTTP."""
+    for executable in (PYAIRBYTE, SOURCE_FAKER):
+        assert executable.exists(), f"{executable} is missing: run `make source-test`"
+    intercom = Intercom(Settings.from_dict(SETTINGS), clock=time.time)
+    with Server(intercom) as server:
+        yield Place(tmp_path, intercom, server.url)
+
+
+def overhear(command: list[str], stem: Path) -> str:
+    """Write an executable that runs `command` and keeps what each of its subcommands prints; return its path."""
+    script = stem.with_suffix(".sh")
+    script.write_text(
+        "#!/usr/bin/env bash\n"
+        "set -o pipefail\n"
+        f'PYTHONPATH={shlex.quote(str(ROOT / "destination-intercom"))} {shlex.join(command)} "$@"'
+        f' | tee -a {shlex.quote(str(stem))}-"$1".jsonl\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    return str(script)
+
+
+def read_messages(path: Path) -> list[dict[str, Any]]:
+    """Return the messages that a program printed, one a line."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def seconds(text: str) -> int:
+    """Return an ISO 8601 time with an offset as unix seconds."""
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def wanted_contacts(users: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what must be in Intercom of each person, by the source's id."""
+    return {
+        str(user["id"]): {
+            "role": "user",
+            "email": user["email"].lower(),
+            "name": user["name"],
+            "phone": user["telephone"],
+            "signed_up_at": seconds(user["created_at"]),
+            "custom_attributes": {
+                "age": user["age"],
+                "gender": user["gender"],
+                "height": user["height"],
+                "occupation": user["occupation"],
+                "town": user["address"]["city"],
+            },
+            "archived": False,
+            "deleted": False,
+        }
+        for user in users
+    }
+
+
+def kept_contacts(contents: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is in Intercom of each person, as far as `wanted_contacts` tells it."""
+    fields = ("role", "email", "name", "phone", "signed_up_at", "custom_attributes", "archived", "deleted")
+    return {each["external_id"]: {name: each[name] for name in fields} for each in contents["contacts"]}
+
+
+def wanted_events(purchases: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return the events of purchases: one when it was put into the cart, one when it was bought if it was."""
+    return sorted(
+        (str(each["user_id"]), name, seconds(each[time_property]), each["id"], each["product_id"])
+        for each in purchases
+        for name, time_property in EVENTS.items()
+        if each.get(time_property) is not None
+    )
+
+
+def kept_events(contents: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the events in Intercom, with the person whose they are."""
+    people = {each["id"]: each["external_id"] for each in contents["contacts"]}
+    for each in contents["events"]:
+        assert {"purchase", "product_id"} == each["metadata"].keys()
+        assert people[each["contact_id"]] == each["user_id"]
+    return sorted(
+        (each["user_id"], each["event_name"], each["created_at"], *each["metadata"].values())
+        for each in contents["events"]
+    )
+
+
+def hold_first_run(place: Place, run: Run) -> None:
+    """All that the source printed is in Intercom, nothing else is, and all four programs count the same."""
+    users, purchases = run.records["users"], run.records["purchases"]
+    contents = place.intercom.dump()
+    assert (USERS, USERS) == (len(users), len({each["id"] for each in users}))
+    assert wanted_contacts(users) == kept_contacts(contents)
+    assert USERS == len(contents["contacts"])
+    assert wanted_events(purchases) == kept_events(contents)
+    assert {"read": USERS, "delivered": USERS} == run.summary("users")
+    assert {"read": len(purchases), "delivered": len(purchases)} == run.summary("purchases")
+    types = {each["name"]: each["data_type"] for each in contents["data_attributes"] if each["custom"]}
+    assert types == CUSTOM
+    calls = {"POST /contacts": USERS, "POST /events": len(contents["events"])}
+    assert calls == {name: contents["calls"][name] for name in calls}
+    assert "PUT /contacts/{id}" not in contents["calls"]
+
+
+def hold_second_run(place: Place, before: dict[str, Any], run: Run) -> None:
+    """No contact was written, and Intercom has dropped every event that it had.
+
+    The source draws the times of purchases between a past day and this moment, so that once in many runs some
+    of them differ from the first run's: these, and no others, are there as well.
+    """
+    after = place.intercom.dump()
+    both = [purchase for each in place.runs for purchase in each.records["purchases"]]
+    assert before["contacts"] == after["contacts"]
+    assert before["events"] == after["events"][: len(before["events"])]
+    assert sorted(set(wanted_events(both))) == kept_events(after)
+    if wanted_events(run.records["purchases"]) == wanted_events(place.runs[0].records["purchases"]):
+        assert before["events"] == after["events"]
+    assert {"read": USERS, "unchanged": USERS} == run.summary("users")
+    purchases = len(run.records["purchases"])
+    assert {"read": purchases, "delivered": purchases} == run.summary("purchases")
+    for name in ("POST /contacts", "POST /data_attributes", "PUT /contacts/{id}"):
+        assert before["calls"].get(name) == after["calls"].get(name)
+
+
+def hold_counts(run: Run) -> None:
+    """PyAirbyte counts what the source printed, and the states that came back confirm all of it."""
+    printed = {stream: len(records) for stream, records in run.records.items()}
+    assert sum(printed.values()) == run.counts["processed"]
+    assert printed == run.counts["sent"]
+    assert printed == run.counts["confirmed"]
+    assert 0 == sum(state["destinationStats"]["rejectedRecordCount"] for state in run.states)
+    assert [] == run.errors
+    assert [] == run.counts["reached"]
+
+
+def test_faker_when_written_through_the_cache_arrives_whole_and_once(place: Place) -> None:
+    """With its cache, one write for the people and one for what they did, since it shuffles the streams of one write."""
+    writes = [["users"], ["purchases"]]
+    first = place.sync(cached=True, writes=writes, records_per_slice=1_000)
+    hold_counts(first)
+    hold_first_run(place, first)
+    assert 2 == len(first.states), "the cache gives out one state a stream"
+
+    before = place.intercom.dump()
+    second = place.sync(cached=True, writes=writes, records_per_slice=1_000)
+    hold_counts(second)
+    hold_second_run(place, before, second)
+
+
+def test_faker_when_written_without_the_cache_arrives_whole_and_once(place: Place) -> None:
+    """Without the cache, in one write whose states would fill a pipe that nobody reads."""
+    writes = [["users", "purchases"]]
+    first = place.sync(cached=False, writes=writes, records_per_slice=20)
+    hold_counts(first)
+    hold_first_run(place, first)
+    assert len(first.states) > PIPE_OF_STATES
+
+    before = place.intercom.dump()
+    second = place.sync(cached=False, writes=writes, records_per_slice=1_000)
+    hold_counts(second)
+    hold_second_run(place, before, second)
