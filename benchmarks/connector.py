@@ -175,6 +175,11 @@ class Connector:
         self._ended = threading.Event()
         self._output: list[tuple[float, bytes]] = []
 
+    @property
+    def pid(self) -> int:
+        """Tell the process's id."""
+        return self._process.pid
+
     def run(self) -> Run:
         """Feed the input to its end; return once the connector has ended.
 
