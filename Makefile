@@ -4,16 +4,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test connector-test image image-test source-test lint format bench soak audit clean
 
 help: ## say what there is
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: .venv/.ready ## send a sync to a local Intercom and show what arrived
 	@$(BIN)/python integration_tests/demo/demo.py
 
 test: lint ## lint, then run every test that needs no network
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8
+
+connector-test: .venv/.ready ## run Airbyte's own tests of a connector, but for those of the image
+	@$(BIN)/airbyte-cdk connector test ./destination-intercom --pytest-arg=-m --pytest-arg="not image_tests"
+
+image: ## build the image; where no engine runs, as a file in build/
+	@integration_tests/image/engine integration_tests/image/build --keep
+
+image-test: .venv/.ready ## build the image and run it as Airbyte does
+	@integration_tests/image/engine sh -c 'integration_tests/image/build && $(BIN)/python -m pytest -m image integration_tests/image'
+
+source-test: .venv/.ready .venv-pyairbyte/.ready .venv-source-faker/.ready ## let PyAirbyte send a real source's records to a local Intercom
+	@$(BIN)/python -m pytest -m source integration_tests/source
 
 lint: .venv/.ready ## ruff, its formatter and mypy
 	@$(BIN)/ruff check --quiet
@@ -27,8 +39,16 @@ format: .venv/.ready ## let ruff fix and format what it can
 bench: .venv/.ready ## measure speed and memory, for a quarter of an hour
 	@for name in contacts events latency memory quota; do $(BIN)/python benchmarks/$$name.py || exit; done
 
+soak: .venv/.ready ## send a million records in an hour of the connector's clock, for some ten minutes
+	@$(BIN)/python benchmarks/soak.py
+
+audit: .venv-audit/.ready ## ask the network for known vulnerabilities of the versions in constraints.txt
+	@.venv-audit/bin/pip-audit --strict --progress-spinner off --no-deps --disable-pip -r constraints.txt
+
 clean: ## remove the environment and all that tools left behind
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .tmp destination-intercom/*.egg-info
+	@rm -rf .venv .venv-audit .venv-pyairbyte .venv-source-faker
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .tmp destination-intercom/*.egg-info
+	@cd destination-intercom && rm -rf .pytest_cache .tmp build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Rebuilt from nothing when its inputs change, so that no package of an older list stays behind.
@@ -36,4 +56,24 @@ clean: ## remove the environment and all that tools left behind
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[tests]'
+	@touch $@
+
+.venv-audit/.ready:
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check 'pip-audit>=2.9,<3'
+	@touch $@
+
+# Two other programs, for source-test, each with an environment of its own. Neither takes Python 3.13 yet, so where that is
+# the one in use, another that is at hand builds them.
+SOURCE_PYTHON ?= $(shell for name in $(PYTHON) python3.12 python3.11 python3.10; do \
+	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$name && break; done)
+
+.venv-pyairbyte/.ready: PACKAGE := airbyte
+.venv-source-faker/.ready: PACKAGE := airbyte-source-faker
+.venv-%/.ready: integration_tests/source/%-constraints.txt
+	@test -n "$(SOURCE_PYTHON)" || { echo "make source-test needs Python 3.10, 3.11 or 3.12: make SOURCE_PYTHON=... source-test" >&2; exit 1; }
+	@rm -rf $(@D)
+	@$(SOURCE_PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check -c $< $(PACKAGE)
 	@touch $@
