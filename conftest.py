@@ -1,5 +1,7 @@
 """What all tests share: how hypothesis searches, and the options of the command line."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -19,3 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many syncs integration_tests/crash disturbs, of the seeds 0 to N - 1 (default 16)",
     )
+
+
+def pytest_sessionstart() -> None:
+    """Let the processes of tests be interrupted, also where this one ignores it, as a job in the background does."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
