@@ -431,6 +431,32 @@ def test_contact_whose_unarchive_fails_in_other_ways_too_is_rejected_only_after_
     assert 450 + 540 <= place.clock.now() - began < 1200
 
 
+def test_contact_that_is_in_the_way_of_many_and_not_restorable_by_a_500_is_tried_for_minutes_only_once() -> None:
+    """Those who wait for their turn with it take the word that the first of them got, and wait no minutes of their own."""
+    place = Place(unarchive_deleted=500)
+    place.intercom.seed({"contacts": [person(external_id="x", email=ADDRESS, name="Old", deleted=True)]})
+    began = place.clock.now()
+    people = [user(f"u{number}", email=ADDRESS, name="New") for number in range(5)]
+    result = place.write(*people, configuration=users(archived_contacts="unarchive"))
+    assert None is result.error
+    assert (0, 5) == counts(result)
+    assert result.logged("not_restorable 5")
+    assert 540 <= place.clock.now() - began < 610
+
+
+def test_contact_whose_unarchive_is_throttled_between_its_500s_is_rejected_no_later() -> None:
+    """Intercom's quota is no sign of an outage: one such record must not fail every sync."""
+    throttled = {"endpoint": "POST /contacts/{id}/unarchive", "kind": "status", "status": 429, "every": 5}
+    place = Place(unarchive_deleted=500, faults=[throttled])
+    place.intercom.seed({"contacts": [{**U1, "deleted": True}]})
+    began = place.clock.now()
+    result = place.write(user(name="New"), configuration=users(archived_contacts="unarchive"))
+    assert None is result.error
+    assert (0, 1) == counts(result)
+    assert result.logged("not_restorable 1")
+    assert 540 <= place.clock.now() - began < 610
+
+
 def test_lead_by_email_identity_is_updated_and_stays_a_lead() -> None:
     """Only an external_id makes a user of a lead."""
     place = Place()

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from destination_intercom.run import main
+from destination_intercom.clock import SystemClock
+from destination_intercom.run import Signals, main
 from integration_tests.support.harness import state, to_lines
 from integration_tests.support.listener import Link, Listener
 from integration_tests.support.people import EVENTS, refuse_marks, user
@@ -203,6 +204,17 @@ def test_command_when_it_is_run_beside_the_main_thread_then_it_leaves_the_signal
     assert [0] == codes
     assert '"SPEC"' in capfd.readouterr().out
     assert before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+
+def test_signal_when_it_is_another_than_the_heeded_ones_then_nothing_is_stopped() -> None:
+    """Python writes every signal that has a handler into the pipe, those of the program around the connector too."""
+    signals, stopped = Signals(SystemClock()), list[int]()
+    signals.stop_with(lambda: stopped.append(1), within=3600.0)
+    read_end, write_end = os.pipe()
+    os.write(write_end, bytes([signal.SIGALRM]))
+    os.close(write_end)
+    signals.heed(read_end)
+    assert [] == stopped
 
 
 def test_command_when_it_has_ended_then_the_signals_are_as_before(capfd: pytest.CaptureFixture[str]) -> None:

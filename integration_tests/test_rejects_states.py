@@ -430,3 +430,26 @@ def test_bug_of_the_storage_when_it_happens_then_the_sync_ends_without_the_state
     result = run([bad(1), state("events", 1)], FakeStorage(clock, script=script), clock)
     assert result.error is not None
     assert ("system_error", [], False) == (result.error.failure_type, result.states, "canary" in result.error.message)
+
+
+def test_stop_when_the_sync_has_failed_and_still_stores_then_it_ends_in_time_with_its_error() -> None:
+    """SIGTERM in the minute that a failed sync has for its rows: the process is ended by force 25 seconds later."""
+    clock = VirtualClock()
+    storage = FakeStorage(clock, seconds=3600.0)
+    mailbox = Mailbox(clock)
+
+    def stop() -> None:
+        clock.sleep(10.0)
+        mailbox.stop()
+
+    clock.start("signal", stop)
+    fault = {"endpoint": "POST /events", "kind": "status", "status": 401, "at": [2]}
+    stdin = ScriptedStdin(
+        clock,
+        (0.0, to_lines([good(1), bad(2), state("events", 1)])),
+        (5.0, to_lines([good(3)])),
+        (9000.0, b""),
+    )
+    result = run(stdin, storage, clock, settings={"faults": [fault]}, mailbox=mailbox)
+    assert isinstance(result.error, ConfigurationError)
+    assert clock.now() - START <= 10.0 + STORE_SECONDS + 1.01

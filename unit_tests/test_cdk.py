@@ -1,6 +1,7 @@
 """The class that Airbyte's CDK knows: exported lazily, and a thin adapter."""
 
 import importlib
+import io
 import json
 import logging
 import subprocess
@@ -91,7 +92,7 @@ def test_check_when_it_logs_then_the_level_is_kept(
     lines = [log_line("WARN", "100 %s"), log_line("INFO", "so far"), log_line("ERROR", "bad"), status_line("why")]
     monkeypatch.setattr(destination, "check", lambda *_, **__: iter(lines))
     with caplog.at_level(logging.INFO):
-        status = DestinationIntercom().check(logging.getLogger("airbyte"), {"access_token": "t"})
+        status = DestinationIntercom().check(logging.getLogger(__name__), {"access_token": "t"})
     assert ("FAILED", "why") == (status.status.value, status.message)
     assert [(logging.WARNING, "100 %s"), (logging.INFO, "so far"), (logging.ERROR, "bad")] == [
         (record.levelno, record.getMessage()) for record in caplog.records
@@ -145,3 +146,36 @@ def test_messages_when_the_cdk_hands_them_over_then_they_are_lines_again() -> No
     reader = _MessageReader([AirbyteMessage(type=Type.RECORD, record=record)])
     line, end = reader.read(1), reader.read(1)
     assert (RecordMessage("s", None, data), b"") == (parse_line(line.removesuffix(b"\n"), 1), end)
+
+
+@pytest.mark.parametrize("cursor", [2**70 + 1, 10**25, "\ud800"], ids=["71 bits", "26 digits", "lone surrogate"])
+def test_write_when_a_state_holds_what_the_fast_parser_cannot_then_it_comes_back_as_it_was(
+    cursor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cursor that is rounded on its way back makes the next sync skip records, or read them twice."""
+    from airbyte_cdk.models import ConfiguredAirbyteCatalog
+
+    from destination_intercom.cdk import DestinationIntercom
+
+    line = json.dumps({"type": "STATE", "state": {"type": "LEGACY", "data": {"cursor": cursor}}}).encode()
+    monkeypatch.setattr(destination, "write", lambda *_, **__: iter([line]))
+    (message,) = DestinationIntercom().write({}, ConfiguredAirbyteCatalog(streams=[]), [])
+    assert message.state is not None
+    assert {"cursor": cursor} == message.state.data
+
+
+def test_run_write_when_the_input_is_in_memory_then_it_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tests of the CDK put a text over bytes in memory in the place of the standard input."""
+    from destination_intercom.cdk import DestinationIntercom
+
+    (tmp_path / "catalog.json").write_text("{}")
+    read: list[bytes] = []
+
+    def write(*_: Any, stdin: Any, **__: Any) -> Iterator[bytes]:
+        read.append(stdin.read(100))
+        return iter(())
+
+    monkeypatch.setattr(destination, "write", write)
+    stream = io.TextIOWrapper(io.BytesIO(b"a line\n"))
+    assert [] == list(DestinationIntercom()._run_write({}, str(tmp_path / "catalog.json"), stream))
+    assert [b"a line\n"] == read

@@ -136,6 +136,8 @@ def test_config_with_a_base_url_that_is_safe_calls_it(url: str) -> None:
         "https://proxy.example.com/?",
         f"https://proxy.example.com/#{CANARY}",
         f"https://proxy.example.com:{CANARY}",
+        f"HTTPS://{CANARY}.example.com",
+        f"HTTP://localhost/{CANARY}",
         "https://proxy.example.com:99999",
         "https://proxy.example.com:0",
         f"https://[{CANARY}",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from destination_intercom import outcomes
+from destination_intercom import outcomes, rejects as rejects_module
 from destination_intercom.errors import ConfigurationError, DeliveryError, StorageError, StreamName
 from destination_intercom.ledger import Entry, Ledger
 from destination_intercom.mailbox import Failed, Mailbox, Stored
@@ -220,7 +221,7 @@ def test_waiting_when_records_are_stored_then_it_goes_down() -> None:
 
 
 def test_compression_when_chosen_then_the_same_lines_come_out() -> None:
-    """And what lies in memory until then is compressed already."""
+    """And they take less room in the storage."""
     plain, compressed = Desk(), Desk(compressed=True)
     for desk in (plain, compressed):
         for _ in range(50):
@@ -231,3 +232,64 @@ def test_compression_when_chosen_then_the_same_lines_come_out() -> None:
     ((_, small),) = compressed.storage.objects.items()
     ((_, large),) = plain.storage.objects.items()
     assert 10 * len(small) < len(large)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_object_when_an_older_record_is_rejected_later_then_the_rows_stand_in_the_order_of_the_source(
+    *, compressed: bool
+) -> None:
+    """Sent again from there, the last row of a contact is the one that counts."""
+    desk = Desk(compressed=compressed)
+    older, newer = (desk.ledger.enter(STREAM, parts=1, size=9, line=b'{"record":{}}') for _ in range(2))
+    for entry in (newer, older):
+        desk.rejects.note(entry, "contacts", PLAIN)
+        desk.ledger.conclude(entry, PLAIN)
+        desk.rejects.add(entry)
+    desk.rejects.close()
+    desk.clock.sleep(1.0)
+    assert [1, 2] == [row["ordinal"] for row in desk.storage.rows]
+
+
+def test_compression_when_there_are_many_streams_then_a_buffer_takes_no_more_than_its_lines() -> None:
+    """A compressor takes a quarter of a megabyte: one for each of a thousand streams would fill the memory."""
+    desk = Desk(compressed=True)
+    tracemalloc.start()
+    try:
+        for number in range(1000):
+            desk.reject(StreamName(f"s{number}"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+class Uneven(FakeStorage):
+    """Fails for the stream `sick`, and takes its time for `slow`."""
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        if "/sick/" in key:
+            raise StorageError("sick")
+        self._clock.sleep(20.0 if "/slow/" in key else 0.1)
+        super().put(key, body, content_type=content_type)
+
+
+def test_object_when_another_one_waits_for_its_next_attempt_then_an_idle_worker_takes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever waits for a retry is not the one to be woken for it."""
+    monkeypatch.setattr(rejects_module, "delay", lambda _: 500.0)
+    desk = Desk()
+    storage = desk.rejects._storage = Uneven(desk.clock)
+    desk.reject(StreamName("sick"))
+    desk.rejects.close()
+    stored = []
+    # Who waits first is the system's choice, so it has eight chances.
+    for _ in range(8):
+        for name, seconds in (("a", 0.0), ("b", 1.0), ("slow", 0.5), ("quick", 5.0)):
+            desk.reject(StreamName(name))
+            desk.rejects.close()
+            desk.clock.sleep(seconds)
+        stored.append(sum("/quick/" in key for key in storage.objects))
+        desk.clock.sleep(30.0)
+    desk.rejects.stop()
+    assert list(range(1, 9)) == stored

@@ -89,6 +89,7 @@ def test_endpoint_when_it_is_https_or_this_machine_then_it_is_taken(url: str) ->
         ({"s3_endpoint": f"ftp://{CANARY}"}, "s3_endpoint is an https address"),
         ({"s3_endpoint": f"https://{CANARY}:pw@x.example.com"}, "s3_endpoint holds no user"),
         ({"s3_endpoint": "https://x:99999999"}, "s3_endpoint is an https address"),
+        ({"s3_endpoint": "HTTPS://x.example.com"}, "s3_endpoint is an https address"),
         ({"s3_bucket_region": None}, "s3_bucket_region is needed"),
         ({"s3_bucket_region": "eu west"}, "s3_bucket_region is a name such as us-east-1"),
         ({"s3_bucket_name": None}, "s3_bucket_name: this field is required"),
@@ -102,6 +103,8 @@ def test_endpoint_when_it_is_https_or_this_machine_then_it_is_taken(url: str) ->
         ({"bucket_path": "a/../b"}, "bucket_path is a path such as rejected/intercom"),
         ({"bucket_path": "a\nb"}, "bucket_path has at most 256 characters, and no line breaks"),
         ({"bucket_path": "x" * 257}, "bucket_path has at most 256 characters"),
+        # 256 characters, but 768 bytes: with the rest of it an object's name would have more than 1,024.
+        ({"bucket_path": "\u65e5" * 256}, "bucket_path has at most 256 characters"),
         ({"format": {"format_type": "CSV"}}, "object_storage_config.format.format_type: "),
         (
             {"compression": {"compression_type": "ZIP"}},

@@ -34,6 +34,7 @@ from destination_intercom import destination
 from destination_intercom.clock import SystemClock
 from destination_intercom.commands import _read_json
 from destination_intercom.config import parse_config
+from destination_intercom.deep_json import parse_exactly
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
 from destination_intercom.mailbox import Mailbox
 from destination_intercom.protocol import Stdin
@@ -92,7 +93,9 @@ class DestinationIntercom(Destination):
         self, config: Mapping[str, Any], configured_catalog_path: str, input_stream: io.TextIOWrapper
     ) -> Iterator[AirbyteMessage]:
         """Deliver the lines of a stream; the CDK's own logs one that is no JSON, whole, and goes on."""
-        stdin = cast(io.BufferedReader, input_stream.buffer).raw
+        buffer = cast(io.BufferedReader, input_stream.buffer)
+        # A stream in memory has nothing below it.
+        stdin = getattr(buffer, "raw", buffer)
         return _deliver(_document(config), _read(configured_catalog_path, "catalog"), stdin)
 
 
@@ -128,7 +131,8 @@ def _messages(lines: Iterable[bytes]) -> Iterator[AirbyteMessage]:
     """Make the CDK's messages of our lines, and its exceptions of ours and of our bugs."""
     try:
         for line in lines:
-            yield AirbyteMessageSerializer.load(orjson.loads(line))
+            # A state may hold what the fast parser refuses or rounds.
+            yield AirbyteMessageSerializer.load(parse_exactly(line.decode()))
     except IntercomDestinationError as error:
         raise _traced(error) from None
     except Exception as error:  # noqa: BLE001 - the CDK would tell its text, which may quote a record

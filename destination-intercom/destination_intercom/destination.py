@@ -68,8 +68,9 @@ def check(
     """
     try:
         config = parse_config(document)
-        yield from _check_workspace(config, clock, transport)
-        yield from _check_storage(config.object_storage_config, clock, storage)
+        last_begin = clock.now() + CHECK_SECONDS - CHECK_SILENCE
+        yield from _check_workspace(config, clock, transport, last_begin=last_begin)
+        yield from _check_storage(config.object_storage_config, clock, storage, last_begin=last_begin)
     except IntercomDestinationError as error:
         yield status_line(error.message)
     else:
@@ -81,9 +82,10 @@ def check(
         yield status_line(None)
 
 
-def _check_workspace(config: Config, clock: Clock, transport: Transport | None) -> Iterator[bytes]:
+def _check_workspace(
+    config: Config, clock: Clock, transport: Transport | None, *, last_begin: float
+) -> Iterator[bytes]:
     client, quota = _client(config, clock, transport, patience=CHECK_SILENCE), Quota(clock)
-    last_begin = clock.now() + CHECK_SECONDS - CHECK_SILENCE
 
     def try_call(call: Call) -> Answer:
         seconds = last_begin - clock.now()
@@ -105,10 +107,12 @@ def _check_workspace(config: Config, clock: Clock, transport: Transport | None) 
         check_attributes(wanted, try_call(ListDataAttributes()).body, missing=config.users.missing_attributes)
 
 
-def _check_storage(config: ObjectStorage, clock: Clock, storage: Storage | None) -> Iterator[bytes]:
+def _check_storage(
+    config: ObjectStorage, clock: Clock, storage: Storage | None, *, last_begin: float
+) -> Iterator[bytes]:
     if not isinstance(config, S3):
         return
-    folder, seconds = prefix_folder(config.bucket_path), CHECK_SECONDS - CHECK_SILENCE
+    folder, seconds = prefix_folder(config.bucket_path), last_begin - clock.now()
     with ExitStack() as opened:
         storage = storage or opened.enter_context(closing(Bucket(config, read_timeout=CHECK_SILENCE)))
         warning = prove(storage, folder, clock=clock, seconds=seconds)

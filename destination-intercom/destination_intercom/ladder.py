@@ -225,10 +225,11 @@ class Ladder:
         """Restore a contact, one errand at a time; if it is another person's after all, archive it again."""
         if not self._policy.unarchive or self._policy.write_mode == "create_only":
             return rejected(outcomes.CONTACT_ARCHIVED, conflict)
-        if (refusal := self._memory.unrestorable.get(contact_id)) is not None:
-            return rejected(outcomes.NOT_RESTORABLE, refusal)
         yield from self._enter(contact_id)
         try:
+            # Asked in this errand's turn: whoever had it before may have learned it in minutes.
+            if (refusal := self._memory.unrestorable.get(contact_id)) is not None:
+                return rejected(outcomes.NOT_RESTORABLE, refusal)
             call = GetContact(contact_id)
             answer = yield call
             restored = not is_success(call, answer)

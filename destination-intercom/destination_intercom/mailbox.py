@@ -86,6 +86,7 @@ class Mailbox:
         self._input_bytes = 0
         self._notices: deque[Notice] = deque()
         self.stopping = False
+        self.told_to_stop = False
 
     def offer(self, piece: Input) -> bool:
         """Hand over a piece of input, once there is room; False if nobody wants it any more."""
@@ -107,7 +108,13 @@ class Mailbox:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Take no more input, and wake whoever waits."""
+        """Take no more input, and wake whoever waits: the sync is told to end."""
+        with self._changed:
+            self.told_to_stop = True
+        self.close()
+
+    def close(self) -> None:
+        """Take no more input, and wake whoever waits: the sync ends by itself."""
         with self._changed:
             self.stopping = True
             self._changed.notify_all()

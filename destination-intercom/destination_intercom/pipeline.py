@@ -299,7 +299,7 @@ class Sync:
     def _halt(self) -> float:
         """Stop reading and beginning attempts; give those in flight a grace to end. Return when that began."""
         began = self.clock.now()
-        self.mailbox.stop()
+        self.mailbox.close()
         self.writer.stop()
         if self.rejects is not None:
             self.rejects.hurry()
@@ -315,10 +315,11 @@ class Sync:
         if self.rejects is None:
             return
         self.rejects.close()
-        if isinstance(failure, Terminated):
-            self.rejects.join(began + GRACE_SECONDS + STORE_SECONDS)
-        else:
-            self.rejects.join(self.clock.now() + STORE_SECONDS_AFTER_FAILURE)
+        now, told = self.clock.now(), isinstance(failure, Terminated)
+        until = began + GRACE_SECONDS + STORE_SECONDS if told else now + STORE_SECONDS_AFTER_FAILURE
+        while not self.rejects.join(min(until, now + 1.0)) and (now := self.clock.now()) < until:
+            if self.mailbox.told_to_stop and not told:
+                until = min(until, now + STORE_SECONDS)
         with contextlib.suppress(IntercomDestinationError):
             self._conclude()
 

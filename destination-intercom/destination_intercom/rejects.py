@@ -56,20 +56,24 @@ class _Buffer:
     """The lines of a stream that were not handed over yet."""
 
     opened_at: float
-    compressor: Any
     pieces: list[bytes] = field(default_factory=list, repr=False)
     size: int = 0
     entries: list[Entry] = field(default_factory=list)
 
     def add(self, row: bytes, entry: Entry) -> None:
         self.size += len(row)
-        self.pieces.append(row if self.compressor is None else self.compressor.compress(row))
+        self.pieces.append(row)
         self.entries.append(entry)
 
-    def content(self) -> bytes:
-        if self.compressor is not None:
-            self.pieces.append(self.compressor.flush())
-        return b"".join(self.pieces)
+    def content(self, *, compressed: bool) -> bytes:
+        # Sent again in the order of the source, the last row of a contact counts, as it did there.
+        rows = [row for _, row in sorted(zip(self.entries, self.pieces, strict=True), key=lambda pair: pair[0].ordinal)]
+        if not compressed:
+            return b"".join(rows)
+        # Made only now, for each takes a quarter of a megabyte and there may be a buffer for each of thousands of
+        # streams. The format of gzip, without a file's name and time.
+        compressor = zlib.compressobj(wbits=31)
+        return b"".join([*map(compressor.compress, rows), compressor.flush()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,7 @@ class _Object:
     """Lines on their way into the storage."""
 
     key: str
-    body: bytes = field(repr=False)
-    entries: tuple[Entry, ...] = field(repr=False)
+    lines: _Buffer = field(repr=False)
 
 
 class Rejects:
@@ -122,9 +125,7 @@ class Rejects:
         row = make_row(entry, self._parts.pop(entry), rejected_at=self._clock.wall(), secret=self._secret)
         entry.line = None
         if (buffer := self._buffers.get(entry.stream)) is None:
-            # The format of gzip, without a file's name and time.
-            compressor = zlib.compressobj(wbits=31) if self._compressed else None
-            buffer = self._buffers[entry.stream] = _Buffer(now, compressor)
+            buffer = self._buffers[entry.stream] = _Buffer(now)
         buffer.add(row, entry)
         self.waiting += 1
         if buffer.size >= OBJECT_BYTES:
@@ -152,7 +153,7 @@ class Rejects:
 
     def _close(self, stream: StreamName) -> None:
         buffer = self._buffers.pop(stream)
-        one = _Object(self._key(stream), buffer.content(), tuple(buffer.entries))
+        one = _Object(self._key(stream), buffer)
         with self._changed:
             self._queue.append(one)
             self._unstored += 1
@@ -160,7 +161,8 @@ class Rejects:
                 self._workers += 1
                 self._clock.start(f"rejects-{self._workers}", self._work)
             else:
-                self._changed.notify()
+                # All of them: one alone may be somebody who waits for the moment of a retry.
+                self._changed.notify_all()
 
     def _key(self, stream: StreamName) -> str:
         self._objects += 1
@@ -176,11 +178,12 @@ class Rejects:
             self._hurrying = True
             self._changed.notify_all()
 
-    def join(self, until: float) -> None:
-        """Wait until everything that was handed over is stored, or until `until` (seconds)."""
+    def join(self, until: float) -> bool:
+        """Wait until everything that was handed over is stored, or until `until` (seconds); False for the latter."""
         with self._changed:
             while self._unstored and not self._ended and (left := until - self._clock.now()) > 0:
                 self._changed.wait(left)
+            return not self._unstored or self._ended
 
     def stop(self) -> None:
         """Begin no more attempts."""
@@ -233,7 +236,8 @@ class Rejects:
             DeliveryError: it was given up.
         """
         attempts, began = 0, self._clock.now()
-        while (failure := self._attempt(one)) is not None:
+        body = one.lines.content(compressed=self._compressed)
+        while (failure := self._attempt(one.key, body)) is not None:
             if failure.refusal is not None and not self._stored_objects:
                 raise ConfigurationError(failure.refusal)
             seconds = self._clock.now() - began
@@ -249,15 +253,15 @@ class Rejects:
         with self._changed:
             self._unstored -= 1
             self._stored_objects += 1
-            self._stored_records += len(one.entries)
+            self._stored_records += len(one.lines.entries)
             # Posted before whoever waits in `join` can see that nothing is left.
-            self._mailbox.post(Stored(one.entries))
+            self._mailbox.post(Stored(tuple(one.lines.entries)))
             self._changed.notify_all()
 
-    def _attempt(self, one: _Object) -> StorageError | None:
+    def _attempt(self, key: str, body: bytes) -> StorageError | None:
         content_type = "application/gzip" if self._compressed else "application/x-ndjson"
         try:
-            self._storage.put(one.key, one.body, content_type=content_type)
+            self._storage.put(key, body, content_type=content_type)
         except StorageError as error:
             return error
         return None

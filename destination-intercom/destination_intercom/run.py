@@ -53,6 +53,9 @@ class Signals:
                 self._take(piece[0])
 
     def _take(self, number: int) -> None:
+        if number not in HEEDED:
+            # Another handler's: Python writes every signal that has one into the pipe.
+            return
         if self._first is not None or self._stop is None:
             os._exit(SIGNALLED + number)
         self._first = number

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from destination_intercom.storage_config import S3
 
 CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 30.0
+LEAST_TO_CONNECT: Final = 1.0
+"""Seconds for each address of a host that has many."""
+
 CONNECTIONS: Final = 4
 
 LARGEST_ANSWER: Final = 1024 * 1024
@@ -207,11 +211,30 @@ def _bounded_pools(seconds: float) -> dict[str, Any]:
 
     response = bounded_response(Bounds(SystemClock().now, seconds, LARGEST_ANSWER))
 
-    class Plain(awsrequest.AWSHTTPConnection):  # type: ignore[misc] # botocore brings no types
+    class Hasty:
+        """One time-out for all addresses of a host: S3 has eight, and urllib3 gives it to each."""
+
         response_class = response
 
-    class Tls(awsrequest.AWSHTTPSConnection):  # type: ignore[misc]
-        response_class = response
+        def _new_conn(self: Any) -> Any:
+            seconds = self.timeout
+            try:
+                count = len(socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM))
+            except OSError:
+                count = 1  # as urllib3 will find out, too
+            self.timeout = max(seconds / max(count, 1), LEAST_TO_CONNECT)
+            try:
+                connected = super()._new_conn()  # type: ignore[misc]
+            finally:
+                self.timeout = seconds
+            connected.settimeout(seconds)
+            return connected
+
+    class Plain(Hasty, awsrequest.AWSHTTPConnection):  # type: ignore[misc] # botocore brings no types
+        pass
+
+    class Tls(Hasty, awsrequest.AWSHTTPSConnection):  # type: ignore[misc]
+        pass
 
     class PlainPool(awsrequest.AWSHTTPConnectionPool):  # type: ignore[misc]
         ConnectionCls = Plain

@@ -33,6 +33,8 @@ def check_address(name: str, url: str) -> None:
     except ValueError:
         unusable, parts = True, urlsplit("")  # not raised on: its text quotes the address
     loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    # What follows tells https from http by how an address begins.
+    unusable = unusable or not url.startswith(parts.scheme)
     if unusable or not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
         raise ValueError(f"{name} is an https address, or an http one on this machine")
     if set("@?#").intersection(url):

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, SecretStr, model_validator
 from destination_intercom.sections import SETTINGS, Text, check_address, drop_blanks
 
 LONGEST_BUCKET_PATH: Final = 256
-"""Leaves room for the rest of an object's name, which has at most 1,024 bytes (Amazon's documentation)."""
+"""Bytes. Leaves room for the rest of an object's name, which has at most 1,024 bytes (Amazon's documentation)."""
 
 
 class _Section(BaseModel):
@@ -106,8 +106,11 @@ _REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 def _check_bucket_path(path: str) -> None:
-    if len(path) > LONGEST_BUCKET_PATH or not path.isprintable():
-        raise ValueError(f"bucket_path has at most {LONGEST_BUCKET_PATH} characters, and no line breaks")
+    if not path.isprintable() or len(path.encode()) > LONGEST_BUCKET_PATH:
+        raise ValueError(
+            f"bucket_path has at most {LONGEST_BUCKET_PATH} characters, and no line breaks; letters beyond ASCII count"
+            " two to four"
+        )
     if {"", ".", ".."}.intersection(path.rstrip("/").split("/")) and path:
         raise ValueError("bucket_path is a path such as rejected/intercom: no slash at its beginning, no empty part")
 

@@ -103,10 +103,10 @@ class _Lane:
         self.failing_since: float | None = None
         self.broken_since: float | None = None
 
-    def note_failure(self, result: Answer | AttemptError, now: float) -> float:
+    def note_failure(self, result: Answer | AttemptError, verdict: Verdict, now: float) -> float:
         """Tell since when the call fails or is throttled; note since when nothing came but Intercom's own 500."""
-        since = now if self.broken_since is None else self.broken_since
-        self.broken_since = since if _is_broken(result) else None
+        if verdict is not Verdict.THROTTLED:  # That tells nothing of an outage.
+            self.broken_since = (self.broken_since or now) if _is_broken(result) else None
         self.failing_since = now if self.failing_since is None else self.failing_since
         return self.failing_since
 
@@ -290,7 +290,7 @@ class Writer:
             self._patience.note_success()
             self._answered(lane, result)
             return
-        since = lane.note_failure(result, now)
+        since = lane.note_failure(result, judgement.verdict, now)
         self._patience.note_failure(now)
         if (told := _telling(lane, call, result, now=now)) is not None:
             self._answered(lane, told)
