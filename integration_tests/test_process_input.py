@@ -118,7 +118,7 @@ BAD_FILES: dict[str, Files] = {
     "no_catalog_file": Files(GOOD_CONFIG, None, CONFIG, "catalog file"),
     "catalog_no_json": Files(GOOD_CONFIG, b"canary", CONFIG, "not JSON"),
     "catalog_empty": Files(GOOD_CONFIG, {"streams": []}, CONFIG, "no streams"),
-    "catalog_other": Files(GOOD_CONFIG, {"canary": []}, SYSTEM, "catalog"),
+    "catalog_other": Files(GOOD_CONFIG, {"canary": []}, CONFIG, "catalog"),
     "stream_in_no_list": Files(GOOD_CONFIG, catalog("users", "orders"), CONFIG, '"orders"'),
 }
 

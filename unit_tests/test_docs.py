@@ -26,8 +26,10 @@ from destination_intercom.classify import REJECTING, Verdict, judge
 from destination_intercom.client import ANSWER_TIMEOUT, LARGEST_BODY
 from destination_intercom.config import parse_config
 from destination_intercom.destination import load_spec
+from destination_intercom.ledger import Ledger
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS
 from destination_intercom.pipeline import GRACE_SECONDS
+from destination_intercom.rejects import AGE_SECONDS, OBJECT_BYTES
 from destination_intercom.retry import CEILING_SECONDS, GIVE_UP_ON_ONE_SECONDS, GIVE_UP_SECONDS
 from destination_intercom.run import HEEDED, SIGNALLED
 from destination_intercom.values import TRIM_REASONS
@@ -141,6 +143,23 @@ def test_outcome_table_when_read_then_equals_the_codes(page: str, heading: str) 
     assert expected == rows(section(page, heading))
 
 
+@pytest.mark.parametrize("status", outcomes.Status)
+def test_outcome_table_when_it_says_where_an_outcome_counts_then_the_state_counts_it_there(
+    status: outcomes.Status,
+) -> None:
+    """The second column is what a state's `destinationStats` hold after one record of that outcome."""
+    [counts_as] = [row[1] for row in rows(section(USER_PAGE, "Outcomes")) if row[0] == status.value]
+    ledger = Ledger(stop_after_rejected=0)
+    entry = ledger.enter(errors.StreamName("events"), parts=1, size=1)
+    ledger.state(b"{}", None)
+    ledger.conclude(entry, outcomes.Outcome(status))
+    ledger.end_input()
+    [released] = ledger.release(0.0)
+
+    told = {"recordCount": released.record_count, "rejectedRecordCount": released.rejected_record_count}
+    assert {"recordCount": 0, "rejectedRecordCount": 0, counts_as: 1} == told
+
+
 @pytest.mark.parametrize(
     ("heading", "reasons"),
     [
@@ -212,6 +231,7 @@ def test_retries_when_the_page_names_statuses_then_they_are_the_codes() -> None:
         ("Failures of a sync", ("about ten minutes", "twenty on one call", "from one second, doubling to thirty")),
         ("Proxies and certificates", ("a minute to arrive", "32 MB", "`REQUESTS_CA_BUNDLE`")),
         ("Stopping a sync", ("20 seconds", "143 or 130")),
+        ("Rejected records in object storage", ("ten seconds old", "they are 8 MB", "after ten minutes of trying")),
     ],
 )
 def test_page_when_it_tells_a_bound_then_it_is_the_codes(heading: str, words: tuple[str, ...]) -> None:
@@ -221,6 +241,7 @@ def test_page_when_it_tells_a_bound_then_it_is_the_codes(heading: str, words: tu
     assert [] == [word for word in words if word not in text]
     assert (600.0, 1200.0, 30.0) == (GIVE_UP_SECONDS, GIVE_UP_ON_ONE_SECONDS, CEILING_SECONDS)
     assert (60.0, 32 * 2**20, 20.0) == (ANSWER_TIMEOUT, LARGEST_BODY, GRACE_SECONDS)
+    assert (10.0, 8 * 2**20) == (AGE_SECONDS, OBJECT_BYTES)
     assert VARIABLES[0] == "REQUESTS_CA_BUNDLE"
     assert [143, 130] == [SIGNALLED + number for number in HEEDED]
 

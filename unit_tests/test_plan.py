@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from destination_intercom.config import parse_config
-from destination_intercom.errors import ConfigurationError, InputError, StreamName
+from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.events import EventPayload, map_event
 from destination_intercom.plan import CatalogStream, Plan, StreamPlan, compile_plan, parse_catalog
 from unit_tests.strategies import JSON, base_config, catalog_stream
@@ -268,16 +268,16 @@ def test_catalog_when_configured_tells_name_namespace_schema_and_mode() -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "x", {}, {"streams": None}, {"streams": {}}])
-def test_catalog_that_is_none_is_an_input_error(document: object) -> None:
-    """It comes from the platform: the user cannot cure it."""
-    with pytest.raises(InputError, match="no list of streams"):
+def test_catalog_that_is_none_is_a_configuration_error(document: object) -> None:
+    """As one that is no JSON: another attempt with it would end the same."""
+    with pytest.raises(ConfigurationError, match="no list of streams"):
         parse_catalog(document)
 
 
 @pytest.mark.parametrize("entry", [None, "x", {}, {"stream": None}, {"stream": {}}, {"stream": {"name": 5}}])
 def test_catalog_entry_without_a_name_is_told_by_its_number(entry: object) -> None:
     """Nothing else is known of it."""
-    with pytest.raises(InputError, match="stream 2 has no name"):
+    with pytest.raises(ConfigurationError, match="stream 2 has no name"):
         parse_catalog({"streams": [{"stream": {"name": "ok"}}, entry]})
 
 
@@ -292,6 +292,6 @@ def test_catalog_of_any_json_raises_only_our_errors_and_stays_as_it_was(document
     """Whatever the file holds, it is read or refused."""
     for candidate in (document, {"streams": document}, {"streams": [{"stream": document}]}):
         before = repr(candidate)
-        with contextlib.suppress(InputError, ConfigurationError):
+        with contextlib.suppress(ConfigurationError):
             assert all(isinstance(stream.name.name, str) for stream in parse_catalog(candidate))
         assert before == repr(candidate)

@@ -26,9 +26,12 @@ REGISTRIES = (
     ("crates", "io"),
 )
 FOREIGN_FOLDERS = frozenset(
-    {".git", ".venv", ".tmp", "build", "dist", "secrets", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
-    | {".hypothesis", ".venv-pyairbyte", ".venv-source-faker", "node_modules"}
+    {".git", ".tmp", "build", "dist", "secrets", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+    | {".hypothesis", "node_modules"}
 )
+FOREIGN_ENDINGS = (".egg-info",)
+FOREIGN_BEGINNINGS = (".venv",)
+"""The environments: `.venv`, and one for each other program that make installs, such as `.venv-audit`."""
 
 
 def _setup_argument(name: str) -> Any:
@@ -38,9 +41,22 @@ def _setup_argument(name: str) -> Any:
     raise AssertionError(f"setup.py has no plain {name}")
 
 
+def _is_foreign(folder: str) -> bool:
+    is_tools = folder.startswith(FOREIGN_BEGINNINGS) or folder.endswith(FOREIGN_ENDINGS)
+    return is_tools or folder in FOREIGN_FOLDERS
+
+
+def test_folders_when_make_builds_an_environment_then_it_is_none_of_ours() -> None:
+    """What a target installs names registries, and is searched for them by nobody."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    made = set(re.findall(r"(\.venv[a-z-]*)/\.ready", makefile))
+    assert {".venv", ".venv-audit"} <= made
+    assert [] == [folder for folder in sorted(made) if not _is_foreign(folder)]
+
+
 def _files() -> Iterator[Path]:
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in FOREIGN_FOLDERS and not name.endswith(".egg-info")]
+        folders[:] = [name for name in folders if not _is_foreign(name)]
         yield from (Path(folder, name) for name in names)
 
 
@@ -75,8 +91,9 @@ def test_metadata_link_when_followed_then_it_is_the_file_above() -> None:
 
 
 def test_base_image_when_it_is_written_then_twice_the_same() -> None:
-    """The image is built from what metadata.yaml promises."""
+    """The image is built from what metadata.yaml promises, and from no other that takes its name later."""
     base = METADATA["connectorBuildOptions"]["baseImage"]
+    assert re.fullmatch(r"docker\.io/airbyte/python-connector-base:[\d.]+@sha256:[0-9a-f]{64}", base)
     assert f"ARG BASE_IMAGE={base}\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from destination_intercom.config import Attribute, Config, EventsEnabled, EventStream, Filter, Metadata, UsersEnabled
-from destination_intercom.errors import ConfigurationError, InputError, StreamName
+from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.filters import Predicate, compile_filter, compile_names
 from destination_intercom.schemas import type_in_schema, undeclared
 from destination_intercom.values import PathReader, compile_path, to_time
@@ -105,12 +105,12 @@ def parse_catalog(document: Any) -> list[CatalogStream]:
     """Read a configured catalog, as parsed from JSON.
 
     Raises:
-        InputError: it is no configured catalog.
+        ConfigurationError: it is no configured catalog.
         ConfigurationError: it has no streams.
     """
     entries = document.get("streams") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise InputError("The catalog is not a configured catalog: it has no list of streams.")
+        raise ConfigurationError("The catalog is not a configured catalog: it has no list of streams.")
     if not entries:
         raise ConfigurationError("The catalog has no streams: select at least one stream in the connection.")
     return [_parse_catalog_entry(entry, number) for number, entry in enumerate(entries, start=1)]
@@ -120,7 +120,7 @@ def _parse_catalog_entry(entry: Any, number: int) -> CatalogStream:
     stream = entry.get("stream") if isinstance(entry, dict) else None
     name = stream.get("name") if isinstance(stream, dict) else None
     if not isinstance(stream, dict) or not isinstance(name, str):
-        raise InputError(f"The catalog is not a configured catalog: its stream {number} has no name.")
+        raise ConfigurationError(f"The catalog is not a configured catalog: its stream {number} has no name.")
     schema, namespace = stream.get("json_schema"), stream.get("namespace")
     return CatalogStream(
         StreamName(name, namespace if isinstance(namespace, str) and namespace else None),

@@ -40,7 +40,7 @@ for _name in ("boto3", "botocore", "s3transfer"):
 
 _MISSING: Final = (
     "object_storage_config needs the package boto3, which is not installed: install the connector with its extra,"
-    ' such as pip install "destination-intercom[s3]". The image has it.'
+    ' in a checkout by pip install ".[s3]". The image has it.'
 )
 _KEYS: Final = "check access_key_id and secret_access_key, or the credentials of the machine where they are empty"
 _REFUSALS: Final = {

@@ -73,16 +73,18 @@ WITH_MAIL: Final = {"property": "mail", "attribute": "email"}
 PLANS: Final = [{"property": f"plan{n}", "type": "string"} for n in range(PEOPLE)]
 
 
-def calls(template: str, part: str = "") -> Aim:
+@dataclass(frozen=True, slots=True)
+class calls:  # noqa: N801 - it is read as a function
     """Aim at the calls of an endpoint whose body holds `part`."""
 
-    def is_aimed_at(request: requests.PreparedRequest) -> bool:
+    template: str
+    part: str = ""
+
+    def __call__(self, request: requests.PreparedRequest, /) -> bool:
         body = request.body or b""
         raw = body.encode() if isinstance(body, str) else body
         call = read_call(request.method or "", request.path_url, dict(request.headers), raw, 0.0)
-        return call.template == template and part.encode() in raw
-
-    return is_aimed_at
+        return call.template == self.template and self.part.encode() in raw
 
 
 @dataclass(frozen=True)

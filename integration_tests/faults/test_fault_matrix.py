@@ -12,12 +12,13 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 import requests
 
 from destination_intercom import destination
+from destination_intercom.calls import Call
 from destination_intercom.errors import ConfigurationError, DeliveryError
 from integration_tests.faults.faults import FAULTS, NEVER, SCHEDULES, Saboteur, Schedule
 from integration_tests.faults.situations import (
@@ -333,3 +334,10 @@ def test_table_names_every_fault_and_every_endpoint() -> None:
     called = {(endpoint, fault) for endpoint in (*CHECKED, *SITUATIONS) for fault in FAULTS}
     assert called | stored == ENDS.keys()
     assert all(len(SCHEDULES) == len(letters) for letters in ENDS.values())
+
+
+def test_table_has_a_column_for_each_call_that_the_connector_can_make() -> None:
+    """A new endpoint needs a situation in which it is called again and again."""
+    aims = [*CHECKED.values(), *(situation.aim for situation in SITUATIONS.values())]
+    aimed_at = {aim.template for aim in aims if isinstance(aim, calls)}
+    assert {kind.endpoint for kind in get_args(Call)} == aimed_at

@@ -13,10 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from integration_tests.support.privacy import collect, refuse_leaks
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGE: Final = "destination-intercom:dev"
 STAND_IN: Final = "destination-intercom-stand-in-base:dev"
 DEADLINE: Final = 120.0
+SEARCHED: Final = 1 << 20
+"""Bytes of the input whose values are searched for in the output; what comes later is of the same kind."""
 
 
 def docker(*arguments: str) -> str:
@@ -76,8 +80,15 @@ def files_of(layers: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
 class Container:
     """A command in a container, called as Airbyte calls it; lines can be waited for while its stdin is open."""
 
-    def __init__(self, *arguments: str, secrets: Path | None = None, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *arguments: str, secrets: Path | None = None, options: Sequence[str] = (), words: Sequence[str] = ()
+    ) -> None:
+        # `words` of the input are words of the connector's, too.
+        self._words = words
         self.name = f"destination-intercom-{uuid.uuid4().hex}"
+        self._secrets = secrets
+        self._fed = bytearray()
+        self._is_searched = False
         mount = [] if secrets is None else ["-v", f"{secrets}:/secrets:ro"]
         command = ["docker", "run", "--rm", "-i", "--name", self.name, *options, *mount, IMAGE, *arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -113,6 +124,8 @@ class Container:
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             for piece in pieces:
+                if len(self._fed) < SEARCHED:
+                    self._fed += piece
                 self.process.stdin.write(piece)
                 self.process.stdin.flush()
 
@@ -138,7 +151,27 @@ class Container:
         code = self.process.wait(timeout=DEADLINE)
         for thread in self._threads:
             thread.join(timeout=DEADLINE)
+        self._search()
         return code
+
+    def _search(self) -> None:
+        """Search all output for what was fed and mounted, once."""
+        if not self._is_searched:
+            self._is_searched = True
+            fed = bytes(self._fed[: self._fed.rfind(b"\n", 0, SEARCHED) + 1])
+            canaries = collect(fed, self._mounted("config.json"), self._mounted("catalog.json"))
+            canaries.allowed |= set(self._words)
+            # Only a state that was fed may be given out, and of a long input not all of it is known here.
+            told = (
+                [each for each in self.messages if each["type"] != "STATE"]
+                if len(self._fed) > SEARCHED
+                else self.messages
+            )
+            refuse_leaks(canaries, told, [self.stderr.decode(errors="replace")])
+
+    def _mounted(self, name: str) -> Any:
+        path = self._secrets and self._secrets / name
+        return json.loads(path.read_bytes()) if path and path.exists() else None
 
     def clean(self) -> None:
         """Remove it, whether it still runs or not."""

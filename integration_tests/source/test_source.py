@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.support.privacy import collect, refuse_leaks
 from integration_tests.support.processes import CONNECTOR, ROOT
 from intercom_emulator import Intercom, Server, Settings
 
@@ -92,6 +93,17 @@ class Run:
         self.states = [message["state"] for message in answers if message["type"] == "STATE"]
         self.logs = [message["log"]["message"] for message in answers if message["type"] == "LOG"]
         self.errors = [message for message in answers if message["type"] == "TRACE"]
+        self._read = (folder / "source-read.jsonl").read_bytes()
+        self._told = [message for message in answers if message["type"] != "STATE"]
+
+    def refuse_leaks(self, url: str) -> int:
+        """Search the connector's output for every value of the source's records; tell how many were searched for.
+
+        States are PyAirbyte's own words, or the source's.
+        """
+        document = {**DESTINATION_CONFIG, "api_base_url": url}
+        streams = {"streams": [{"stream": {"name": name}} for name in self.records]}
+        return refuse_leaks(collect(self._read, document, streams), self._told)
 
     def summary(self, stream: str) -> dict[str, int]:
         """Return the numbers of a stream's line in the connector's summary."""
@@ -136,6 +148,7 @@ class Place:
         )
         assert done.returncode == 0, done.stdout.decode()[-4000:]
         run = Run(folder)
+        assert run.refuse_leaks(self.url) > USERS
         self.runs.append(run)
         print(f"PyAirbyte: {run.counts}, {len(run.states)} states, {time.monotonic() - started:.0f} s")  # noqa: T201
         return run
