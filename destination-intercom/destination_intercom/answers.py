@@ -17,23 +17,27 @@ import orjson
 from destination_intercom.calls import Answer, BodyKind, RateHeaders
 
 _CANONICAL = re.compile(r"</contacts/([A-Za-z0-9_-]+)>\s*;\s*rel=\"?canonical\"?")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes, *, wall: Callable[[], float]) -> Answer:
     """Read an answer; `headers` take names in any case, `wall` tells the unix time where there is no `Date`."""
     kind, body = _parse(content)
-    request_id = headers.get("X-Request-Id", "")
     canonical = _CANONICAL.search(headers.get("Link", ""))
     return Answer(
         status=status,
         kind=kind,
         body=body,
-        request_id=request_id if _REQUEST_ID.match(request_id) else None,
+        request_id=as_word(headers.get("X-Request-Id")),
         retry_after=_seconds(headers.get("Retry-After")),
         rate=_rate(headers, wall),
         canonical_id=canonical[1] if canonical else None,
     )
+
+
+def as_word(value: Any) -> str | None:
+    """Take a code or a request id for one only if it looks like one, for these reach the log; None otherwise."""
+    return value if isinstance(value, str) and _WORD.match(value) else None
 
 
 def _parse(content: bytes) -> tuple[BodyKind, Any]:

@@ -8,13 +8,11 @@ another file, token and all, or log what they read.
 from __future__ import annotations
 
 import io
-import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-import orjson
 from airbyte_cdk.destinations import Destination
 from airbyte_cdk.models import (
     AirbyteConnectionStatus,
@@ -32,9 +30,9 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_intercom import destination
 from destination_intercom.clock import SystemClock
-from destination_intercom.commands import _read_json
+from destination_intercom.commands import read_json
 from destination_intercom.config import parse_config
-from destination_intercom.deep_json import parse_exactly
+from destination_intercom.deep_json import dump_exactly, parse_exactly
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
 from destination_intercom.mailbox import Mailbox
 from destination_intercom.protocol import Stdin
@@ -117,7 +115,7 @@ def _document(config: Mapping[str, Any]) -> Any:
 
 def _read(path: str, what: str) -> Any:
     try:
-        return _read_json(path, what)
+        return read_json(path, what)
     except ConfigurationError as error:
         raise _traced(error) from None
 
@@ -147,16 +145,8 @@ class _MessageReader:
 
     def read(self, _size: int, /) -> bytes:
         for message in self._messages:
-            return _dump(AirbyteMessageSerializer.dump(message)) + b"\n"
+            return dump_exactly(AirbyteMessageSerializer.dump(message)) + b"\n"
         return b""
-
-
-def _dump(document: Any) -> bytes:
-    try:
-        return orjson.dumps(document)
-    except TypeError:
-        # orjson knows no integers beyond 64 bits and no lone surrogates; JSON does.
-        return json.dumps(document).encode()
 
 
 def _traced(error: IntercomDestinationError) -> AirbyteTracedException:

@@ -15,18 +15,17 @@ a success that does not look like one never acknowledges one.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from destination_intercom.answers import as_word
 from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes, SearchContacts
 from destination_intercom.errors import AttemptError, ConfigurationError
 from destination_intercom.outcomes import Refusal
 
 REJECTING: Final = frozenset({400, 404, 409, 410, 413, 422})
 THROTTLING_CODES: Final = frozenset({"too_many_requests", "rate_limit_exceeded"})
-_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 VERSION_CODE: Final = "intercom_version_invalid"
 
 
@@ -60,15 +59,10 @@ def refusal_of(answer: Answer) -> Refusal | None:
     message = first.get("message")
     return Refusal(
         answer.status,
-        _word(first.get("code") or first.get("type")),
+        as_word(first.get("code") or first.get("type")),
         message if isinstance(message, str) else None,
-        _word(body.get("request_id")) or answer.request_id,
+        as_word(body.get("request_id")) or answer.request_id,
     )
-
-
-def _word(value: Any) -> str | None:
-    # Codes and request ids reach the log, so they must look like ones.
-    return value if isinstance(value, str) and _WORD.match(value) else None
 
 
 def is_success(call: Call, answer: Answer) -> bool:

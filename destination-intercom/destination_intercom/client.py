@@ -6,7 +6,6 @@ nothing and starts no threads; one client serves all threads with one pool of co
 
 from __future__ import annotations
 
-import json
 import logging
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,7 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlsplit
 
-import orjson
 import requests
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, BaseAdapter, HTTPAdapter
 from requests.auth import AuthBase
@@ -42,6 +40,7 @@ from destination_intercom.calls import (
     UnarchiveContact,
     UpdateContact,
 )
+from destination_intercom.deep_json import dump_exactly
 from destination_intercom.errors import (
     AnswerTooLargeError,
     AttemptError,
@@ -251,7 +250,7 @@ class Client:
             response = self._session.request(
                 method,
                 self._base_url + path,
-                data=None if payload is None else _dump(payload),
+                data=None if payload is None else dump_exactly(payload),
                 timeout=(min(CONNECT_TIMEOUT, self._read_timeout), self._read_timeout),
                 allow_redirects=False,
                 stream=True,
@@ -312,14 +311,6 @@ def _proxies(url: str) -> dict[str, str]:
 def _quote(text: str) -> str:
     # An id may hold a lone surrogate: JSON allows it, and one such record must not end the sync.
     return quote(text, safe="", errors="surrogatepass")
-
-
-def _dump(payload: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(payload)
-    except TypeError:
-        # orjson knows no integers beyond 64 bits and no lone surrogates; JSON does.
-        return json.dumps(payload, allow_nan=False).encode()
 
 
 def _read(response: requests.Response) -> bytes:

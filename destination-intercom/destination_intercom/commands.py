@@ -74,13 +74,13 @@ def _lines(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Genera
     if parsed.command == "spec":
         yield from destination.spec()
     elif parsed.command == "check":
-        yield from destination.check(_read_json(parsed.config, "configuration"), clock=clock)
+        yield from destination.check(read_json(parsed.config, "configuration"), clock=clock)
     else:
         yield from _write(parsed, stopper, clock)
 
 
 def _write(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Iterator[bytes]:
-    config, catalog = _read_json(parsed.config, "configuration"), _read_json(parsed.catalog, "catalog")
+    config, catalog = read_json(parsed.config, "configuration"), read_json(parsed.catalog, "catalog")
     mailbox = Mailbox(clock)
     stopper.stop_with(mailbox.stop, within=GRACE_SECONDS + LAST_WORDS_SECONDS)
     # The reader waits for input by reading; a pipe that its other end left non-blocking would look ended.
@@ -89,7 +89,12 @@ def _write(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Iterat
         yield from destination.write(config, catalog, stdin=stdin, clock=clock, mailbox=mailbox)
 
 
-def _read_json(path: str, what: str) -> Any:
+def read_json(path: str, what: str) -> Any:
+    """Read a file that an argument names; `what` it is, the message says.
+
+    Raises:
+        ConfigurationError: there is no such file, or no JSON in it.
+    """
     try:
         return orjson.loads(Path(path).read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:

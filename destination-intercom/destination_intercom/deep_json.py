@@ -1,7 +1,6 @@
 """JSON as its definition has it: nested deeply, integers of any length, lone surrogates.
 
-The fast parser refuses some of that, or rounds it. Pure: what is read is a text, what comes out
-is plain dictionaries, lists and scalars.
+orjson refuses some of that, or rounds it. Pure: texts, and plain dictionaries, lists and scalars.
 """
 
 from __future__ import annotations
@@ -9,6 +8,8 @@ from __future__ import annotations
 import json
 import re
 from typing import Any, Final
+
+import orjson
 
 DEEPEST: Final = 10_000
 """Levels of nesting: ten times what any source is known to send, and no load for the memory."""
@@ -31,6 +32,14 @@ def parse_exactly(text: str) -> Any:
     except RecursionError:
         # Without a recursion of our own: how deep Python's may go depends on its version and on the caller.
         return _parse_deep(text)
+
+
+def dump_exactly(document: Any) -> bytes:
+    """Write a document, integers beyond 64 bits and lone surrogates as they are."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _integer(digits: str) -> int | float:

@@ -11,7 +11,6 @@ A line is an object: the `record` byte for byte as it was read; which `part` of 
 
 from __future__ import annotations
 
-import json
 import secrets
 import zlib
 from collections import deque
@@ -20,9 +19,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Final
 
-import orjson
-
 from destination_intercom.clock import Clock
+from destination_intercom.deep_json import dump_exactly
 from destination_intercom.errors import (
     ConfigurationError,
     DeliveryError,
@@ -288,7 +286,7 @@ def make_row(entry: Entry, parts: list[tuple[str, Outcome]], *, rejected_at: flo
     }
     # The record is pasted in as it came: numbers beyond 64 bits and lone surrogates survive. It is the first member,
     # and the `part` after it is the last of its name behind a comma, so that a text tool can cut it out again.
-    return b'{"record":' + record_of(entry.line or b"") + b"," + _dump(account)[1:] + b"\n"
+    return b'{"record":' + record_of(entry.line or b"") + b"," + dump_exactly(account)[1:] + b"\n"
 
 
 def _tell(kind: str, outcome: Outcome, secret: str) -> dict[str, Any]:
@@ -302,11 +300,3 @@ def _tell(kind: str, outcome: Outcome, secret: str) -> dict[str, Any]:
         "message": message.replace(secret, "…") if message and secret else message,
         "request_id": refusal.request_id if refusal is not None else None,
     }
-
-
-def _dump(document: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(document)
-    except TypeError:
-        # A message may quote a lone surrogate, which is JSON, but not to orjson.
-        return json.dumps(document, separators=(",", ":")).encode()

@@ -8,11 +8,11 @@ of the environment but credentials, authorities and proxies is listened to.
 from __future__ import annotations
 
 import logging
-import re
 import socket
 from collections.abc import Callable
 from typing import Any, Final
 
+from destination_intercom.answers import as_word
 from destination_intercom.authorities import make_context
 from destination_intercom.bounds import Bounds, bounded_response
 from destination_intercom.clock import SystemClock
@@ -31,8 +31,6 @@ LARGEST_ANSWER: Final = 1024 * 1024
 
 DEFAULT_REGION: Final = "us-east-1"
 """What stores of others take a request to be signed for, where they do not care."""
-
-_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 # They tell a request with its headers and its body, to whoever listens.
 for _name in ("boto3", "botocore", "s3transfer"):
@@ -273,16 +271,11 @@ def _translate(error: Exception, place: str) -> StorageError:
 
 def _refused(response: dict[str, Any], place: str) -> StorageError:
     """Read S3's own account of a refusal; only a code that is known says that it is final."""
-    code = _word(response.get("Error", {}).get("Code"))
+    code = as_word(response.get("Error", {}).get("Code"))
     metadata = response.get("ResponseMetadata", {})
-    request_id = _word(metadata.get("RequestId"))
+    request_id = as_word(metadata.get("RequestId"))
     kind = f"status {metadata.get('HTTPStatusCode')}"
     kind += f", code {code}" if code else ""
     kind += f", request id {request_id}" if request_id else ""
     why = _REFUSALS.get(code or "")
     return StorageError(kind, refusal=f"The object storage {place} refuses records ({kind}): {why}." if why else None)
-
-
-def _word(value: Any) -> str | None:
-    # Codes and request ids reach the log, so they must look like ones.
-    return value if isinstance(value, str) and _WORD.match(value) else None
