@@ -1,19 +1,23 @@
-"""What an answer may cost: its seconds and its bytes, counted where the bytes come in.
+"""What a connection and an answer may cost: seconds, and bytes, counted where they come in.
 
 A time-out of a socket bounds one silence, so an answer that trickles, or a header or a chunk that
-never ends, would hold a worker for ever, or fill the memory. It knows nothing of what is asked.
+never ends, would hold a worker for ever, or fill the memory; and it bounds one address, of which a
+host may have many. It knows nothing of what is asked, and of the libraries only what is handed in.
 """
 
 from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
-from typing import Any
+from typing import Any, Final
 
 from destination_intercom.errors import AnswerTooLargeError
+
+LEAST_TO_CONNECT: Final = 1.0
+"""Seconds for each address of a host that has many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,37 @@ class Bounds:
     now: Callable[[], float]
     seconds: float
     size: int
+
+
+def bounded_pools(bounds: Bounds, kinds: Mapping[str, tuple[type, type]]) -> dict[str, Any]:
+    """Make classes of pools, by scheme, whose connections and answers stay within bounds.
+
+    `kinds` are classes of urllib3, or made of them: of a connection and of its pool.
+    """
+    response = bounded_response(bounds)
+
+    class Bounded:
+        response_class = response
+
+        def _new_conn(self: Any) -> Any:
+            """Connect, with one time-out for all addresses of the host: urllib3 gives it to each."""
+            seconds = self.timeout
+            try:
+                count = len(socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError):
+                count = 1  # as urllib3 will find out, too
+            self.timeout = max(seconds / max(count, 1), LEAST_TO_CONNECT)
+            try:
+                connected = super()._new_conn()  # type: ignore[misc] # of the class that it is mixed into
+            finally:
+                self.timeout = seconds
+            connected.settimeout(seconds)
+            return connected
+
+    return {
+        scheme: type(pool.__name__, (pool,), {"ConnectionCls": type(connection.__name__, (Bounded, connection), {})})
+        for scheme, (connection, pool) in kinds.items()
+    }
 
 
 def bounded_response(bounds: Bounds) -> type[HTTPResponse]:

@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from destination_intercom.answers import read_answer
 from destination_intercom.authorities import make_context
-from destination_intercom.bounds import Bounds, bounded_response
+from destination_intercom.bounds import Bounds, bounded_pools
 from destination_intercom.calls import (
     Answer,
     ArchiveContact,
@@ -99,7 +99,9 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, *, connections: int, context: ssl.SSLContext | None, bounds: Bounds) -> None:
         self._context = context
-        self._pools = _bounded_pools(bounds)
+        self._pools = bounded_pools(
+            bounds, {"http": (HTTPConnection, HTTPConnectionPool), "https": (HTTPSConnection, HTTPSConnectionPool)}
+        )
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:  # noqa: FBT001, FBT002 - as its parent
@@ -117,24 +119,6 @@ class _Adapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002 - as its parent
         """Verify always; requests would load its own authorities once more for every connection."""
         conn.cert_reqs = "CERT_REQUIRED"
-
-
-def _bounded_pools(bounds: Bounds) -> dict[str, Any]:
-    response = bounded_response(bounds)
-
-    class Plain(HTTPConnection):
-        response_class = response
-
-    class Tls(HTTPSConnection):
-        response_class = response
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class TlsPool(HTTPSConnectionPool):
-        ConnectionCls = Tls
-
-    return {"http": PlainPool, "https": TlsPool}
 
 
 class Client:

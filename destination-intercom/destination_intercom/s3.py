@@ -8,22 +8,18 @@ of the environment but credentials, authorities and proxies is listened to.
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Callable
 from typing import Any, Final
 
 from destination_intercom.answers import as_word
 from destination_intercom.authorities import make_context
-from destination_intercom.bounds import Bounds, bounded_response
+from destination_intercom.bounds import Bounds, bounded_pools
 from destination_intercom.clock import SystemClock
 from destination_intercom.errors import ConfigurationError, StorageError
 from destination_intercom.storage_config import S3
 
 CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 30.0
-LEAST_TO_CONNECT: Final = 1.0
-"""Seconds for each address of a host that has many."""
-
 CONNECTIONS: Final = 4
 
 LARGEST_ANSWER: Final = 1024 * 1024
@@ -207,40 +203,11 @@ def _bounded_pools(seconds: float) -> dict[str, Any]:
     """Make botocore's classes of connections anew, with answers that stay within bounds."""
     from botocore import awsrequest  # type: ignore[import-untyped] # noqa: PLC0415
 
-    response = bounded_response(Bounds(SystemClock().now, seconds, LARGEST_ANSWER))
-
-    class Hasty:
-        """One time-out for all addresses of a host: S3 has eight, and urllib3 gives it to each."""
-
-        response_class = response
-
-        def _new_conn(self: Any) -> Any:
-            seconds = self.timeout
-            try:
-                count = len(socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM))
-            except OSError:
-                count = 1  # as urllib3 will find out, too
-            self.timeout = max(seconds / max(count, 1), LEAST_TO_CONNECT)
-            try:
-                connected = super()._new_conn()  # type: ignore[misc]
-            finally:
-                self.timeout = seconds
-            connected.settimeout(seconds)
-            return connected
-
-    class Plain(Hasty, awsrequest.AWSHTTPConnection):  # type: ignore[misc] # botocore brings no types
-        pass
-
-    class Tls(Hasty, awsrequest.AWSHTTPSConnection):  # type: ignore[misc]
-        pass
-
-    class PlainPool(awsrequest.AWSHTTPConnectionPool):  # type: ignore[misc]
-        ConnectionCls = Plain
-
-    class TlsPool(awsrequest.AWSHTTPSConnectionPool):  # type: ignore[misc]
-        ConnectionCls = Tls
-
-    return {"http": PlainPool, "https": TlsPool}
+    kinds = {
+        "http": (awsrequest.AWSHTTPConnection, awsrequest.AWSHTTPConnectionPool),
+        "https": (awsrequest.AWSHTTPSConnection, awsrequest.AWSHTTPSConnectionPool),
+    }
+    return bounded_pools(Bounds(SystemClock().now, seconds, LARGEST_ANSWER), kinds)
 
 
 def _failures() -> tuple[type[Exception], ...]:
