@@ -22,10 +22,10 @@ import yaml
 
 from benchmarks.connector import CATALOG, SELECTED, Source, serving
 from integration_tests.demo.demo import ATTRIBUTES, HERE as DEMO, MESSAGES, SETTINGS
-from integration_tests.image.containers import IMAGE, ROOT, Container, docker, files_of, inspect, save_layers
+from integration_tests.image.containers import IMAGE, Container, docker, files_of, inspect, save_layers
 from integration_tests.support.harness import TOKEN, config, to_lines
 from integration_tests.support.people import EVENTS, make_sync, told_apart
-from integration_tests.support.processes import CONNECTOR
+from integration_tests.support.processes import CONNECTOR, ROOT
 
 pytestmark = pytest.mark.image
 
@@ -271,7 +271,7 @@ def test_write_when_stdin_stays_open_then_states_come(place: Any, start: Callabl
     sent = [each["state"]["id"] for each in messages if each["type"] == "STATE"]
     container = start(*WRITE, secrets=place.folder, options=HOST_NETWORK)
     container.send(to_lines(messages))
-    assert sent == [each["id"] for each in container.wait_for("STATE", len(sent))]
+    assert sent == [each["state"]["id"] for each in container.wait_for("STATE", len(sent))]
     assert container.process.poll() is None
     assert container.finish() == 0
 

@@ -8,30 +8,31 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from integration_tests.support.privacy import collect, read_arguments, refuse_leaks
+from integration_tests.support.privacy import Canaries, collect, read_arguments, refuse_leaks
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTOR = (sys.executable, "-m", "destination_intercom.run")
 DEADLINE = 60.0
 
 
-class Connector:
-    """A running command; lines of its output can be waited for while its stdin is open."""
+class Running:
+    """A running command; messages of its output can be waited for while its stdin is open."""
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    deadline = DEADLINE
+
+    def __init__(self, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
-            [*CONNECTOR, *arguments],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "destination-intercom"), **(environment or {})},
+            env={**os.environ, **(environment or {})},
         )
-        self._arguments = arguments
         self._fed = bytearray()
         self._is_searched = False
         self.messages: list[dict[str, Any]] = []
@@ -62,15 +63,18 @@ class Connector:
         assert self.process.stderr is not None
         self.stderr = self.process.stderr.read()
 
-    def send(self, data: bytes) -> None:
+    def send(self, *pieces: bytes) -> None:
         """Write to the connector's stdin, as far as it takes it."""
         assert self.process.stdin is not None
-        self._fed += data
-        try:
-            self.process.stdin.write(data)
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass
+        with contextlib.suppress(BrokenPipeError):
+            for piece in pieces:
+                self._keep(piece)
+                self.process.stdin.write(piece)
+                self.process.stdin.flush()
+
+    def _keep(self, piece: bytes) -> None:
+        """Keep what is fed, to be searched for."""
+        self._fed += piece
 
     def close_stdin(self) -> None:
         """End the connector's input."""
@@ -78,8 +82,9 @@ class Connector:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
 
-    def wait_for(self, kind: str, count: int = 1, *, seconds: float = DEADLINE) -> list[dict[str, Any]]:
-        """Wait until `count` messages of `kind` have come; fail after `seconds`."""
+    def wait_for(self, kind: str, count: int = 1, *, seconds: float | None = None) -> list[dict[str, Any]]:
+        """Wait until `count` messages of `kind` have come; fail after `seconds`, or the deadline."""
+        seconds = self.deadline if seconds is None else seconds
 
         def found() -> list[dict[str, Any]]:
             return [message for message in self.messages if message["type"] == kind]
@@ -99,11 +104,11 @@ class Connector:
     def join(self) -> int:
         """Wait for the end, and search all output for what was fed; return the exit code."""
         try:
-            code = self.process.wait(timeout=DEADLINE)
+            code = self.process.wait(timeout=self.deadline)
         finally:
             self.process.kill()
         for thread in self._threads:
-            thread.join(timeout=DEADLINE)
+            thread.join(timeout=self.deadline)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None and not stream.closed:
                 with contextlib.suppress(BrokenPipeError):
@@ -115,8 +120,15 @@ class Connector:
         """Search all output for what was fed, once."""
         if not self._is_searched:
             self._is_searched = True
-            canaries = collect(bytes(self._fed), *read_arguments(self._arguments))
-            refuse_leaks(canaries, self.messages, [self.stderr.decode(errors="replace")])
+            refuse_leaks(self._canaries(), self._told(), [self.stderr.decode(errors="replace")])
+
+    def _canaries(self) -> Canaries:
+        """Collect what may not be told."""
+        raise NotImplementedError
+
+    def _told(self) -> list[dict[str, Any]]:
+        """Give the messages that are searched."""
+        return self.messages
 
     @property
     def states(self) -> list[dict[str, Any]]:
@@ -128,3 +140,15 @@ class Connector:
         """The TRACE ERRORs that were given out."""
         traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
         return [trace["error"] for trace in traces if trace["type"] == "ERROR"]
+
+
+class Connector(Running):
+    """The connector, started as a command of this machine."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self._arguments = arguments
+        source = {"PYTHONPATH": str(ROOT / "destination-intercom")}
+        super().__init__([*CONNECTOR, *arguments], environment={**source, **(environment or {})})
+
+    def _canaries(self) -> Canaries:
+        return collect(bytes(self._fed), *read_arguments(self._arguments))
