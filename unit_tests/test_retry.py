@@ -13,12 +13,11 @@ from destination_intercom.classify import Judgement, Verdict
 from destination_intercom.client import Client
 from destination_intercom.errors import ConfigurationError, DeliveryError, MaybeSentError
 from destination_intercom.pipeline import Terminated
-from destination_intercom.quota import Quota
+from destination_intercom.quota import LONGEST_RETRY_AFTER, Quota
 from destination_intercom.retry import (
     CEILING_SECONDS,
     GIVE_UP_ON_ONE_SECONDS,
     GIVE_UP_SECONDS,
-    LONGEST_RETRY_AFTER,
     Patience,
     ask,
     delay,

@@ -36,6 +36,7 @@ LONGEST_PAUSE: Final = USUAL_PERIOD + 2.0
 """A reset further away than a window and its two seconds of grace is a clock's fault."""
 
 LONGEST_RETRY_AFTER: Final = 300.0
+"""Of what an answer asks for: no window is longer, and a sync must not wait for a clock that is wrong."""
 
 WORTH_WAKING: Final = 0.02
 """Seconds by which a wait must have become shorter for the one that waits to be told."""

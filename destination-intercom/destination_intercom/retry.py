@@ -15,7 +15,7 @@ from destination_intercom.classify import Judgement, Verdict, fatal_error, judge
 from destination_intercom.client import Client
 from destination_intercom.clock import Clock
 from destination_intercom.errors import AttemptError, DeliveryError, UntrustedError
-from destination_intercom.quota import Permit, Quota
+from destination_intercom.quota import LONGEST_RETRY_AFTER, Permit, Quota
 
 CEILING_SECONDS: Final = 30.0
 GIVE_UP_SECONDS: Final = 600.0
@@ -23,8 +23,6 @@ GIVE_UP_SECONDS: Final = 600.0
 
 GIVE_UP_ON_ONE_SECONDS: Final = 1200.0
 """One call that fails for so long will not succeed, whatever the others do."""
-
-LONGEST_RETRY_AFTER: Final = 300.0
 
 _WAIT = wait_random_exponential(multiplier=1, max=CEILING_SECONDS)
 """From one second doubling to thirty, full jitter."""
