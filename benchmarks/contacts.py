@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "destination-interc
 
 from benchmarks.connector import show
 from destination_intercom import destination
-from destination_intercom.mailbox import Mailbox
+from destination_intercom.delivery.mailbox import Mailbox
 from integration_tests.support.harness import (
     TOKEN,
     EmulatorTransport,

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.connector import Connector, Source, serving, show
 from benchmarks.scripted import ScriptedIntercom, ScriptedTransport
 from destination_intercom import destination
-from destination_intercom.mailbox import Mailbox
+from destination_intercom.delivery.mailbox import Mailbox
 from integration_tests.support.harness import catalog, config
 from integration_tests.support.virtual_clock import START, VirtualClock
 

@@ -1,4 +1,4 @@
-"""Each rung of the ladder on which a contact is written, against the emulator, whose search lags by minutes."""
+"""Each rung of the upserter on which a contact is written, against the emulator, whose search lags by minutes."""
 
 from __future__ import annotations
 

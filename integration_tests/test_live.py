@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from destination_intercom.config import parse_config
+from destination_intercom.configuration.config import parse_config
 from integration_tests.support.harness import catalog, record, state, to_lines
 from integration_tests.support.processes import ROOT, Connector
 

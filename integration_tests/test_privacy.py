@@ -154,7 +154,7 @@ def test_nothing_personal_is_printed_in_any_situation(name: str, everything_said
     result, transport = play(situation)
     assert situation.error == ("" if result.error is None else type(result.error).__name__)
     assert [] == [word for word in situation.words if not result.logged(word)], result.logs
-    assert {"Client", "Writer", "Config", "Plan", "Sync"} <= transport.reprs.keys()
+    assert {"Client", "Scheduler", "Config", "Plan", "Sync"} <= transport.reprs.keys()
     refuse_in_run(result, transport)
 
 
@@ -334,9 +334,9 @@ def test_process_whose_logging_shows_everything_prints_nothing_personal(
 
 def modules() -> Iterator[Any]:
     """Every module of the connector but the CDK's adapter, which needs the CDK."""
-    for each in pkgutil.iter_modules(destination_intercom.__path__):
-        if each.name != "cdk":
-            yield importlib.import_module(f"{OURS}.{each.name}")
+    for each in pkgutil.walk_packages(destination_intercom.__path__, f"{OURS}."):
+        if each.name != f"{OURS}.cdk":
+            yield importlib.import_module(each.name)
 
 
 def classes() -> list[type[Any]]:
@@ -358,7 +358,7 @@ SHOWN = {
         RecordMessage.stream StreamPlan.refuse_records Workspace.missing Workspace.types _Object.key
     """,
     "a word of ours, or a note in our own words": """
-        Concluded.kind Judgement.why KnownContact.role Outcome.reason Outcome.trims QuestionSize.notes
+        Concluded.kind Judgement.why KnownContact.role Outcome.reason Outcome.trims SearchSize.notes
         _StreamCounts.filtered _StreamCounts.parts _StreamCounts.rejected
     """,
     "Intercom's own id of a contact or a request": """

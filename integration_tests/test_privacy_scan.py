@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from destination_intercom import destination
+from destination_intercom.airbyte.output import log_line
 from destination_intercom.errors import IntercomDestinationError
-from destination_intercom.protocol import log_line
 from integration_tests.support import processes
 from integration_tests.support.harness import TOKEN, catalog, config, record, state, to_lines, write
 from integration_tests.support.privacy import Leak, collect, refuse_leaks

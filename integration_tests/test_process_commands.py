@@ -20,7 +20,7 @@ from integration_tests.support.processes import CONNECTOR, DEADLINE, ROOT
 
 MAIN = (sys.executable, str(ROOT / "main.py"))
 THIS = Path(__file__).name
-KEEPS_OUT = "unit_tests/test_repository.py"  # it searches the repository, but for that folder
+KEEPS_OUT = "unit_tests/project/test_repository.py"  # it searches the repository, but for that folder
 SPEC = ROOT / "destination-intercom" / "destination_intercom" / "spec.json"
 
 

@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
+from destination_intercom.delivery.mailbox import INPUT_BYTES, Mailbox
 from destination_intercom.errors import ConfigurationError, DeliveryError, InputError, StorageError
-from destination_intercom.mailbox import INPUT_BYTES, Mailbox
-from destination_intercom.pipeline import BYTES_OUT, GRACE_SECONDS, RECORDS_OUT, STORE_SECONDS, Terminated
-from destination_intercom.rejects import AGE_SECONDS, OBJECT_BYTES
+from destination_intercom.pipeline import (
+    GRACE_SECONDS,
+    MAX_BYTES_IN_FLIGHT,
+    MAX_RECORDS_IN_FLIGHT,
+    STORE_SECONDS,
+    Terminated,
+)
+from destination_intercom.rejects.collector import AGE_SECONDS, OBJECT_BYTES
 from integration_tests.support.fake_storage import DENIED, S3_SECTION, TIMEOUT, FakeStorage
 from integration_tests.support.harness import TOKEN, Result, ScriptedStdin, config, record, state, to_lines, write
 from integration_tests.support.virtual_clock import START, VirtualClock
@@ -126,12 +132,12 @@ def test_object_when_it_is_large_then_the_next_one_begins() -> None:
 @pytest.mark.parametrize(
     ("count", "size", "most"),
     [
-        pytest.param(24_000, 10, RECORDS_OUT + 1, id="records"),
-        pytest.param(1_200, 40_000, (BYTES_OUT + INPUT_BYTES) // 40_000 + 101, id="bytes"),
+        pytest.param(24_000, 10, MAX_RECORDS_IN_FLIGHT + 1, id="records"),
+        pytest.param(1_200, 40_000, (MAX_BYTES_IN_FLIGHT + INPUT_BYTES) // 40_000 + 101, id="bytes"),
     ],
 )
 def test_reading_when_the_storage_is_slow_then_it_waits_and_goes_on(count: int, size: int, most: int) -> None:
-    """What is not stored is on its way: reading stops at the bounds, and everything is stored in the end."""
+    """What is not stored is on its way: reading stops at the limits, and everything is stored in the end."""
     clock = VirtualClock()
     storage = FakeStorage(clock, seconds=40.0)
     unstored: list[int] = []

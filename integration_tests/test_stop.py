@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from destination_intercom.mailbox import Mailbox
+from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.pipeline import GRACE_SECONDS, Terminated
 from integration_tests.support.harness import Result, state, write
 from integration_tests.support.people import user

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import ConfigurationError, DeliveryError, InputError
-from destination_intercom.mailbox import Mailbox
 from destination_intercom.pipeline import Terminated
 from integration_tests.support.harness import Probe, Result, ScriptedStdin, config, record, state, to_lines, write
 from integration_tests.support.virtual_clock import START, VirtualClock

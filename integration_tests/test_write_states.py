@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from destination_intercom import destination
+from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import ConfigurationError, InputError
-from destination_intercom.mailbox import Mailbox
 from integration_tests.support.harness import (
     EmulatorTransport,
     Probe,
@@ -274,8 +274,8 @@ def test_states_behind_one_slow_record_fill_the_room_and_reading_goes_on_after_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """States that wait take memory as records do: reading stops, and goes on once the slow record is done."""
-    monkeypatch.setattr("destination_intercom.pipeline.BYTES_OUT", 3000)
-    monkeypatch.setattr("destination_intercom.pipeline.TURN", 5)
+    monkeypatch.setattr("destination_intercom.pipeline.MAX_BYTES_IN_FLIGHT", 3000)
+    monkeypatch.setattr("destination_intercom.pipeline.LINES_BETWEEN_NOTICES", 5)
     clock = VirtualClock()
     intercom = Intercom(Settings(), clock=clock.wall)
     intercom.seed({"contacts": PEOPLE})
@@ -289,7 +289,7 @@ def test_states_behind_one_slow_record_fill_the_room_and_reading_goes_on_after_i
 
     filler, unwanted = "x" * 300, record("events", user_id="u1", name="Paused", at=T0)
     pieces = [(0.0, to_lines([state("events", n, filler=filler), unwanted])) for n in range(1, 100)]
-    monkeypatch.setattr("destination_intercom.mailbox.INPUT_BYTES", 1000)
+    monkeypatch.setattr("destination_intercom.delivery.mailbox.INPUT_BYTES", 1000)
     result = write(
         Watching(clock, (0.0, to_lines([event(0)])), *pieces),
         intercom=intercom,
@@ -313,8 +313,8 @@ def test_states_behind_one_slow_record_fill_the_room_and_reading_goes_on_after_i
 
 def test_states_that_are_held_for_their_stream_hold_up_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would speak for the stream comes after them: to wait for room then would be to wait for ever."""
-    monkeypatch.setattr("destination_intercom.pipeline.BYTES_OUT", 3000)
-    monkeypatch.setattr("destination_intercom.mailbox.INPUT_BYTES", 1000)
+    monkeypatch.setattr("destination_intercom.pipeline.MAX_BYTES_IN_FLIGHT", 3000)
+    monkeypatch.setattr("destination_intercom.delivery.mailbox.INPUT_BYTES", 1000)
     clock = VirtualClock()
     filler = "x" * 300
     pieces = [(0.0, to_lines([event(n, "nobody"), state("events", n, filler=filler)])) for n in range(100)]
@@ -458,9 +458,9 @@ def test_stop_after_rejected_of_one_stream_keeps_states_of_another_that_came_bef
 
 
 def test_reading_stops_while_too_much_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow Intercom stops the reading of the input: no more is held than the bounds say, and nothing hangs."""
-    monkeypatch.setattr("destination_intercom.pipeline.RECORDS_OUT", 5)
-    monkeypatch.setattr("destination_intercom.mailbox.INPUT_BYTES", 500)
+    """A slow Intercom stops the reading of the input: no more is held than the limits say, and nothing hangs."""
+    monkeypatch.setattr("destination_intercom.pipeline.MAX_RECORDS_IN_FLIGHT", 5)
+    monkeypatch.setattr("destination_intercom.delivery.mailbox.INPUT_BYTES", 500)
     clock = VirtualClock()
     read: list[int] = []
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from destination_intercom.config import parse_config
+from destination_intercom.airbyte.catalog import CatalogStream
+from destination_intercom.configuration.config import parse_config
+from destination_intercom.configuration.plan import EventRule, UserRule, compile_plan
 from destination_intercom.errors import StreamName
-from destination_intercom.plan import CatalogStream, EventRule, UserRule, compile_plan
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)
 """Texts with lone surrogates among them: JSON can hold those."""

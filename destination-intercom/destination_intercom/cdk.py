@@ -29,13 +29,13 @@ from airbyte_cdk.models import (
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_intercom import destination
+from destination_intercom.airbyte.reader import Stdin
 from destination_intercom.clock import SystemClock
 from destination_intercom.commands import read_json
-from destination_intercom.config import parse_config
+from destination_intercom.configuration.config import parse_config
 from destination_intercom.deep_json import dump_exactly, parse_exactly
+from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
-from destination_intercom.mailbox import Mailbox
-from destination_intercom.protocol import Stdin
 from destination_intercom.run import main
 
 

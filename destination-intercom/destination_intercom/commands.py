@@ -13,11 +13,11 @@ from typing import Any, BinaryIO, Final, Protocol
 import orjson
 
 from destination_intercom import destination
+from destination_intercom.airbyte.output import error_line
 from destination_intercom.clock import Clock
+from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
-from destination_intercom.mailbox import Mailbox
 from destination_intercom.pipeline import GRACE_SECONDS, Terminated
-from destination_intercom.protocol import error_line
 
 EXIT_ERROR: Final = 1
 

@@ -14,38 +14,40 @@ from typing import Any, Final
 
 import orjson
 
-from destination_intercom.attributes import Attributes, check_attributes
-from destination_intercom.batches import Batches
-from destination_intercom.calls import Answer, Call, GetMe, ListDataAttributes
-from destination_intercom.client import ANSWER_TIMEOUT, READ_TIMEOUT, Client, Transport
+from destination_intercom.airbyte.catalog import parse_catalog
+from destination_intercom.airbyte.output import log_line, spec_line, status_line
+from destination_intercom.airbyte.reader import Stdin, read_lines
 from destination_intercom.clock import Clock
-from destination_intercom.config import REGION_HOSTS, STANDARD_FIELDS, Config, UsersEnabled, parse_config
-from destination_intercom.deliver import EventSender
+from destination_intercom.configuration.config import REGION_HOSTS, STANDARD_FIELDS, Config, UsersEnabled, parse_config
+from destination_intercom.configuration.plan import Plan, compile_plan
+from destination_intercom.configuration.storage_config import S3, ObjectStorage
+from destination_intercom.contacts.attributes import Attributes, check_attributes
+from destination_intercom.contacts.batches import Batches
+from destination_intercom.contacts.cache import Memory
+from destination_intercom.contacts.upsert import ContactUpserter, Policy
+from destination_intercom.delivery.dry_run import DryRun
+from destination_intercom.delivery.ledger import Ledger
+from destination_intercom.delivery.mailbox import Mailbox
+from destination_intercom.delivery.report import Report
+from destination_intercom.delivery.retry import ask, attempt_once
+from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.dispatch import Dispatch
 from destination_intercom.errors import ConfigurationError, DeliveryError, IntercomDestinationError
-from destination_intercom.ladder import Ladder, Policy
-from destination_intercom.ledger import Ledger
-from destination_intercom.mailbox import Mailbox
-from destination_intercom.memory import Memory
+from destination_intercom.events.sender import EventSender
+from destination_intercom.intercom.calls import Answer, Call, GetMe, ListDataAttributes
+from destination_intercom.intercom.client import ANSWER_TIMEOUT, READ_TIMEOUT, Client, Transport
+from destination_intercom.intercom.quota import Quota
 from destination_intercom.pipeline import Sync
-from destination_intercom.plan import Plan, compile_plan, parse_catalog
-from destination_intercom.protocol import Stdin, log_line, read_lines, spec_line, status_line
-from destination_intercom.quota import Quota
-from destination_intercom.rehearsal import Rehearsal
-from destination_intercom.rejects import Rejects
-from destination_intercom.report import Report
-from destination_intercom.retry import ask, attempt_once
-from destination_intercom.s3 import Bucket
-from destination_intercom.storage import Storage, prefix_folder, prove, sync_folder
-from destination_intercom.storage_config import S3, ObjectStorage
-from destination_intercom.writer import Writer
+from destination_intercom.rejects.collector import Rejects
+from destination_intercom.rejects.s3 import Bucket
+from destination_intercom.rejects.storage import Storage, prefix_folder, prove, sync_folder
 
 CHECK_TRIES: Final = 3
 CHECK_SECONDS: Final = 15.0
-CHECK_SILENCE: Final = 7.0
+CHECK_READ_TIMEOUT: Final = 7.0
 """Seconds that Intercom has for an answer during a check: two of them fit into its time, no third is begun."""
 
-PROBE_SILENCE: Final = 3.0
+REGION_READ_TIMEOUT: Final = 3.0
 
 
 def load_spec() -> dict[str, Any]:
@@ -68,7 +70,7 @@ def check(
     """
     try:
         config = parse_config(document)
-        last_begin = clock.now() + CHECK_SECONDS - CHECK_SILENCE
+        last_begin = clock.now() + CHECK_SECONDS - CHECK_READ_TIMEOUT
         yield from _check_workspace(config, clock, transport, last_begin=last_begin)
         yield from _check_storage(config.object_storage_config, clock, storage, last_begin=last_begin)
     except IntercomDestinationError as error:
@@ -85,7 +87,7 @@ def check(
 def _check_workspace(
     config: Config, clock: Clock, transport: Transport | None, *, last_begin: float
 ) -> Iterator[bytes]:
-    client, quota = _client(config, clock, transport, patience=CHECK_SILENCE), Quota(clock)
+    client, quota = _client(config, clock, transport, patience=CHECK_READ_TIMEOUT), Quota(clock)
 
     def try_call(call: Call) -> Answer:
         seconds = last_begin - clock.now()
@@ -114,7 +116,7 @@ def _check_storage(
         return
     folder, seconds = prefix_folder(config.bucket_path), last_begin - clock.now()
     with ExitStack() as opened:
-        storage = storage or opened.enter_context(closing(Bucket(config, read_timeout=CHECK_SILENCE)))
+        storage = storage or opened.enter_context(closing(Bucket(config, read_timeout=CHECK_READ_TIMEOUT)))
         warning = prove(storage, folder, clock=clock, seconds=seconds)
     if warning is not None:
         yield log_line("WARN", warning)
@@ -142,7 +144,7 @@ def _answering_region(config: Config, clock: Clock, transport: Transport | None)
         other = config.model_copy(update={"api_endpoint": region})
         quota = Quota(clock)
         try:
-            client = _client(other, clock, transport, patience=PROBE_SILENCE)
+            client = _client(other, clock, transport, patience=REGION_READ_TIMEOUT)
             ask(client, GetMe(), quota=quota, clock=clock, sleep=clock.sleep, tries=1)
         except IntercomDestinationError:
             continue
@@ -174,32 +176,32 @@ def write(
     memory, report = Memory(clock.now), Report()
     for warning in plan.warnings:
         report.warn(warning)
-    rehearsal = Rehearsal() if config.delivery.dry_run else None
-    attributes = Attributes(_wanted(plan), _missing_attributes(config), create=rehearsal is None)
+    dry_run = DryRun() if config.delivery.dry_run else None
+    attributes = Attributes(_wanted(plan), _missing_attributes(config), create=dry_run is None)
     fields = STANDARD_FIELDS.intersection(attributes.wanted) | {"email"}
-    ladder = Ladder(memory=memory, policy=_policy(config), types=attributes.types, fields=fields)
+    upserter = ContactUpserter(memory=memory, policy=_policy(config), types=attributes.types, fields=fields)
     creating = replace(_policy(config), write_mode="upsert")
     creator = (
-        Ladder(memory=memory, policy=creating, types=attributes.types, fields=fields)
+        ContactUpserter(memory=memory, policy=creating, types=attributes.types, fields=fields)
         if _creates_unknown(config)
         else None
     )
-    events = EventSender(memory=memory, ladder=creator)
-    writer = Writer(
+    events = EventSender(memory=memory, upserter=creator)
+    scheduler = Scheduler(
         attempt=lambda call, permit: attempt_once(client, call, quota, permit),
-        make_errand=Dispatch(
-            memory=memory, ladder=ladder, events=events, email=config.identity.intercom_field == "email"
+        make_steps=Dispatch(
+            memory=memory, upserter=upserter, events=events, email=config.identity.intercom_field == "email"
         ),
         quota=quota,
         mailbox=mailbox,
         clock=clock,
         concurrency=config.delivery.concurrency,
-        pretend=rehearsal.answer if rehearsal is not None else None,
+        pretend=dry_run.answer if dry_run is not None else None,
     )
-    batches = Batches(written=memory.contacts, look_up=writer.look_up)
+    batches = Batches(written=memory.contacts, look_up=scheduler.look_up)
     opened, rejects = ExitStack(), None
     opened.callback(client.close)
-    if isinstance(kept := config.object_storage_config, S3) and rehearsal is None:
+    if isinstance(kept := config.object_storage_config, S3) and dry_run is None:
         rejects = Rejects(
             storage or opened.enter_context(closing(Bucket(kept))),
             folder=sync_folder(kept.bucket_path, catalog_document, began_at=clock.wall()),
@@ -212,7 +214,7 @@ def write(
     clock.start("reader", lambda: read_lines(stdin, mailbox))
     try:
         yield from Sync(
-            plan, attributes, ledger, mailbox, writer, batches, quota, memory, report, clock, rehearsal, rejects
+            plan, attributes, ledger, mailbox, scheduler, batches, quota, memory, report, clock, dry_run, rejects
         ).run()
     finally:
         opened.close()

@@ -12,29 +12,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from destination_intercom.attributes import Attributes
-from destination_intercom.batches import Batches
-from destination_intercom.calls import Answer, Call
+from destination_intercom.airbyte.echo import echo_state
+from destination_intercom.airbyte.messages import RecordMessage, StateMessage, StreamEnd, parse_line
+from destination_intercom.airbyte.reader import EndOfInput, Lines
 from destination_intercom.clock import Clock
-from destination_intercom.contacts import ContactChange, map_contact
+from destination_intercom.configuration.plan import Plan, StreamPlan
+from destination_intercom.contacts.attributes import Attributes
+from destination_intercom.contacts.batches import Batches
+from destination_intercom.contacts.cache import Memory
+from destination_intercom.contacts.mapping import ContactChange, map_contact
+from destination_intercom.delivery.dry_run import DryRun
+from destination_intercom.delivery.ledger import Entry, Ledger
+from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox, Stored
+from destination_intercom.delivery.report import Report
+from destination_intercom.delivery.scheduler import Scheduler, WriteTask
 from destination_intercom.errors import ConfigurationError, InputError, IntercomDestinationError, InternalError
-from destination_intercom.events import EventPayload, map_event
-from destination_intercom.ledger import Entry, Ledger
-from destination_intercom.mailbox import Answered, Concluded, EndOfInput, Failed, Lines, LookedUp, Mailbox, Stored
-from destination_intercom.memory import Memory
+from destination_intercom.events.mapping import EventPayload, map_event
+from destination_intercom.intercom.calls import Answer, Call
+from destination_intercom.intercom.quota import Quota
 from destination_intercom.outcomes import Outcome, Status
-from destination_intercom.plan import Plan, StreamPlan
-from destination_intercom.protocol import RecordMessage, StateMessage, StreamEnd, echo_state, parse_line
-from destination_intercom.quota import Quota
-from destination_intercom.rehearsal import Rehearsal
-from destination_intercom.rejects import Rejects
-from destination_intercom.report import Report
-from destination_intercom.writer import Job, Writer
+from destination_intercom.rejects.collector import Rejects
 
-RECORDS_OUT: Final = 20_000
+MAX_RECORDS_IN_FLIGHT: Final = 20_000
 """Records that may be on their way at once."""
 
-BYTES_OUT: Final = 32 * 1024 * 1024
+MAX_BYTES_IN_FLIGHT: Final = 32 * 1024 * 1024
 """Bytes of input that may be on their way at once."""
 
 GRACE_SECONDS: Final = 20.0
@@ -51,7 +53,7 @@ RARE_PROGRESS_SECONDS: Final = 300.0
 OFTEN_UNTIL: Final = 3600.0
 """After an hour progress is told less often: a client that reads the output only at the end has a pipe to fill."""
 
-TURN: Final = 256
+LINES_BETWEEN_NOTICES: Final = 256
 """Lines that are handled between two looks at what the workers have concluded."""
 
 
@@ -67,13 +69,13 @@ class Sync:
     attributes: Attributes
     ledger: Ledger
     mailbox: Mailbox
-    writer: Writer
+    scheduler: Scheduler
     batches: Batches
     quota: Quota
     memory: Memory
     report: Report
     clock: Clock
-    rehearsal: Rehearsal | None = None
+    dry_run: DryRun | None = None
     rejects: Rejects | None = None
     _progress: _Progress = field(init=False)
 
@@ -108,7 +110,7 @@ class Sync:
         yield from self.report.lines()
         if failure is not None:
             raise failure
-        if self.rehearsal is not None:
+        if self.dry_run is not None:
             # No scheduler may take a dry run for a sync.
             raise ConfigurationError("Dry run finished: nothing was written. Set delivery.dry_run to false to sync.")
 
@@ -125,7 +127,7 @@ class Sync:
 
     def _ask(self, call: Call) -> Answer | None:
         """Make one call and wait for its answer; None if the sync is told to stop meanwhile."""
-        self.writer.ask(call)
+        self.scheduler.ask(call)
         while not self.mailbox.stopping:
             for notice in self.mailbox.notices():
                 if isinstance(notice, Failed):
@@ -166,7 +168,7 @@ class Sync:
             self.rejects.close()
 
     def _has_room(self) -> bool:
-        return self.ledger.records_out < RECORDS_OUT and self.ledger.bytes_out < BYTES_OUT
+        return self.ledger.records_out < MAX_RECORDS_IN_FLIGHT and self.ledger.bytes_out < MAX_BYTES_IN_FLIGHT
 
     def _read_on(self, lines: _Pending) -> bool:
         """Handle some lines, or take the next ones; False if there is nothing to do."""
@@ -183,7 +185,7 @@ class Sync:
         return True
 
     def _handle(self, lines: _Pending) -> None:
-        for _ in range(min(TURN, len(lines.rest) - lines.done)):
+        for _ in range(min(LINES_BETWEEN_NOTICES, len(lines.rest) - lines.done)):
             number, line = lines.first + lines.done, lines.rest[lines.done]
             lines.done += 1
             try:
@@ -223,10 +225,10 @@ class Sync:
 
     def _send(self, entry: Entry, part: ContactChange | EventPayload, size: int) -> None:
         if isinstance(part, EventPayload):
-            self.writer.send(Job(entry, part))
+            self.scheduler.send(WriteTask(entry, part))
             return
         batch = self.batches.add(part, size=size, now=self.clock.now())
-        self.writer.send(Job(entry, part, batch))
+        self.scheduler.send(WriteTask(entry, part, batch))
         self.batches.close_if_full()
 
     def _map(self, plan: StreamPlan, data: dict[str, Any]) -> list[tuple[str, ContactChange | EventPayload | Outcome]]:
@@ -257,8 +259,8 @@ class Sync:
                 failure = failure or error
         while self.memory.refused_new_names:
             self.report.name_refused(self.memory.refused_new_names.pop(0))
-        while self.memory.question_size.notes:
-            self.report.warn(self.memory.question_size.notes.pop(0))
+        while self.memory.search_size.notes:
+            self.report.warn(self.memory.search_size.notes.pop(0))
         self.report.count_differing_duplicates(self.memory.differing_duplicates)
         if failure is not None:
             raise failure
@@ -291,7 +293,7 @@ class Sync:
         self._progress.tell(self)
         yield from self.report.lines()
         for state in self.ledger.release(self.clock.now()):
-            if self.rehearsal is None:
+            if self.dry_run is None:
                 yield echo_state(
                     state.line, record_count=state.record_count, rejected_record_count=state.rejected_record_count
                 )
@@ -300,11 +302,11 @@ class Sync:
         """Stop reading and beginning attempts; give those in flight a grace to end. Return when that began."""
         began = self.clock.now()
         self.mailbox.close()
-        self.writer.stop()
+        self.scheduler.stop()
         if self.rejects is not None:
             self.rejects.hurry()
             self.rejects.close()
-        self.writer.join(began + GRACE_SECONDS)
+        self.scheduler.join(began + GRACE_SECONDS)
         return began
 
     def _store_last(self, began: float, failure: IntercomDestinationError) -> None:
@@ -325,18 +327,18 @@ class Sync:
 
     def _stop(self) -> None:
         """Let the threads end."""
-        self.writer.stop()
+        self.scheduler.stop()
         if self.rejects is not None:
             self.rejects.stop()
 
     def _summarise(self) -> None:
-        if self.rehearsal is not None:
-            self.report.say(self.rehearsal.summary())
+        if self.dry_run is not None:
+            self.report.say(self.dry_run.summary())
         if self.rejects is not None:
             self.report.say(self.rejects.summary())
         self.report.summarise(
-            calls=self.writer.calls,
-            retries=self.writer.retries,
+            calls=self.scheduler.calls,
+            retries=self.scheduler.retries,
             refused=self.quota.refused,
             differing=self.memory.differing_duplicates,
             used_share=self.quota.used_share,
@@ -356,7 +358,7 @@ class _Progress:
         now = sync.clock.now()
         if now < self.due:
             return
-        calls = sync.writer.calls_made
+        calls = sync.scheduler.calls_made
         sync.report.progress(seconds=now - self._told, calls=calls - self._calls, used_share=sync.quota.used_share)
         self._told, self._calls = now, calls
         self.due = now + (PROGRESS_SECONDS if now - self._began < OFTEN_UNTIL else RARE_PROGRESS_SECONDS)

@@ -18,9 +18,9 @@ from urllib3 import HTTPConnectionPool, HTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError, ReadTimeoutError
 
-from destination_intercom.config import parse_config
-from destination_intercom.s3 import Bucket
-from destination_intercom.storage_config import S3
+from destination_intercom.configuration.config import parse_config
+from destination_intercom.configuration.storage_config import S3
+from destination_intercom.rejects.s3 import Bucket
 from integration_tests.faults.faults import Schedule
 from integration_tests.support.fake_storage import S3_SECTION, read_rows
 from integration_tests.support.harness import config

@@ -18,8 +18,8 @@ import pytest
 import requests
 
 from destination_intercom import destination
-from destination_intercom.calls import Call
 from destination_intercom.errors import ConfigurationError, DeliveryError
+from destination_intercom.intercom.calls import Call
 from integration_tests.faults.faults import FAULTS, NEVER, SCHEDULES, Saboteur, Schedule
 from integration_tests.faults.situations import (
     SITUATIONS,

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from destination_intercom import destination
+from destination_intercom.airbyte.output import error_line
+from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import InputError, IntercomDestinationError
-from destination_intercom.mailbox import Mailbox
-from destination_intercom.protocol import error_line
 from integration_tests.support.harness import EmulatorTransport, ScriptedStdin, config
 from integration_tests.support.people import FIRST_SECOND, MARK, refuse_marks
 from integration_tests.support.virtual_clock import VirtualClock

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from destination_intercom.protocol import LONGEST_LINE
+from destination_intercom.airbyte.reader import LONGEST_LINE
 from integration_tests.support.harness import state, to_lines
 from integration_tests.support.people import EVENTS, MARK, event, refuse_marks_in, user
 from integration_tests.support.processes import Connector

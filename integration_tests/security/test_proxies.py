@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from destination_intercom.calls import GetMe
-from destination_intercom.client import Client
 from destination_intercom.clock import SystemClock
 from destination_intercom.errors import AttemptError
+from destination_intercom.intercom.calls import GetMe
+from destination_intercom.intercom.client import Client
 from integration_tests.security.conftest import Check
 from integration_tests.support.harness import TOKEN
 from integration_tests.support.listener import Listener, as_intercom, as_proxy, http, trickle

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from destination_intercom.calls import Call, FindByExternalId, GetMe, PostEvent
-from destination_intercom.classify import Verdict, judge
-from destination_intercom.client import Client
 from destination_intercom.clock import SystemClock
+from destination_intercom.intercom.calls import Call, FindByExternalId, GetMe, PostEvent
+from destination_intercom.intercom.classify import Verdict, judge
+from destination_intercom.intercom.client import Client
 from integration_tests.support.harness import TOKEN
 from integration_tests.support.listener import Listener, answering, as_intercom, http
 from integration_tests.support.tls import Authority

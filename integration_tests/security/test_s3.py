@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from destination_intercom.configuration.storage_config import S3
 from destination_intercom.errors import ConfigurationError, StorageError
-from destination_intercom.s3 import LARGEST_ANSWER, Bucket
-from destination_intercom.storage_config import S3
+from destination_intercom.rejects.s3 import LARGEST_ANSWER, Bucket
 from integration_tests.security.test_sizes import ON_THE_WAY, SHAPES
 from integration_tests.support.listener import Listener, answering, as_proxy, http, trickle
 from integration_tests.support.tls import Authority

@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import pytest
 
-from destination_intercom.calls import GetMe
-from destination_intercom.client import ANSWER_TIMEOUT, LARGEST_ANSWER, LARGEST_BODY, READ_TIMEOUT, Client
 from destination_intercom.clock import SystemClock
 from destination_intercom.errors import AnswerTooLargeError, AttemptError, MaybeSentError
+from destination_intercom.intercom.calls import GetMe
+from destination_intercom.intercom.client import ANSWER_TIMEOUT, LARGEST_ANSWER, LARGEST_BODY, READ_TIMEOUT, Client
 from integration_tests.support.harness import TOKEN
 from integration_tests.support.listener import Handler, Link, Listener, trickle
 from integration_tests.support.processes import DEADLINE, ROOT
@@ -107,8 +107,8 @@ def test_body_when_it_has_the_largest_size_then_it_is_read_and_one_byte_more_is_
 
 MEASURED = """
 import json, resource, sys
-from destination_intercom.calls import GetMe
-from destination_intercom.client import Client
+from destination_intercom.intercom.calls import GetMe
+from destination_intercom.intercom.client import Client
 from destination_intercom.errors import AttemptError
 
 def peak():

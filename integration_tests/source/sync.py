@@ -1,4 +1,4 @@
-"""One sync by PyAirbyte, in PyAirbyte's own environment: `python sync.py JOB`, a JSON file, see `Job`.
+"""One sync by PyAirbyte, in PyAirbyte's own environment: `python sync.py JOB`, a JSON file, see `WriteTask`.
 
 It knows PyAirbyte and nothing of what is sent. It notes every address that PyAirbyte wanted to reach,
 since a client that is told to stay offline must reach nobody.
@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 _LOCAL = ("127.0.0.1", "::1", "localhost", None)
 
 
-class Job(TypedDict):
+class WriteTask(TypedDict):
     """What to run; the paths of the executables are absolute."""
 
     source: str
@@ -41,7 +41,7 @@ def note_addresses(reached: set[str]) -> None:
     sys.addaudithook(look)
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(job: WriteTask) -> dict[str, Any]:
     """Carry out the writes; return PyAirbyte's counts, summed."""
     import airbyte  # type: ignore[import-not-found]  # it lives in an environment of its own
 
@@ -70,7 +70,7 @@ def run(job: Job) -> dict[str, Any]:
 
 def main() -> None:
     """Run the job that the file of the only argument describes."""
-    job: Job = json.loads(Path(sys.argv[1]).read_bytes())
+    job: WriteTask = json.loads(Path(sys.argv[1]).read_bytes())
     reached: set[str] = set()
     note_addresses(reached)
     counts = run(job)

@@ -20,10 +20,10 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from destination_intercom import destination
+from destination_intercom.airbyte.reader import Stdin
+from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import IntercomDestinationError
-from destination_intercom.mailbox import Mailbox
-from destination_intercom.protocol import Stdin
-from destination_intercom.storage import Storage
+from destination_intercom.rejects.storage import Storage
 from integration_tests.contract import DESCRIPTION, contract
 from integration_tests.support.privacy import Overheard, collect, overhearing, refuse_leaks
 from integration_tests.support.virtual_clock import VirtualClock

@@ -1,0 +1,72 @@
+"""Which records are wanted: names that match a list, and properties that meet a condition.
+
+Pure, and compiled once: the functions made here run for every record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from destination_intercom.configuration.config import Filter
+from destination_intercom.values import PathReader, compile_path, is_set, to_number, to_text, to_time
+
+Predicate: TypeAlias = Callable[[dict[str, Any]], bool]
+
+
+def compile_names(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Make the test whether a name is among `patterns`: exact names, or prefixes ending in `*`."""
+    listed = list(patterns)
+    exact = frozenset(pattern for pattern in listed if not pattern.endswith("*"))
+    prefixes = tuple(pattern[:-1] for pattern in listed if pattern.endswith("*"))
+    return lambda name: name in exact or name.startswith(prefixes)
+
+
+def compile_filter(entry: Filter) -> Predicate:
+    """Make the test of one filter; a value that cannot be compared holds only for negative operators."""
+    read = compile_path(entry.path)
+    if entry.operator == "is_set":
+        return lambda data: is_set(read(data))
+    if entry.operator == "is_not_set":
+        return lambda data: not is_set(read(data))
+    if entry.operator in {"greater_than", "less_than"}:
+        sign = 1 if entry.operator == "greater_than" else -1
+        return _compile_bound(read, entry.values[0], sign)
+    matches = _is_any if entry.operator in {"is", "is_not"} else _contains_any
+    wanted, positive = frozenset(entry.values), entry.operator in {"is", "contains"}
+    return lambda data: matches(read(data), wanted) is positive
+
+
+def _texts(value: Any) -> list[str]:
+    elements = value if isinstance(value, list) else [value]
+    texts = []
+    for element in elements:
+        try:
+            texts.append(to_text(element))
+        except ValueError:
+            continue
+    return texts
+
+
+def _is_any(value: Any, wanted: frozenset[str]) -> bool:
+    return not isinstance(value, list) and any(text in wanted for text in _texts(value))
+
+
+def _contains_any(value: Any, wanted: frozenset[str]) -> bool:
+    return any(part in text for text in _texts(value) for part in wanted)
+
+
+def _compile_bound(read: PathReader, text: str, sign: int) -> Predicate:
+    try:
+        bound, convert = to_number(text), to_number
+    except ValueError:
+        bound, convert = to_time(text), to_time
+
+    def holds(data: dict[str, Any]) -> bool:
+        try:
+            value = convert(read(data))
+        except ValueError:
+            return False
+        return value > bound if sign > 0 else value < bound
+
+    return holds

@@ -1,0 +1,67 @@
+"""Which contacts are looked up together, and when that begins. Main thread only.
+
+A batch closes at 150 keys, at a size, or after half a second of its own age, so that it never waits
+for more input; but not by its age while a batch before it waits, for our own back-pressure is no
+reason for small ones. A contact that this run has written is not looked up: we know better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from destination_intercom.contacts.cache import WrittenContacts
+from destination_intercom.contacts.lookup import MOST_KEYS
+from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.delivery.scheduler import Batch
+
+LONGEST_AGE: Final = 0.5
+LARGEST_SIZE: Final = 4 * 1024 * 1024
+
+
+class Batches:
+    """Collects contacts; `look_up` takes each batch that is complete."""
+
+    def __init__(self, *, written: WrittenContacts, look_up: Callable[[Batch], None]) -> None:
+        self._written = written
+        self._look_up = look_up
+        self._open: Batch | None = None
+        self._bytes = 0
+        self._waiting = 0
+
+    def add(self, change: ContactChange, *, size: int, now: float) -> Batch | None:
+        """Tell the batch that a change of `size` bytes waits for; None if it needs none. Close with `close_if_full`."""
+        if change.key in self._written:
+            return None
+        if self._open is None:
+            self._open, self._bytes = Batch(now), 0
+        address = change.fields.get("email")
+        self._open.emails[change.key] = address if isinstance(address, str) else self._open.emails.get(change.key)
+        self._bytes += size
+        return self._open
+
+    def close_if_full(self) -> None:
+        """Close the open batch if it is complete."""
+        if self._open is not None and (len(self._open.emails) >= MOST_KEYS or self._bytes >= LARGEST_SIZE):
+            self.close()
+
+    def close(self) -> None:
+        """Close the open batch, if there is one."""
+        if self._open is not None:
+            batch, self._open = self._open, None
+            self._waiting += 1
+            self._look_up(batch)
+
+    def close_if_due(self, now: float) -> None:
+        """Close the open batch if it is old enough, and none before it waits."""
+        if (due := self.due) is not None and now >= due:
+            self.close()
+
+    def note_looked_up(self) -> None:
+        """Note that a batch was looked up."""
+        self._waiting -= 1
+
+    @property
+    def due(self) -> float | None:
+        """Tell when the open batch closes by its age; None if it does not for now."""
+        return None if self._open is None or self._waiting else self._open.opened_at + LONGEST_AGE

@@ -1,0 +1,166 @@
+"""What Intercom already has, asked for many people in one search.
+
+An steps like those of `deliver`: it yields calls and is sent answers. The question is an OR of
+`IN` lists, within the limits that are documented: 15 filters in a group, and 15 values in a list,
+as a third party says. What the API refuses all the same is asked in halves, down to one key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from destination_intercom.contacts.diff import KnownContact, read_contact
+from destination_intercom.intercom.calls import Answer, Call, SearchContacts
+from destination_intercom.intercom.classify import is_success
+
+LIST_LENGTH: Final = 15
+MOST_LISTS: Final = 10
+MOST_KEYS: Final = LIST_LENGTH * MOST_LISTS
+"""Keys of one question: as many as one page of the answer may hold (Intercom's API description)."""
+
+TRY_AGAIN_SECONDS: Final = 300.0
+"""After so long a question of full size is tried again, where a 500 alone spoke against it."""
+
+MOST_PAGES: Final = 20
+
+REFUSALS: Final = frozenset({400, 413, 422})
+MOST_REFUSALS: Final = 3
+"""Single keys refused in a row before searching is taken for impossible."""
+
+
+@dataclass(slots=True)
+class SearchSize:
+    """How many keys a question may hold: what was refused for good, and what failed for now."""
+
+    refused_above: int = MOST_KEYS
+    refusals: int = 0
+    probing: int | None = None
+    probing_until: float = 0.0
+    is_told: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def now(self, moment: float) -> int:
+        """Tell the size to use at `moment` (seconds)."""
+        if self.probing is not None and moment < self.probing_until:
+            return min(self.probing, self.refused_above)
+        return self.refused_above
+
+
+def question(field_name: str, keys: Sequence[str], *, after: str | None = None) -> dict[str, Any]:
+    """Make the body of the search for the contacts whose `field_name` is one of `keys`."""
+    lists = [keys[start : start + LIST_LENGTH] for start in range(0, len(keys), LIST_LENGTH)]
+    filters = [{"field": field_name, "operator": "IN", "value": list(values)} for values in lists]
+    if len(keys) == 1:
+        query: dict[str, Any] = {"field": field_name, "operator": "=", "value": keys[0]}
+    else:
+        query = filters[0] if len(filters) == 1 else {"operator": "OR", "value": filters}
+    pagination: dict[str, Any] = {"per_page": MOST_KEYS}
+    if after is not None:
+        pagination["starting_after"] = after
+    return {"query": query, "pagination": pagination}
+
+
+Found = dict[str, list[KnownContact]]
+"""The contacts that were found, by key; several where they share an address."""
+
+
+def look_up(
+    field_name: str,
+    keys: Sequence[str],
+    *,
+    size: SearchSize,
+    now: Callable[[], float],
+    trim: Callable[[KnownContact], KnownContact] = lambda contact: contact,
+    decisive: bool = False,
+) -> Generator[Call, Answer, Found | None]:
+    """Ask for the contacts of `keys`; None if even a single key's question fails.
+
+    A key whose own question is refused is left out, and says nothing about the size of others. Where
+    nothing but refusals comes, no more is asked in this run. `decisive` says that who is not found counts
+    as not there: a single key's question is not given up then. `trim` keeps of a contact what is needed.
+    """
+    found: Found = {}
+    rest, before = list(keys), size.refused_above
+    while rest and size.refusals < MOST_REFUSALS:
+        asked = rest[: size.now(now())]
+        answer = yield from _ask_pages(field_name, asked, found, trim, decisive=decisive)
+        if answer is None:
+            size.refusals = 0
+            rest = rest[len(asked) :]
+        elif len(asked) > 1:
+            _shrink(size, len(asked), answer, now())
+        elif answer.status in REFUSALS:
+            rest = rest[1:]
+            size.refusals += 1
+            size.refused_above = max(before, size.refused_above)
+        else:
+            # No smaller question helped, so what failed for now says nothing about sizes.
+            size.probing = None
+            return None
+    return found
+
+
+def _shrink(size: SearchSize, asked: int, answer: Answer, now: float) -> None:
+    half = max(asked // 2, 1)
+    if half >= size.now(now):
+        # Another lookup was told so before.
+        return
+    if answer.status in REFUSALS:
+        size.refused_above = half
+        if not size.is_told:
+            size.is_told = True
+            size.notes.append(
+                f"Intercom refuses to look up {asked} contacts in one search (status {answer.status}): fewer are asked"
+                " for at a time."
+            )
+    else:
+        size.probing, size.probing_until = half, now + TRY_AGAIN_SECONDS
+
+
+def _ask_pages(
+    field_name: str,
+    keys: Sequence[str],
+    found: Found,
+    trim: Callable[[KnownContact], KnownContact],
+    *,
+    decisive: bool,
+) -> Generator[Call, Answer, Answer | None]:
+    """Ask for all pages; None if all were answered, else the answer that is none."""
+    after: str | None = None
+    for _ in range(MOST_PAGES):
+        query = question(field_name, keys, after=after)
+        call = SearchContacts(query, decisive=decisive, smallest=len(keys) == 1)
+        answer = yield call
+        if not is_success(call, answer):
+            return answer
+        _note(field_name, keys, answer.body.get("data"), found, trim)
+        after = _next_page(answer.body)
+        if after is None:
+            break
+    return None
+
+
+def _note(
+    field_name: str, keys: Iterable[str], data: Any, found: Found, trim: Callable[[KnownContact], KnownContact]
+) -> None:
+    wanted = set(keys)
+    for body in data if isinstance(data, list) else []:
+        if not isinstance(body, dict) or not isinstance(body.get("id"), str):
+            continue
+        contact = read_contact(body)
+        key = contact.email if field_name == "email" else contact.external_id
+        if key is None or key not in wanted:
+            continue
+        seen = found.setdefault(key, [])
+        # Who changes meanwhile may be on two pages, and who was found is asked for again after a refusal.
+        if all(contact.contact_id != other.contact_id for other in seen):
+            seen.append(trim(contact))
+
+
+def _next_page(body: dict[str, Any]) -> str | None:
+    pages = body.get("pages")
+    following = pages.get("next") if isinstance(pages, dict) else None
+    after = following.get("starting_after") if isinstance(following, dict) else None
+    return after if isinstance(after, str) and after else None

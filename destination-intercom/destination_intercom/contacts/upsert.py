@@ -1,0 +1,355 @@
+"""How one contact is written: the rungs from what is known of it to an outcome.
+
+Nobody is written to before it is sure that it is the same person: a search that finds nothing
+proves nothing, and the id in a conflict may be another person's. The scheduler runs one steps of
+a key at a time, and never two steps of any tasks at once, so that `Memory` needs no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from destination_intercom import outcomes
+from destination_intercom.configuration.config import STANDARD_FIELDS
+from destination_intercom.contacts.cache import Memory
+from destination_intercom.contacts.diff import KnownContact, diff, merge, read_contact
+from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.matching import (
+    REFUSED_TRIM,
+    Found,
+    choose,
+    is_another,
+    is_free,
+    is_refused_payload,
+    is_same_person,
+    overlay,
+    without_named,
+)
+from destination_intercom.delivery.tasks import CONFLICT_STATUS, GONE, Pause, Step, Steps, id_in, read_refusal
+from destination_intercom.intercom.calls import (
+    Answer,
+    ArchiveContact,
+    CreateContact,
+    FindByExternalId,
+    GetContact,
+    UnarchiveContact,
+    UpdateContact,
+)
+from destination_intercom.intercom.classify import is_success
+from destination_intercom.outcomes import Outcome, Refusal, rejected
+
+MAX_CREATE_ATTEMPTS: Final = 3
+"""Creates of one contact: each that ends in a conflict with somebody who is gone by then is tried again."""
+
+BUSY_PAUSE_SECONDS: Final = 0.5
+
+
+NO_IDENTITY: Final[Mapping[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user wants of the rungs."""
+
+    write_mode: str = "upsert"
+    send_unchanged: bool = False
+    unarchive: bool = False
+    adopt: bool = True
+
+
+class ContactUpserter:
+    """Makes the tasks that write contacts; `fields` are the standard ones that are written, `types` the others."""
+
+    def __init__(
+        self,
+        *,
+        memory: Memory,
+        policy: Policy,
+        types: Mapping[str, str],
+        fields: frozenset[str] = STANDARD_FIELDS,
+    ) -> None:
+        self._memory = memory
+        self._policy = policy
+        self._types = types
+        self._fields = fields
+
+    @property
+    def looks_by_email(self) -> bool:
+        """Say whether a person who is not found by the identity is looked for by the address."""
+        return self._policy.write_mode != "update_only"
+
+    def write(self, changes: Sequence[ContactChange], found: Found) -> Generator[Step, Answer, list[Outcome]]:
+        """Write one person's `changes` as one; refused, they go one by one, so that one takes no other with it."""
+        merged = merge(list(changes))
+        differing = any(change.update_body != merged.update_body for change in changes)
+        outcome = yield from self._write(merged, found, always=differing)
+        if len(changes) == 1 or not is_refused_payload(outcome):
+            return [outcome] * len(changes)
+        alone: list[Outcome] = []
+        for change in changes:
+            outcome = yield from self._write(change, found, always=True)
+            alone.append(outcome)
+        return alone
+
+    def _write(self, change: ContactChange, found: Found, *, always: bool) -> Steps:
+        known = self._memory.contacts.get(change.key) or choose(change, found)
+        if isinstance(known, Outcome):
+            return known
+        if known is None:
+            return (yield from self._write_unknown(change, found))
+        return (yield from self._write_known(change, known, found, always=always))
+
+    def _write_known(self, change: ContactChange, known: KnownContact, found: Found, *, always: bool) -> Steps:
+        outcome = yield from self._update(change, known, always=always)
+        if outcome is not None:
+            return outcome
+        self._memory.contacts.forget(change.key)
+        return (yield from self._write_unknown(change, replace(found, by_identity=())))
+
+    def _update(
+        self, change: ContactChange, known: KnownContact, *, always: bool
+    ) -> Generator[Step, Answer, Outcome | None]:
+        """Bring a contact up to date; None if it is not there any more."""
+        # An event may have come before the person was there: those that follow are sent.
+        self._memory.strangers.forget(change.key)
+        if self._policy.write_mode == "create_only":
+            return outcomes.UNCHANGED
+        always = always or self._policy.send_unchanged
+        least = change if always else diff(change, known, self._types)
+        if not least.update_body:
+            return outcomes.UNCHANGED
+        answer, least = yield from self._put(known.contact_id, least)
+        if answer is not None and answer.status == 410 and answer.canonical_id is not None:  # noqa: PLR2004
+            # Intercom's own word that both are one person.
+            answer, least = yield from self._put(answer.canonical_id, change)
+            return self._written_to_canonical(least, answer)
+        if answer is not None and answer.status == 404:  # noqa: PLR2004
+            return None
+        return self._written(least, answer, known)
+
+    def _update_read(self, change: ContactChange, contact: KnownContact) -> Generator[Step, Answer, Outcome | None]:
+        """Bring a contact up to date that was read just now: it may be ours, made by an attempt without an answer."""
+        self._note(change.key, contact)
+        outcome = yield from self._update(change, contact, always=False)
+        if outcome is None:
+            self._memory.contacts.forget(change.key)
+        return outcome
+
+    def _note(self, key: str, contact: KnownContact) -> None:
+        """Remember a contact, newer than the search has it."""
+        self._memory.note_contact(key, self.trim(contact))
+
+    def _write_unknown(self, change: ContactChange, found: Found) -> Steps:
+        if self._policy.write_mode == "update_only":
+            return (yield from self._update_unseen(change))
+        # The batch looked for one address of each person; another record of theirs may name another one, or none.
+        by_email = [contact for contact in found.by_email if contact.email == change.fields.get("email")]
+        if not change.email and by_email:
+            outcome = yield from self._match_email(change, by_email)
+            if outcome is not None:
+                return outcome
+        return (yield from self._create(change))
+
+    def _update_unseen(self, change: ContactChange) -> Steps:
+        """Ask once more before a person counts as not there: the search lags."""
+        if change.email or change.key in {".", ".."}:
+            return rejected(outcomes.NOT_FOUND)
+        call = FindByExternalId(change.key)
+        answer = yield call
+        if not is_success(call, answer):
+            return rejected(outcomes.NOT_FOUND, read_refusal(answer))
+        contact = read_contact(answer.body)
+        self._note(change.key, contact)
+        least = change if self._policy.send_unchanged else diff(change, contact, self._types)
+        if not least.update_body:
+            return outcomes.UNCHANGED
+        put, least = yield from self._put(answer.body["id"], least)
+        if put is not None and put.status in GONE:
+            self._memory.contacts.forget(change.key)
+            return rejected(outcomes.NOT_FOUND, read_refusal(put))
+        return self._written(least, put, contact)
+
+    def _create(self, change: ContactChange) -> Steps:
+        climbs = 0
+        while True:
+            call = CreateContact(change.create_body)
+            answer = yield call
+            if is_success(call, answer):
+                return self._written(change, answer)
+            refusal = read_refusal(answer)
+            if answer.status != CONFLICT_STATUS:
+                smaller = without_named(change, refusal)
+                if smaller is None:
+                    return rejected(outcomes.REFUSED, refusal)
+                change = smaller
+                continue
+            outcome = yield from self._climb(change, refusal)
+            if outcome is not None:
+                return outcome
+            climbs += 1
+            if climbs == MAX_CREATE_ATTEMPTS:
+                return rejected(outcomes.CONFLICT, refusal)
+
+    def _climb(self, change: ContactChange, conflict: Refusal) -> Generator[Step, Answer, Outcome | None]:
+        """Find out who is in the way; None if nobody is any more."""
+        contact_id = id_in(conflict)
+        if contact_id is None:
+            return rejected(outcomes.CONFLICT, conflict)
+        call = GetContact(contact_id)
+        answer = yield call
+        if answer.status == 404 and "archived" not in (conflict.message or "").lower():  # noqa: PLR2004
+            # It may have been made a moment ago, by an attempt of ours whose answer was lost.
+            yield Pause(1.0)
+            answer = yield call
+        if answer.status == 404:  # noqa: PLR2004 - archived, since it exists and is not shown (recorded)
+            return (yield from self._unarchive(change, contact_id, conflict))
+        if answer.status == 410:  # noqa: PLR2004
+            return rejected(outcomes.CONTACT_MERGED, conflict)
+        if not is_success(call, answer):
+            return rejected(outcomes.REFUSED, read_refusal(answer))
+        return (yield from self._settle_conflict(change, read_contact(answer.body), conflict))
+
+    def _settle_conflict(
+        self, change: ContactChange, contact: KnownContact, conflict: Refusal
+    ) -> Generator[Step, Answer, Outcome | None]:
+        if is_same_person(change, contact):
+            return (yield from self._update_read(change, contact))
+        has_email = contact.email is not None and contact.email == change.fields.get("email")
+        if has_email and not change.email and is_free(contact):
+            return (yield from self._match_email(change, (contact,)))
+        return rejected(outcomes.IDENTITY_CONFLICT, conflict)
+
+    def _unarchive(self, change: ContactChange, contact_id: str, conflict: Refusal) -> Steps:
+        """Restore a contact, one steps at a time; if it is another person's after all, archive it again."""
+        if not self._policy.unarchive or self._policy.write_mode == "create_only":
+            return rejected(outcomes.CONTACT_ARCHIVED, conflict)
+        yield from self._enter(contact_id)
+        try:
+            # Asked in this steps's turn: whoever had it before may have learned it in minutes.
+            if (refusal := self._memory.unrestorable.get(contact_id)) is not None:
+                return rejected(outcomes.NOT_RESTORABLE, refusal)
+            call = GetContact(contact_id)
+            answer = yield call
+            restored = not is_success(call, answer)
+            if restored:
+                restore = UnarchiveContact(contact_id)
+                answer = yield restore
+                if is_success(restore, answer):
+                    answer = yield from self._read_restored(call)
+                else:
+                    refusal = read_refusal(answer)
+                    # An attempt whose answer was lost may have restored it; and a refusal by a 500 counts only
+                    # while Intercom answers something else.
+                    answer = yield call
+                    if not is_success(call, answer):
+                        self._memory.unrestorable.note(contact_id, refusal)
+                        return rejected(outcomes.NOT_RESTORABLE, refusal)
+            if is_success(call, answer) and is_same_person(change, contact := read_contact(answer.body)):
+                outcome = yield from self._update_read(change, contact)
+                return rejected(outcomes.CONTACT_ARCHIVED, conflict) if outcome is None else outcome
+            reason = outcomes.IDENTITY_CONFLICT if is_success(call, answer) else outcomes.CONFLICT
+            if restored:
+                yield ArchiveContact(contact_id)
+            return rejected(reason, conflict)
+        finally:
+            self._memory.busy.discard(contact_id)
+
+    def _read_restored(self, call: GetContact) -> Generator[Step, Answer, Answer]:
+        answer = yield call
+        if not is_success(call, answer):
+            yield Pause(BUSY_PAUSE_SECONDS)
+            answer = yield call
+        return answer
+
+    def _enter(self, contact_id: str) -> Generator[Step, Answer, None]:
+        """Wait for this steps's turn with a contact whose owner is in question."""
+        while contact_id in self._memory.busy:
+            yield Pause(BUSY_PAUSE_SECONDS)
+        self._memory.busy.add(contact_id)
+
+    def _match_email(
+        self, change: ContactChange, by_email: Sequence[KnownContact]
+    ) -> Generator[Step, Answer, Outcome | None]:
+        """Give a person without an external_id the one of `change`, where that is wanted; None to create."""
+        free = [contact for contact in by_email if is_free(contact) and contact.role != "lead"]
+        if len(free) > 1:
+            return rejected(outcomes.AMBIGUOUS_EMAIL)
+        candidates = free or [contact for contact in by_email if contact.role == "lead"]
+        if len(candidates) != 1:
+            return None
+        if candidates[0].role != "lead" and not self._policy.adopt:
+            return rejected(outcomes.EMAIL_TAKEN)
+        return (yield from self._adopt(change, candidates[0].contact_id))
+
+    def _adopt(self, change: ContactChange, contact_id: str) -> Generator[Step, Answer, Outcome | None]:
+        """Read the contact right before it is written, one adoption of it at a time."""
+        yield from self._enter(contact_id)
+        try:
+            call = GetContact(contact_id)
+            answer = yield call
+            if not is_success(call, answer):
+                return None
+            contact = read_contact(answer.body)
+            if not is_free(contact) or contact.email != change.fields.get("email"):
+                return None
+            if self._policy.write_mode == "create_only":
+                return outcomes.UNCHANGED
+            identity: dict[str, Any] = {"external_id": change.key}
+            if contact.role == "lead":
+                identity["role"] = "user"
+            put, change = yield from self._put(contact_id, change, identity=identity)
+            if put is not None and put.status in {CONFLICT_STATUS, *GONE}:
+                # Somebody has the id by now, or the contact has gone: creating one tells who.
+                return None
+            return self._written(change, put, contact)
+        finally:
+            self._memory.busy.discard(contact_id)
+
+    def _put(
+        self, contact_id: str, change: ContactChange, *, identity: Mapping[str, Any] = NO_IDENTITY
+    ) -> Generator[Step, Answer, tuple[Answer | None, ContactChange]]:
+        """Update a contact, leaving out an attribute that Intercom refuses by name; no answer if none is left."""
+        while body := {**identity, **change.update_body}:
+            answer = yield UpdateContact(contact_id, body)
+            smaller = without_named(change, read_refusal(answer)) if answer.status in {400, 422} else None
+            if smaller is None:
+                return answer, change
+            change = smaller
+        return None, change
+
+    def _written(self, change: ContactChange, answer: Answer | None, known: KnownContact | None = None) -> Outcome:
+        """Tell what writing `change` came to; no answer means that nothing of it was left to write."""
+        trims = tuple(trim for trim in change.trims if trim[1] == REFUSED_TRIM)
+        if answer is None:
+            return replace(outcomes.UNCHANGED, trims=trims)
+        if answer.status == 200:  # noqa: PLR2004
+            if is_another(change, answer.body):
+                # The search had not seen yet that the contact has become somebody else's.
+                self._memory.contacts.forget(change.key)
+                return rejected(outcomes.IDENTITY_CONFLICT)
+            self._note(change.key, overlay(known, read_contact(answer.body)))
+            return replace(outcomes.DELIVERED, trims=trims)
+        refusal = read_refusal(answer)
+        reasons = {404: outcomes.CONTACT_ARCHIVED, 410: outcomes.CONTACT_MERGED, 409: outcomes.CONFLICT}
+        return rejected(reasons.get(answer.status, outcomes.REFUSED), refusal)
+
+    def _written_to_canonical(self, change: ContactChange, answer: Answer | None) -> Outcome:
+        """Tell what writing to the contact that another was merged into came to; it bears another key."""
+        if answer is None or answer.status != 200:  # noqa: PLR2004
+            return self._written(change, answer)
+        contact = read_contact(answer.body)
+        for key in (contact.external_id, contact.email):
+            self._memory.contacts.forget(key or "")
+        self._memory.contacts.forget(change.key)
+        return outcomes.DELIVERED
+
+    def trim(self, contact: KnownContact) -> KnownContact:
+        """Keep of a contact what is ever compared."""
+        values, attributes = contact.values, contact.attributes
+        return replace(
+            contact,
+            values=None if values is None else {name: values[name] for name in values if name in self._fields},
+            attributes=None if attributes is None else {n: v for n, v in attributes.items() if n in self._types},
+        )

@@ -1,0 +1,206 @@
+"""What the user reads in the log: warnings at the first of each kind, and a summary at the end.
+
+Few lines, for some readers look at a destination's output only when the input has ended. A line
+holds names of streams, fields and events, numbers, reasons and request ids; never an identity,
+an e-mail, a property's value, a token or a body.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from destination_intercom.airbyte.output import log_line
+from destination_intercom.delivery.ledger import Entry
+from destination_intercom.errors import StreamName
+from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
+from destination_intercom.values import TRIM_REASONS, Trim
+
+MOST_WARNINGS: Final = 40
+"""Warnings of one sync; the summary counts what no warning names."""
+
+MOST_NAMES: Final = 100
+"""Refused event names that the summary lists."""
+
+LONGEST_NAME: Final = 120
+
+
+@dataclass(slots=True)
+class _StreamCounts:
+    read: int = 0
+    statuses: Counter[Status] = field(default_factory=Counter)
+    filtered: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    parts: Counter[str] = field(default_factory=Counter)
+
+
+class Report:
+    """Counts what became of the records; `lines` gives up what there is to say. Main thread only."""
+
+    def __init__(self) -> None:
+        self._streams: dict[StreamName, _StreamCounts] = {}
+        self._trims: Counter[tuple[StreamName, Trim]] = Counter()
+        self._warned: set[tuple[object, ...]] = set()
+        self._always_warned: set[tuple[object, ...]] = set()
+        self._untold_names: set[str] = set()
+        self._pending: list[bytes] = []
+
+    def warn(self, text: str) -> None:
+        """Warn once of `text`."""
+        self._warn_once((text,), text)
+
+    def count_read(self, stream: StreamName) -> None:
+        """Count a record that was read."""
+        self._of(stream).read += 1
+
+    def count_trims(self, stream: StreamName, trims: tuple[Trim, ...]) -> None:
+        """Count what of a record could not be sent as it was."""
+        for trim in trims:
+            self._trims[stream, trim] += 1
+            name, reason = trim
+            self._warn_once(
+                (stream, trim), f'Stream "{stream}": "{name}": {TRIM_REASONS[reason]}; the summary counts them.'
+            )
+
+    def count_part(self, entry: Entry, kind: str, outcome: Outcome) -> None:
+        """Count what became of one part of a record; `kind` is `contacts` or `events`."""
+        self._of(entry.stream).parts[f"{kind} {outcome.status.value}"] += 1
+        if outcome.status is Status.REJECTED:
+            self._warn_always_once(
+                (entry.stream, outcome.reason),
+                f'Stream "{entry.stream}": record {entry.ordinal} of the sync was rejected: {outcome.reason}'
+                f" ({REJECTION_REASONS[outcome.reason]}{_details(outcome)}). Further ones are only counted.",
+            )
+
+    def count_record(self, entry: Entry, outcome: Outcome) -> None:
+        """Count what became of a record."""
+        counts = self._of(entry.stream)
+        counts.statuses[outcome.status] += 1
+        if outcome.status is Status.FILTERED:
+            counts.filtered[outcome.reason] += 1
+        if outcome.status is Status.REJECTED:
+            counts.rejected[outcome.reason] += 1
+
+    def count_differing_duplicates(self, total: int) -> None:
+        """Warn where an event with the person, name and second of another one differs from it."""
+        if total:
+            self._warn_once(
+                ("duplicates",),
+                "An event has the person, name and second of another one but other metadata: Intercom would drop it,"
+                " so it was not sent. The summary counts such duplicates.",
+            )
+
+    def name_refused(self, name: str) -> None:
+        """Tell that Intercom has no room for a new event name."""
+        shown = "".join(character for character in name if character.isprintable())[:LONGEST_NAME]
+        said = self._warn_once(
+            ("name", shown),
+            f'The event name "{shown}" is new and the workspace already has 120 active ones: its records are rejected.'
+            " Archive event names in Intercom, or select fewer.",
+        )
+        if not said and len(self._untold_names) <= MOST_NAMES:
+            self._untold_names.add(shown)
+
+    def lines(self) -> Iterator[bytes]:
+        """Give up the messages that have come up since the last call."""
+        pending, self._pending = self._pending, []
+        yield from pending
+
+    def progress(self, *, seconds: float, calls: int, used_share: float | None) -> None:
+        """Write a line on how far the sync is; `calls` were made in the last `seconds`."""
+        read = sum(counts.read for counts in self._streams.values())
+        done = sum(counts.statuses.total() for counts in self._streams.values())
+        refused = sum(counts.statuses[Status.REJECTED] for counts in self._streams.values())
+        self._say(
+            "INFO",
+            f"Progress: {read} records read, {done} done, {refused} of them rejected; {calls / seconds:.1f} calls a"
+            f" second{_share(used_share)}.",
+        )
+
+    def say(self, texts: Iterable[str]) -> None:
+        """Log each of `texts`."""
+        for text in texts:
+            self._say("INFO", text)
+
+    def summarise(
+        self, *, calls: Mapping[str, int], retries: int, refused: int, differing: int, used_share: float | None
+    ) -> None:
+        """Write the summary: a line per stream, one for what was trimmed, one for the calls."""
+        for stream, counts in self._streams.items():
+            self._say("INFO", _stream_summary(stream, counts))
+        trims = [
+            f'stream "{stream}", "{name}": {count} {reason}'
+            for (stream, (name, reason)), count in sorted(self._trims.items(), key=str)
+        ]
+        if trims:
+            self._say("WARN", "Not sent as they were: " + "; ".join(trims) + ".")
+        if self._untold_names:
+            names = ", ".join(f'"{name}"' for name in sorted(self._untold_names)[:MOST_NAMES])
+            more = " and more" if len(self._untold_names) > MOST_NAMES else ""
+            self._say("WARN", f"Event names that are new and without room, too: {names}{more}.")
+        if differing:
+            self._say("WARN", f"Duplicate events whose metadata differed from the one that was sent: {differing}.")
+        by_endpoint = ", ".join(f"{endpoint} {count}" for endpoint, count in sorted(calls.items()))
+        self._say(
+            "INFO",
+            f"Calls to Intercom: {sum(calls.values())} ({by_endpoint or 'none'}); retries: {retries};"
+            f" refused by the quota (429): {refused}{_share(used_share)}.",
+        )
+
+    def _of(self, stream: StreamName) -> _StreamCounts:
+        if (counts := self._streams.get(stream)) is None:
+            counts = self._streams[stream] = _StreamCounts()
+        return counts
+
+    def _warn_always_once(self, key: tuple[object, ...], text: str) -> None:
+        """Warn once, whatever else was warned of: for what comes in few kinds."""
+        if key not in self._always_warned:
+            self._always_warned.add(key)
+            self._say("WARN", text)
+
+    def _warn_once(self, key: tuple[object, ...], text: str) -> bool:
+        """Warn once of `key`; False if there were too many warnings already."""
+        if key in self._warned:
+            return True
+        if len(self._warned) > MOST_WARNINGS:
+            return False
+        self._warned.add(key)
+        is_last = len(self._warned) > MOST_WARNINGS
+        self._say("WARN", "There is more to warn of; only the summary counts it from here on." if is_last else text)
+        return not is_last
+
+    def _say(self, level: str, text: str) -> None:
+        safe = text.encode("utf-8", "backslashreplace").decode()
+        self._pending.append(log_line("WARN" if level == "WARN" else "INFO", safe))
+
+
+def _share(used: float | None) -> str:
+    return "" if used is None else f"; share of the quota used: {used:.1%}"
+
+
+def _details(outcome: Outcome) -> str:
+    refusal = outcome.refusal
+    if refusal is None:
+        return ""
+    details = f"; status {refusal.status}"
+    details += f", code {refusal.code}" if refusal.code else ""
+    return details + (f", request id {refusal.request_id}" if refusal.request_id else "")
+
+
+def _stream_summary(stream: StreamName, counts: _StreamCounts) -> str:
+    statuses = counts.statuses
+    text = f'Stream "{stream}": read {counts.read}, delivered {statuses[Status.DELIVERED]}'
+    if statuses[Status.UNCHANGED]:
+        text += f", unchanged {statuses[Status.UNCHANGED]}"
+    text += f", filtered {statuses[Status.FILTERED]}" + _breakdown(counts.filtered, FILTER_REASONS)
+    text += f", duplicate {statuses[Status.DUPLICATE]}, rejected {statuses[Status.REJECTED]}"
+    text += _breakdown(counts.rejected, REJECTION_REASONS)
+    parts = ", ".join(f"{part} {count}" for part, count in sorted(counts.parts.items()))
+    return f"{text}. Parts: {parts}." if parts else f"{text}."
+
+
+def _breakdown(reasons: Counter[str], order: Mapping[str, str]) -> str:
+    listed = ", ".join(f"{reason} {reasons[reason]}" for reason in order if reasons[reason])
+    return f" ({listed})" if listed else ""

@@ -1,0 +1,153 @@
+"""When a call is tried again, and when that is given up: the one place where calls are retried.
+
+tenacity provides the policy's terms. What is retryable is not known here: see `classify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from destination_intercom.clock import Clock
+from destination_intercom.errors import AttemptError, DeliveryError, UntrustedError
+from destination_intercom.intercom.calls import Answer, Call
+from destination_intercom.intercom.classify import Judgement, Verdict, fatal_error, judge
+from destination_intercom.intercom.client import Client
+from destination_intercom.intercom.quota import LONGEST_RETRY_AFTER, Permit, Quota
+
+CEILING_SECONDS: Final = 30.0
+GIVE_UP_SECONDS: Final = 600.0
+"""Without any success of any call for so long, Intercom is out of reach."""
+
+GIVE_UP_ON_ONE_SECONDS: Final = 1200.0
+"""One call that fails for so long will not succeed, whatever the others do."""
+
+_WAIT = wait_random_exponential(multiplier=1, max=CEILING_SECONDS)
+"""From one second doubling to thirty, full jitter."""
+
+
+def delay(attempts: int, retry_after: float | None = None) -> float:
+    """Tell the seconds before the next attempt, after `attempts` failed ones; `Retry-After` is a floor."""
+    state = RetryCallState(retry_object=Retrying(), fn=None, args=(), kwargs={})
+    state.attempt_number = attempts
+    return max(_WAIT(state), min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+
+
+class Patience:
+    """Knows since when nothing has succeeded; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._failing_since: float | None = None
+
+    def note_success(self) -> None:
+        """Note that a call was answered as it should be, be it with a refusal."""
+        self._failing_since = None
+
+    def note_failure(self, now: float) -> None:
+        """Note that a call failed, or was throttled."""
+        if self._failing_since is None:
+            self._failing_since = now
+
+    def check(self, call: Call, judgement: Judgement, *, now: float, call_failing_since: float) -> None:
+        """Say whether to go on.
+
+        Raises:
+            DeliveryError: nothing has succeeded for about ten minutes, or this call for twenty.
+        """
+        since = now if self._failing_since is None else self._failing_since
+        if now - since >= GIVE_UP_SECONDS or now - call_failing_since >= GIVE_UP_ON_ONE_SECONDS:
+            minutes = round(max(now - since, now - call_failing_since) / 60)
+            raise DeliveryError(
+                f"Intercom has not answered as it should for {minutes} minutes ({call.endpoint}: {judgement.why})."
+                " What was delivered is checkpointed; the next sync goes on from there."
+            )
+
+
+def ask(
+    client: Client,
+    call: Call,
+    *,
+    quota: Quota,
+    clock: Clock,
+    sleep: Callable[[float], None],
+    tries: int | None = None,
+    seconds: float = GIVE_UP_SECONDS,
+) -> Answer:
+    """Make `call` from the calling thread, again and again where that may help.
+
+    Gives up after `seconds`, or after `tries` attempts if given; throttled ones count, too. `sleep`
+    lets seconds pass between attempts, and may raise to end it.
+
+    Raises:
+        ConfigurationError: the answer is fatal.
+        DeliveryError: it was given up.
+    """
+    began = clock.now()
+    last = Judgement(Verdict.RETRY, "no attempt")
+    result: Answer | AttemptError = AttemptError("no attempt")
+
+    def attempt() -> Answer | None:
+        nonlocal last, result
+        permit = quota.acquire()
+        if permit is None:
+            return None
+        result, last = attempt_once(client, call, quota, permit)
+        if isinstance(result, AttemptError) or last.verdict in {Verdict.RETRY, Verdict.THROTTLED}:
+            return None
+        if last.verdict is Verdict.FATAL:
+            raise fatal_error(call, result)
+        return result
+
+    def stop(state: RetryCallState) -> bool:
+        return clock.now() - began + state.upcoming_sleep >= seconds or (
+            tries is not None and stop_after_attempt(tries)(state)
+        )
+
+    retrying = Retrying(
+        sleep=sleep,
+        stop=stop,
+        wait=lambda state: delay(state.attempt_number, _retry_after(result)),
+        retry=retry_if_result(lambda answer: answer is None),
+        retry_error_callback=lambda _: None,
+    )
+    answer = retrying(attempt)
+    if answer is None:
+        raise DeliveryError(
+            f"Intercom does not answer as it should ({call.endpoint}: {last.why}): {_cure(result)}.",
+            status=result.status if isinstance(result, Answer) else None,
+        )
+    return answer
+
+
+def _cure(result: Answer | AttemptError) -> str:
+    if isinstance(result, Answer):
+        return "try again later"
+    if isinstance(result, UntrustedError):
+        return (
+            "if a proxy inspects the traffic, add its authority to the system's or name it in REQUESTS_CA_BUNDLE;"
+            " else check api_endpoint and the clock of this machine"
+        )
+    return "check api_endpoint, and whether a firewall or a proxy is in the way"
+
+
+def _retry_after(result: Answer | AttemptError) -> float | None:
+    return result.retry_after if isinstance(result, Answer) else None
+
+
+def attempt_once(client: Client, call: Call, quota: Quota, permit: Permit) -> tuple[Answer | AttemptError, Judgement]:
+    """Make one attempt under `permit`, settle it, and judge; an attempt's errors come back as values."""
+    answer: Answer | None = None
+    throttled = False
+    try:
+        answer = client.attempt(call)
+        judgement = judge(call, answer)
+        throttled = judgement.verdict is Verdict.THROTTLED
+    except AttemptError as error:
+        return error, judge(call, error)
+    else:
+        return answer, judgement
+    finally:
+        rate, retry_after = (answer.rate, answer.retry_after) if answer is not None else (None, None)
+        quota.settle(permit, rate, throttled=throttled, retry_after=retry_after)

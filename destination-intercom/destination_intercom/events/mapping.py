@@ -1,0 +1,156 @@
+"""A record -> the event that it is, or why it is none.
+
+Pure: no I/O and no clock; a record is never changed. The rules decide in this order, and the
+first that decides wins: selection, exclusion, filters, identity, time, `not_before`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from destination_intercom import outcomes
+from destination_intercom.configuration.plan import EventRule
+from destination_intercom.identity import identify
+from destination_intercom.outcomes import Outcome, filtered, rejected
+from destination_intercom.values import MAX_TEXT, MISSING, Converted, Trim, text_value, to_text, to_time
+
+DATE_SUFFIX: Final = "_date"
+"""A metadata key with this ending holds unix seconds (Intercom's API description)."""
+
+_FOLD: Final = str.maketrans({".": "-", "$": "-"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventPayload:
+    """An event as Intercom takes it: `key` is the person's identity, `created_at` unix seconds."""
+
+    key: str = field(repr=False)
+    email: bool
+    name: str
+    created_at: int
+    metadata: dict[str, Any] = field(repr=False)
+    trims: tuple[Trim, ...] = ()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Make the body of `POST /events`."""
+        body: dict[str, Any] = {
+            "event_name": self.name,
+            "created_at": self.created_at,
+            "email" if self.email else "user_id": self.key,
+        }
+        return {**body, "metadata": self.metadata} if self.metadata else body
+
+    @property
+    def folded_name(self) -> str:
+        """Tell the name under which Intercom files the event: case-insensitive, `.` and `$` as `-`."""
+        return self.name.casefold().translate(_FOLD)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Tell what Intercom takes for one event: the same person, name and second."""
+        text = repr((self.key, self.folded_name, self.created_at)).encode("utf-8", "backslashreplace")
+        return hashlib.blake2b(text, digest_size=16).digest()
+
+    @property
+    def metadata_digest(self) -> bytes:
+        """Tell whether two events of one fingerprint differ."""
+        text = repr(sorted(self.metadata.items())).encode("utf-8", "backslashreplace")
+        return hashlib.blake2b(text, digest_size=8).digest()
+
+
+def map_event(rule: EventRule, data: dict[str, Any]) -> EventPayload | Outcome:
+    """Make the event of a record, or say why there is none."""
+    name = _name(rule, data)
+    if isinstance(name, Outcome):
+        return name
+    if not all(holds(data) for holds in rule.holds):
+        return filtered(outcomes.FILTERED_OUT)
+    key = identify(rule.identity, data)
+    if isinstance(key, Outcome):
+        return key
+    try:
+        created_at = to_time(rule.read_time(data))
+    except ValueError:
+        return rejected(outcomes.INVALID_TIME)
+    if rule.not_before is not None and created_at < rule.not_before:
+        return filtered(outcomes.TOO_OLD)
+    metadata, trims = _metadata(rule, data)
+    return EventPayload(key, rule.identity.email, name, created_at, metadata, trims)
+
+
+def _name(rule: EventRule, data: dict[str, Any]) -> str | Outcome:
+    if rule.name is not None:
+        return rule.name
+    value = rule.read_name(data)
+    if value is MISSING or value is None:
+        return filtered(outcomes.NO_EVENT_NAME)
+    if isinstance(value, bool):
+        return rejected(outcomes.INVALID_EVENT_NAME)
+    try:
+        name = to_text(value)
+    except ValueError:
+        return rejected(outcomes.INVALID_EVENT_NAME)
+    if not name.strip():
+        return filtered(outcomes.NO_EVENT_NAME)
+    if not rule.is_selected(name):
+        return filtered(outcomes.NOT_SELECTED)
+    return filtered(outcomes.EXCLUDED) if rule.is_excluded(name) else name
+
+
+def _metadata(rule: EventRule, data: dict[str, Any]) -> tuple[dict[str, Any], tuple[Trim, ...]]:
+    metadata: dict[str, Any] = {}
+    trims: list[Trim] = []
+    for name, read in rule.metadata:
+        value = read(data)
+        if value is MISSING or value is None:
+            continue
+        convert = _date_value if name.endswith(DATE_SUFFIX) else _metadata_value
+        converted, problem = convert(value)
+        if problem:
+            trims.append((name, problem))
+        if converted is not MISSING:
+            metadata[name] = converted
+    return metadata, tuple(trims)
+
+
+def _date_value(value: Any) -> Converted:
+    try:
+        return to_time(value), ""
+    except ValueError:
+        return MISSING, "no_time"
+
+
+def _metadata_value(value: Any) -> Converted:
+    if isinstance(value, str):
+        return text_value(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return MISSING, "no_number"
+    if isinstance(value, (bool, int, float)) or _is_money(value):
+        return value, ""
+    return _rich_link_value(value) if _is_rich_link(value) else (MISSING, "nested")
+
+
+def _rich_link_value(link: dict[str, str]) -> Converted:
+    if len(link["url"]) > MAX_TEXT:
+        return MISSING, "long_url"
+    if len(link["value"]) > MAX_TEXT:
+        return {**link, "value": link["value"][:MAX_TEXT]}, "cut"
+    return link, ""
+
+
+def _is_rich_link(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"url", "value"} and _are(str, value["url"], value["value"])
+
+
+def _is_money(value: Any) -> bool:
+    if not isinstance(value, dict) or value.keys() != {"amount", "currency"}:
+        return False
+    return _are(int, value["amount"]) and not isinstance(value["amount"], bool) and _are(str, value["currency"])
+
+
+def _are(kind: type, *values: Any) -> bool:
+    return all(isinstance(value, kind) for value in values)

@@ -1,0 +1,91 @@
+"""What an answer says: status, headers and body read into an `Answer`, which nobody has judged yet.
+
+It knows nothing of how the answer came.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from destination_intercom.intercom.calls import Answer, BodyKind, RateHeaders
+
+_CANONICAL = re.compile(r"</contacts/([A-Za-z0-9_-]+)>\s*;\s*rel=\"?canonical\"?")
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+
+
+def read_answer(status: int, headers: Mapping[str, str], content: bytes, *, wall: Callable[[], float]) -> Answer:
+    """Read an answer; `headers` take names in any case, `wall` tells the unix time where there is no `Date`."""
+    kind, body = _parse(content)
+    canonical = _CANONICAL.search(headers.get("Link", ""))
+    return Answer(
+        status=status,
+        kind=kind,
+        body=body,
+        request_id=as_word(headers.get("X-Request-Id")),
+        retry_after=_seconds(headers.get("Retry-After")),
+        rate=_rate(headers, wall),
+        canonical_id=canonical[1] if canonical else None,
+    )
+
+
+def as_word(value: Any) -> str | None:
+    """Take a code or a request id for one only if it looks like one, for these reach the log; None otherwise."""
+    return value if isinstance(value, str) and _WORD.match(value) else None
+
+
+def _parse(content: bytes) -> tuple[BodyKind, Any]:
+    if not content.strip():
+        return "empty", None
+    try:
+        return "json", orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # A lone surrogate that a record brought in comes back in the contact; orjson takes none.
+        return "json", json.loads(content.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return "other", None
+
+
+def _refuse_constant(_: str) -> float:
+    raise ValueError("not JSON")
+
+
+def _seconds(text: str | None) -> float | None:
+    """Read `Retry-After`: only its form in seconds; a date would need a clock that both agree on."""
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _rate(headers: Mapping[str, str], wall: Callable[[], float]) -> RateHeaders | None:
+    """Read the three headers of Intercom's quota; None unless all are there and are numbers.
+
+    The reset is a moment by Intercom's clock, and so is `Date`: their difference needs no clock of ours.
+    """
+    try:
+        limit, remaining, reset = (int(headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
+        reset_at = float(reset)
+    except (KeyError, ValueError, OverflowError):
+        return None
+    if limit <= 0:
+        return None
+    return RateHeaders(limit, max(remaining, 0), reset_at, reset_at - server_time(headers.get("Date"), wall))
+
+
+def server_time(date: str | None, wall: Callable[[], float]) -> float:
+    """Tell the unix time of an answer: its `Date`, or our own where that is none."""
+    try:
+        parsed = email.utils.parsedate_tz(date) if date else None
+        return wall() if parsed is None else float(email.utils.mktime_tz(parsed))
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return wall()

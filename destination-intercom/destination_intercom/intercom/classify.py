@@ -1,0 +1,147 @@
+"""What an answer means, and what to do about it: a pure function, with no policy and no state.
+
+| what came                                                       | verdict  |
+|-----------------------------------------------------------------|----------|
+| the success that the endpoint's description names               | answer   |
+| 400, 404, 409, 410, 413, 422 in Intercom's envelope             | answer   |
+| 429, or the code `too_many_requests` or `rate_limit_exceeded`   | throttled|
+| 401 without HTML; a JSON 403; 402 in the envelope; `intercom_version_invalid` | fatal |
+| the same to a question about the workspace itself               | fatal    |
+| everything else: no answer, 408, 5xx, HTML, a redirect, 405, …  | retry    |
+
+A refusal counts only in Intercom's envelope: what a proxy answers never rejects a record, and
+a success that does not look like one never acknowledges one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from destination_intercom.errors import AttemptError, ConfigurationError
+from destination_intercom.intercom.answers import as_word
+from destination_intercom.intercom.calls import Answer, Call, GetMe, ListDataAttributes, SearchContacts
+from destination_intercom.outcomes import Refusal
+
+REJECTING: Final = frozenset({400, 404, 409, 410, 413, 422})
+THROTTLING_CODES: Final = frozenset({"too_many_requests", "rate_limit_exceeded"})
+VERSION_CODE: Final = "intercom_version_invalid"
+
+
+class Verdict(Enum):
+    """What to do with the result of an attempt."""
+
+    ANSWER = "answer"
+    RETRY = "retry"
+    THROTTLED = "throttled"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, and in a word or two why: safe for a log."""
+
+    verdict: Verdict
+    why: str = ""
+
+
+def refusal_of(answer: Answer) -> Refusal | None:
+    """Read Intercom's error envelope; None where the body is none.
+
+    Old entries have `type` in place of `code`; message, code and request id may be absent.
+    """
+    body = answer.body
+    if not isinstance(body, dict) or not isinstance(errors := body.get("errors"), list):
+        return None
+    if body.get("type") != "error.list" or not errors or not isinstance(first := errors[0], dict):
+        return None
+    message = first.get("message")
+    return Refusal(
+        answer.status,
+        as_word(first.get("code") or first.get("type")),
+        message if isinstance(message, str) else None,
+        as_word(body.get("request_id")) or answer.request_id,
+    )
+
+
+def is_success(call: Call, answer: Answer) -> bool:
+    """Say whether `answer` is what the endpoint's description promises."""
+    if call.endpoint == "POST /events":
+        # "202 with an empty body", says the description; an error in it is none.
+        return answer.status == 202 and answer.kind != "other" and refusal_of(answer) is None  # noqa: PLR2004
+    return answer.status == 200 and isinstance(answer.body, dict) and _has_fields(call, answer.body)  # noqa: PLR2004
+
+
+def _has_fields(call: Call, body: dict[str, Any]) -> bool:
+    endpoint = call.endpoint
+    if isinstance(call, SearchContacts):
+        return _lists_contacts(call, body)
+    if endpoint == "GET /data_attributes":
+        return isinstance(body.get("data"), list)
+    if endpoint == "POST /data_attributes":
+        return isinstance(body.get("name"), str)
+    if endpoint == "GET /me":
+        return body.get("type") == "admin"
+    return isinstance(body.get("id"), str) and bool(body["id"])
+
+
+def _lists_contacts(call: SearchContacts, body: dict[str, Any]) -> bool:
+    """Say whether an answer tells who was found: a list without `data` was seen in production, and tells nobody."""
+    if isinstance(body.get("data"), list):
+        return body.get("type") != "error.list"
+    return body.get("type") == "list" and (not call.decisive or body.get("total_count") == 0)
+
+
+def judge(call: Call, result: Answer | AttemptError) -> Judgement:
+    """Say what to do with the result of one attempt at `call`."""
+    if isinstance(result, AttemptError):
+        return Judgement(Verdict.RETRY, result.kind)
+    if is_success(call, result):
+        return Judgement(Verdict.ANSWER)
+    refusal = refusal_of(result)
+    code = refusal.code if refusal is not None else None
+    why = f"status {result.status}" + (f", code {code}" if code else "")
+    if result.status == 429 or code in THROTTLING_CODES:  # noqa: PLR2004
+        return Judgement(Verdict.THROTTLED, why)
+    if result.status == 401 and result.kind != "other":  # noqa: PLR2004
+        return Judgement(Verdict.FATAL, why)
+    if result.status == 403 and result.kind == "json":  # noqa: PLR2004
+        return Judgement(Verdict.FATAL, why)
+    if refusal is not None and (result.status == 402 or code == VERSION_CODE):  # noqa: PLR2004
+        return Judgement(Verdict.FATAL, why)
+    if refusal is not None and result.status in REJECTING and isinstance(call, (GetMe, ListDataAttributes)):
+        # Asked of the workspace itself, there is no record to reject: something is wrong with the app.
+        return Judgement(Verdict.FATAL, why)
+    if refusal is not None and result.status in REJECTING:
+        return Judgement(Verdict.ANSWER, why)
+    return Judgement(Verdict.RETRY, why if result.kind == "json" else f"{why}, no JSON")
+
+
+_TOKEN_HINTS: Final = {
+    "token_unauthorized": "The access token lacks a permission: give the app read and write access to users,"
+    " events and data attributes in Intercom's Developer Hub",
+    "api_plan_restricted": "The workspace's Intercom subscription does not include the API, or has ended",
+    VERSION_CODE: "Intercom no longer knows the API version that this connector speaks: update the connector",
+}
+
+
+def fatal_error(call: Call, answer: Answer) -> ConfigurationError:
+    """Make the error that ends the sync after a fatal answer; the message names the cure."""
+    refusal = refusal_of(answer)
+    code = refusal.code if refusal is not None else None
+    hint = _TOKEN_HINTS.get(code or "")
+    if hint is None and answer.status == 401:  # noqa: PLR2004
+        hint = (
+            "Intercom refuses access_token: copy it again from the Developer Hub, and check the region (api_endpoint)"
+        )
+    if hint is None:
+        hint = (
+            "Intercom forbids this to the app of access_token: check its permissions, the subscription and the region"
+            " (api_endpoint)"
+        )
+    details = [f"{call.endpoint}: status {answer.status}"]
+    details += [f"code {code}"] if code else []
+    request_id = refusal.request_id if refusal is not None else answer.request_id
+    details += [f"request id {request_id}"] if request_id else []
+    return ConfigurationError(f"{hint} ({', '.join(details)}).")

@@ -1,0 +1,373 @@
+"""Intercom over HTTP: one method per endpoint, one attempt per call.
+
+The only importer of `requests`, whose exceptions it turns into ours. It retries nothing, judges
+nothing and starts no threads; one client serves all threads with one pool of connections.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote, urlsplit
+
+import requests
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, BaseAdapter, HTTPAdapter
+from requests.auth import AuthBase
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+
+from destination_intercom.deep_json import dump_exactly
+from destination_intercom.errors import (
+    AnswerTooLargeError,
+    AttemptError,
+    ConfigurationError,
+    IntercomDestinationError,
+    InternalError,
+    MaybeSentError,
+    NotSentError,
+    UntrustedError,
+)
+from destination_intercom.intercom.answers import read_answer
+from destination_intercom.intercom.ca_certificates import make_context
+from destination_intercom.intercom.calls import (
+    Answer,
+    ArchiveContact,
+    Call,
+    CreateContact,
+    CreateDataAttribute,
+    FindByExternalId,
+    GetContact,
+    GetMe,
+    ListDataAttributes,
+    PostEvent,
+    SearchContacts,
+    UnarchiveContact,
+    UpdateContact,
+)
+from destination_intercom.intercom.response_limits import ResponseLimits, limited_pools
+
+API_VERSION: Final = "2.16"
+"""The newest version whose description was at hand when this was written."""
+
+CONNECT_TIMEOUT: Final = 10.0
+READ_TIMEOUT: Final = 30.0
+
+ANSWER_TIMEOUT: Final = 60.0
+"""From the end of the request to the end of the answer, in however many pieces that comes."""
+
+LARGEST_BODY: Final = 32 * 1024 * 1024
+
+LARGEST_ANSWER: Final = LARGEST_BODY + 1024 * 1024
+"""As it comes in, with its headers and the lengths of its chunks."""
+
+Transport: TypeAlias = BaseAdapter
+"""What carries a prepared request and brings back the response; tests pass their own."""
+
+# urllib3 warns of an odd answer with the request's URL, which may hold an identity.
+logging.getLogger("urllib3").propagate = False
+
+
+class _BearerAuth(AuthBase):
+    """Sets the header itself: without an auth object, requests would let a .netrc replace the token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def __repr__(self) -> str:
+        return "_BearerAuth(…)"
+
+
+class _Session(requests.Session):
+    """Looks at no redirect: told not to follow one, requests still reads its body to the end and parses its target."""
+
+    def get_redirect_target(self, _resp: requests.Response) -> None:
+        """Say that there is none."""
+
+
+class _Adapter(HTTPAdapter):
+    """Connections without retries, whose answers stay within limits; with a context for https, without one for http."""
+
+    def __init__(self, *, connections: int, context: ssl.SSLContext | None, limits: ResponseLimits) -> None:
+        self._context = context
+        self._pools = limited_pools(
+            limits, {"http": (HTTPConnection, HTTPConnectionPool), "https": (HTTPSConnection, HTTPSConnectionPool)}
+        )
+        super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:  # noqa: FBT001, FBT002 - as its parent
+        """Let all connections have the same context: it holds every authority, and is costly to make."""
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **more)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        """Believe the same authorities on the way through a proxy, and of the proxy itself."""
+        contexts = {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        manager = super().proxy_manager_for(proxy, **contexts, **more)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002 - as its parent
+        """Verify always; requests would load its own authorities once more for every connection."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+class Client:
+    """A client of one workspace at `base_url`; `transport` replaces the network in tests.
+
+    `now` tells the seconds of a clock that never goes back; `wall` the unix time, used only where an answer
+    has no `Date`. `read_timeout` is the seconds that Intercom may stay silent, before an answer and within
+    it, `answer_timeout` those from the end of a request to the end of its answer.
+
+    Raises:
+        ConfigurationError: the environment names authorities or a proxy that cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        read_timeout: float = READ_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
+        connections: int = 1,
+        transport: Transport | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._wall = wall
+        self._read_timeout = read_timeout
+        self._session = _Session()
+        self._session.auth = _BearerAuth(token)
+        self._session.headers.update(
+            {
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+                "Intercom-Version": API_VERSION,
+                "User-Agent": f"airbyte-destination-intercom/{_own_version()}",
+            }
+        )
+        # The environment's proxies and authorities are looked up once, not for every call. Plain http is for this
+        # machine alone, and no proxy stands between us and it.
+        context = None
+        if not base_url.startswith("http://") and transport is None:
+            context = make_context(DEFAULT_CA_BUNDLE_PATH)
+            self._session.proxies = _proxies(base_url)
+        self._session.trust_env = False
+        limits = ResponseLimits(now, answer_timeout, LARGEST_ANSWER)
+        adapter = transport or _Adapter(connections=connections, context=context, limits=limits)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def __repr__(self) -> str:
+        return f"Client({self._base_url!r})"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def attempt(self, call: Call) -> Answer:
+        """Make one attempt at `call`.
+
+        Raises:
+            AttemptError: no answer, or one that cannot be read; `NotSentError` if surely not sent.
+            InternalError: the request could not be made.
+        """
+        return _METHODS[type(call)](self, call)
+
+    def get_me(self, _: GetMe) -> Answer:
+        """Ask who the token belongs to."""
+        return self._send("GET", "/me")
+
+    def list_data_attributes(self, _: ListDataAttributes) -> Answer:
+        """Ask for the contact attributes, archived ones included."""
+        return self._send("GET", "/data_attributes?model=contact&include_archived=true")
+
+    def create_contact(self, call: CreateContact) -> Answer:
+        """Create a contact."""
+        return self._send("POST", "/contacts", call.payload)
+
+    def update_contact(self, call: UpdateContact) -> Answer:
+        """Update a contact."""
+        return self._send("PUT", f"/contacts/{_quote(call.contact_id)}", call.payload)
+
+    def get_contact(self, call: GetContact) -> Answer:
+        """Read a contact."""
+        return self._send("GET", f"/contacts/{_quote(call.contact_id)}")
+
+    def archive_contact(self, call: ArchiveContact) -> Answer:
+        """Archive a contact."""
+        return self._send("POST", f"/contacts/{_quote(call.contact_id)}/archive", {})
+
+    def unarchive_contact(self, call: UnarchiveContact) -> Answer:
+        """Restore an archived contact."""
+        return self._send("POST", f"/contacts/{_quote(call.contact_id)}/unarchive", {})
+
+    def create_data_attribute(self, call: CreateDataAttribute) -> Answer:
+        """Create a contact attribute."""
+        return self._send("POST", "/data_attributes", call.payload)
+
+    def find_by_external_id(self, call: FindByExternalId) -> Answer:
+        """Read a user by the external_id."""
+        return self._send("GET", f"/contacts/find_by_external_id/{_quote(call.external_id)}")
+
+    def search_contacts(self, call: SearchContacts) -> Answer:
+        """Search contacts."""
+        return self._send("POST", "/contacts/search", call.query)
+
+    def post_event(self, call: PostEvent) -> Answer:
+        """Submit a data event."""
+        return self._send("POST", "/events", call.payload)
+
+    def _send(self, method: str, path: str, payload: dict[str, Any] | None = None) -> Answer:
+        try:
+            response = self._session.request(
+                method,
+                self._base_url + path,
+                data=None if payload is None else dump_exactly(payload),
+                timeout=(min(CONNECT_TIMEOUT, self._read_timeout), self._read_timeout),
+                allow_redirects=False,
+                stream=True,
+            )
+            try:
+                content = _read(response)
+            finally:
+                response.close()
+        except IntercomDestinationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - any text may quote the request, as http.client's of a bad header does
+            raise _translate(error) from None
+        return read_answer(response.status_code, response.headers, content, wall=self._wall)
+
+
+_METHODS: Final[dict[type[Any], Callable[[Client, Any], Answer]]] = {
+    GetMe: Client.get_me,
+    ListDataAttributes: Client.list_data_attributes,
+    CreateContact: Client.create_contact,
+    CreateDataAttribute: Client.create_data_attribute,
+    ArchiveContact: Client.archive_contact,
+    UnarchiveContact: Client.unarchive_contact,
+    UpdateContact: Client.update_contact,
+    GetContact: Client.get_contact,
+    FindByExternalId: Client.find_by_external_id,
+    SearchContacts: Client.search_contacts,
+    PostEvent: Client.post_event,
+}
+
+
+def _own_version() -> str:
+    try:
+        return version("destination-intercom")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _proxies(url: str) -> dict[str, str]:
+    """Read the environment's proxy for `url`."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if proxy is None:
+        return {}
+    # requests takes "localhost" in "localhost:3128" for the scheme.
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        parts = urlsplit(proxy)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(
+            "The proxy that the environment names (HTTPS_PROXY or ALL_PROXY) is none of http or https: correct it, or"
+            " list Intercom's host in NO_PROXY."
+        )
+    return {urlsplit(url).scheme: proxy}
+
+
+def _quote(text: str) -> str:
+    # An id may hold a lone surrogate: JSON allows it, and one such record must not end the sync.
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def _read(response: requests.Response) -> bytes:
+    """Read the body; a larger one than any answer of Intercom's is not read to its end."""
+    pieces, size = [], 0
+    for piece in response.iter_content(65536):
+        size += len(piece)
+        if size > LARGEST_BODY:
+            raise AnswerTooLargeError("answer too large")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _translate(error: Exception) -> AttemptError | InternalError:
+    """Turn an exception of `requests` into ours, without its text, which may hold the request."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return UntrustedError(_CERTIFICATES.get(cause.verify_code, "a certificate that is not valid"))
+        if isinstance(cause, NewConnectionError):
+            # No address, or connection refused: requests has no class for it.
+            return NotSentError("no connection")
+        if isinstance(cause, ReadTimeoutError):
+            return MaybeSentError("timeout")
+    for kind, ours, word in _TRANSLATIONS:
+        if isinstance(error, kind):
+            return ours(word)
+    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+        # The system's own: a broken connection, no route, no descriptor left.
+        return MaybeSentError("connection error")
+    return InternalError(f"The request could not be made ({type(error).__name__}).")
+
+
+def _causes(error: Exception) -> Iterator[Exception]:
+    """Walk through what requests and urllib3 have wrapped: they keep it in the arguments, or as the reason."""
+    cause: Any = error
+    for _ in range(_DEEPEST_CAUSE):
+        if not isinstance(cause, Exception):
+            return
+        yield cause
+        reason = getattr(cause, "reason", None)
+        cause = reason if isinstance(reason, Exception) else next(iter(cause.args), None)
+
+
+_DEEPEST_CAUSE: Final = 8
+
+_CERTIFICATES: Final = {
+    2: "a certificate of an unknown authority",
+    9: "a certificate that is not valid yet",
+    10: "an expired certificate",
+    18: "a certificate of an unknown authority",
+    19: "a certificate of an unknown authority",
+    20: "a certificate of an unknown authority",
+    21: "a certificate of an unknown authority",
+    62: "a certificate of another host",
+    64: "a certificate of another host",
+}
+"""What OpenSSL's codes (X509_V_ERR_…) say; its own texts quote the host."""
+
+_TRANSLATIONS: Final[tuple[tuple[type[Exception], type[AttemptError], str], ...]] = (
+    (requests.exceptions.ConnectTimeout, NotSentError, "connect timeout"),
+    (requests.exceptions.ProxyError, NotSentError, "proxy error"),
+    # The handshake may have been over: the connection can break in the middle of the answer, too.
+    (requests.exceptions.SSLError, MaybeSentError, "TLS error"),
+    (requests.exceptions.Timeout, MaybeSentError, "timeout"),
+    (requests.exceptions.ConnectionError, MaybeSentError, "connection error"),
+    (requests.exceptions.ChunkedEncodingError, MaybeSentError, "truncated answer"),
+    (requests.exceptions.ContentDecodingError, MaybeSentError, "unreadable answer"),
+    (requests.exceptions.RetryError, MaybeSentError, "connection error"),
+    (requests.exceptions.TooManyRedirects, MaybeSentError, "redirects"),
+    (requests.exceptions.StreamConsumedError, MaybeSentError, "unreadable answer"),
+    (requests.exceptions.UnrewindableBodyError, MaybeSentError, "connection error"),
+    (HTTPError, MaybeSentError, "connection error"),
+    (HTTPException, MaybeSentError, "unreadable answer"),
+    (TimeoutError, MaybeSentError, "timeout"),
+    (ssl.SSLError, MaybeSentError, "TLS error"),
+)

@@ -1,0 +1,1 @@
+"""Where rejected records go. Knows nothing of Intercom."""

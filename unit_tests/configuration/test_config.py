@@ -1,0 +1,449 @@
+"""The configuration: what is taken, what is refused, and that no message holds what the user typed."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from destination_intercom.configuration.config import DEFAULT_EVENT_STREAM, REGION_HOSTS, Config, parse_config
+from destination_intercom.errors import ConfigurationError
+from unit_tests.strategies import base_config
+
+CANARY = "canaryValue"
+EVENTS: dict[str, Any] = {"mode": "enabled", "selected_events": ["*"]}
+USERS: dict[str, Any] = {"mode": "enabled", "streams": [{"stream": "users"}]}
+STREAM: dict[str, Any] = {"stream": "s", "event_name_property": "name", "created_at_property": "at"}
+
+
+def _events(**fields: Any) -> dict[str, Any]:
+    return base_config(events={**EVENTS, **fields})
+
+
+def _stream(**fields: Any) -> dict[str, Any]:
+    return _events(streams=[{**STREAM, **fields}])
+
+
+def _users(**fields: Any) -> dict[str, Any]:
+    return base_config(users={**USERS, **fields})
+
+
+def _filters(operator: str, *values: Any) -> dict[str, Any]:
+    return _events(filters=[{"property": "p", "operator": operator, "values": list(values)}])
+
+
+def _refusal(document: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_config(document)
+    return caught.value.message
+
+
+def test_config_with_the_least_has_the_promised_defaults() -> None:
+    """What the form does not say is what the design's table says."""
+    config = parse_config(_events())
+    assert config.base_url == "https://api.intercom.io"
+    assert ("user_id", "external_id", "filter") == (
+        config.identity.path,
+        config.identity.intercom_field,
+        config.identity.missing,
+    )
+    assert config.events.mode == "enabled"
+    assert ["[Intercom]*", "$identify", "$groupidentify"] == config.events.excluded_events
+    assert config.events.entries == [DEFAULT_EVENT_STREAM]
+    assert ("events", "event_type", "event_time") == (
+        DEFAULT_EVENT_STREAM.stream,
+        DEFAULT_EVENT_STREAM.event_name_property,
+        DEFAULT_EVENT_STREAM.created_at_property,
+    )
+    assert (config.events.unknown_users, config.events.not_before) == ("reject", None)
+    assert config.users.mode == "disabled"
+    assert (None, 64, 1000, False) == (
+        config.delivery.max_calls_per_minute,
+        config.delivery.concurrency,
+        config.delivery.stop_after_rejected,
+        config.delivery.dry_run,
+    )
+
+
+def test_config_of_users_alone_has_the_promised_defaults() -> None:
+    """Users need a stream only; then nothing but the identity is written."""
+    config = parse_config(_users())
+    assert config.events.mode == "disabled"
+    assert config.users.mode == "enabled"
+    assert ([], [], "fail", "ignore") == (
+        config.users.attributes,
+        config.users.filters,
+        config.users.missing_attributes,
+        config.users.null_values,
+    )
+    assert ("upsert", "skip", "reject", "adopt") == (
+        config.users.write_mode,
+        config.users.unchanged_contacts,
+        config.users.archived_contacts,
+        config.users.email_match,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("write_mode", ["upsert", "update_only", "create_only"]),
+        ("missing_attributes", ["fail", "create", "skip"]),
+        ("unchanged_contacts", ["skip", "send"]),
+        ("archived_contacts", ["reject", "unarchive"]),
+        ("email_match", ["adopt", "reject"]),
+    ],
+)
+def test_config_of_each_choice_about_contacts_is_taken(name: str, values: list[str]) -> None:
+    """What the form offers can be chosen."""
+    chosen = [getattr(parse_config(_users(**{name: value})).users, name) for value in values]
+    assert values == chosen
+
+
+@pytest.mark.parametrize("region", REGION_HOSTS)
+def test_config_of_each_region_calls_its_host(region: str) -> None:
+    """The hosts are those of Intercom's API description."""
+    expected = {"us": "https://api.intercom.io", "eu": "https://api.eu.intercom.io", "au": "https://api.au.intercom.io"}
+    assert expected[region] == parse_config({**_events(), "api_endpoint": region}).base_url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://proxy.example.com",
+        "https://proxy.example.com:8443/intercom/",
+        "http://127.0.0.1:8080",
+        "http://localhost",
+        "http://[::1]:9/",
+    ],
+)
+def test_config_with_a_base_url_that_is_safe_calls_it(url: str) -> None:
+    """Https anywhere, http on a loopback address only; it wins over the region."""
+    assert url.rstrip("/") == parse_config({**_events(), "api_endpoint": "eu", "api_base_url": url}).base_url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{CANARY}.example.com",
+        f"http://localhost.{CANARY}.com",
+        f"ftp://{CANARY}",
+        f"{CANARY}",
+        "https://",
+        f"https://{CANARY}:secret@proxy.example.com",
+        f"http://{CANARY}@localhost",
+        f"https://proxy.example.com/?{CANARY}=1",
+        "https://proxy.example.com/?",
+        f"https://proxy.example.com/#{CANARY}",
+        f"https://proxy.example.com:{CANARY}",
+        f"HTTPS://{CANARY}.example.com",
+        f"HTTP://localhost/{CANARY}",
+        "https://proxy.example.com:99999",
+        "https://proxy.example.com:0",
+        f"https://[{CANARY}",
+        f"https://{CANARY}℀.example.com",
+        f"https://proxy.example.com/{CANARY}\nHost: x",
+        f"https://proxy .example.com/{CANARY}",
+    ],
+)
+def test_config_with_a_base_url_that_is_not_safe_is_refused_without_quoting_it(url: str) -> None:
+    """The token goes to no unencrypted host, and the message shows no part of the address."""
+    message = _refusal({**_events(), "api_base_url": url})
+    assert "api_base_url" in message
+    assert CANARY not in message
+
+
+@pytest.mark.parametrize("identity", [{}, None, "", {"property": "", "intercom_field": None, "missing": ""}])
+def test_config_with_fields_that_the_form_emptied_takes_them_as_absent(identity: object) -> None:
+    """Airbyte's form leaves null or "" behind in a field that was emptied."""
+    assert parse_config(_events()) == parse_config({**_events(), "identity": identity})
+
+
+def test_config_with_every_optional_field_emptied_is_the_one_without_them() -> None:
+    """Null and "" count as absent at every level."""
+    for blank in (None, ""):
+        document = {
+            "access_token": "test-token",
+            "api_endpoint": blank,
+            "api_base_url": blank,
+            "identity": blank,
+            "events": {
+                **EVENTS,
+                "not_before": blank,
+                "excluded_events": blank,
+                "filters": blank,
+                "metadata": [{"property": "p", "name": blank}],
+                "unknown_users": blank,
+                "streams": [{**STREAM, "namespace": blank, "event_name": blank, "metadata": blank, "filters": blank}],
+            },
+            "users": blank,
+            "delivery": {"max_calls_per_minute": blank, "concurrency": blank, "stop_after_rejected": blank},
+        }
+        assert parse_config(_events(metadata=[{"property": "p"}], streams=[STREAM])) == parse_config(document)
+
+
+def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
+    """An empty metadata list of a stream sends nothing; an absent one is the global list."""
+    config = parse_config(_events(excluded_events=[], streams=[{**STREAM, "metadata": []}, STREAM]))
+    assert config.events.mode == "enabled"
+    assert [[], None] == [entry.metadata for entry in config.events.streams]
+    assert config.events.excluded_events == []
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"events": EVENTS}, "access_token: this field is required"),
+        ({**_events(), "access_token": ""}, "access_token: this field is required"),
+        ({**_events(), "access_token": " \n"}, "access_token is empty"),
+        ({**_events(), "access_token": f"Bearer {CANARY}"}, "access_token"),
+        ({**_events(), "access_token": f"{CANARY}é"}, "access_token"),
+        ({**_events(), "access_token": f"{CANARY}\r\nX"}, "access_token"),
+        ({**_events(), "access_token": 5}, "access_token"),
+        ({**_events(), "access_token": [CANARY]}, "access_token"),
+        ({**_events(), "api_endpoint": CANARY}, "api_endpoint: Input should be 'us', 'eu' or 'au'"),
+        ({**_events(), "api_endpoint": "US"}, "api_endpoint"),
+        ({**_events(), "dry_run": CANARY}, "dry_run: there is no such field"),
+        ({**_events(), "object_storage": CANARY}, "object_storage: there is no such field"),
+        ({**_events(), "enabled": CANARY}, "enabled: there is no such field"),
+        (base_config(), "events and users are both disabled"),
+        (base_config(events={"mode": "disabled"}, users={"mode": "disabled"}), "events and users are both disabled"),
+        ({**_events(), "identity": CANARY}, "identity: must be an object"),
+        ({**_events(), "identity": {"property": 5}}, "identity.property"),
+        ({**_events(), "identity": {"property": " "}}, "identity.property"),
+        ({**_events(), "identity": {"path": CANARY}}, "identity.path: there is no such field"),
+        ({**_events(), "identity": {"intercom_field": CANARY}}, "identity.intercom_field"),
+        ({**_events(), "identity": {"missing": CANARY}}, "identity.missing"),
+        (base_config(events={}), 'events.mode: must be "enabled" or "disabled"'),
+        (base_config(events={"mode": CANARY}), 'events.mode: must be "enabled" or "disabled"'),
+        (base_config(events={"mode": [CANARY]}), "events"),
+        (base_config(events=CANARY), "events"),
+        (base_config(users=[CANARY]), "users"),
+        (
+            base_config(events={"mode": "disabled", "streams": [CANARY]}, users=USERS),
+            "events.streams: there is no such",
+        ),
+        (base_config(events={"mode": "enabled"}), "selected_events is needed"),
+        (_events(selected_events=[]), "selected_events is needed"),
+        (_events(selected_events=CANARY), "events.selected_events"),
+        (_events(selected_events=[5]), "events.selected_events.0"),
+        (_events(selected_events=["ok", " "]), "events.selected_events.1"),
+        (_events(selected_events=[f"{CANARY}{number}" for number in range(121)]), "121 event names"),
+        (_events(enabled=CANARY), "events.enabled: there is no such field"),
+        (_events(not_before=CANARY), "not_before is a time such as"),
+        (_events(not_before=20260101), "events.not_before"),
+        (_events(unknown_users=CANARY), "events.unknown_users"),
+        (_events(streams=[CANARY]), "events.streams.0: must be an object"),
+        (_events(streams=[{}]), "events.streams.0.stream: this field is required"),
+        (_stream(created_at_property=None), "events.streams.0.created_at_property: this field is required"),
+        (_stream(event_name=CANARY), "either event_name"),
+        (_stream(event_name_property=None), "either event_name"),
+        (_stream(contacts_api=CANARY), "events.streams.0.contacts_api: there is no such field"),
+        (_stream(metadata=[{"property": f"{CANARY}{number}"} for number in range(21)]), "20 metadata keys"),
+        (_events(metadata=[{"property": f"{CANARY}{number}"} for number in range(21)]), "20 metadata keys"),
+        (_events(metadata=[{"property": f"a.{CANARY}"}, {"property": f"b.{CANARY}"}]), "metadata.0 and metadata.1"),
+        (_events(metadata=[{"property": CANARY, "name": f"{CANARY}$"}]), 'metadata.0: set a "name"'),
+        (_stream(metadata=[{"property": f"ok.{CANARY}|"}]), 'metadata.0: set a "name"'),
+        (_events(metadata=[{"name": CANARY}]), "events.metadata.0.property: this field is required"),
+        (_filters(CANARY), "events.filters.0.operator"),
+        (_filters("is"), "is needs at least one value"),
+        (_filters("contains"), "contains needs at least one value"),
+        (_filters("is_set", CANARY), "is_set takes no values"),
+        (_filters("is_not_set", CANARY), "is_not_set takes no values"),
+        (_filters("greater_than"), "greater_than needs"),
+        (_filters("greater_than", "1", "2"), "exactly one value"),
+        (_filters("less_than", CANARY), "a number or a time"),
+        (_filters("is", 5), "events.filters.0.values.0"),
+        (_events(filters=[{"operator": "is_set"}]), "events.filters.0.property: this field is required"),
+        (base_config(users={"mode": "enabled"}), "name the streams whose records are users"),
+        (_users(streams=[{"identity_property": CANARY}]), "users.streams.0.stream: this field is required"),
+        (_users(attributes=[CANARY]), "users.attributes.0: must be an object"),
+        (_users(attributes=[{"property": "p", "type": CANARY}]), "users.attributes.0.type"),
+        (_users(attributes=[{"property": "p", "type": "datetime"}]), "users.attributes.0.type"),
+        (
+            _users(attributes=[{"property": f"a.{CANARY}"}, {"property": f"b.{CANARY}"}]),
+            "attributes.0 and attributes.1",
+        ),
+        (
+            _users(attributes=[{"property": "email_verified"}]),
+            "users.attributes: email_verified is written only beside",
+        ),
+        (_users(missing_attributes=CANARY), "users.missing_attributes"),
+        (_users(null_values=CANARY), "users.null_values"),
+        (_users(write_mode=CANARY), "users.write_mode"),
+        (_users(unchanged_contacts=CANARY), "users.unchanged_contacts"),
+        (_users(archived_contacts=CANARY), "users.archived_contacts"),
+        (_users(email_match=CANARY), "users.email_match"),
+        ({**_events(), "delivery": {"concurrency": 0}}, "delivery.concurrency"),
+        ({**_events(), "delivery": {"concurrency": 257}}, "delivery.concurrency"),
+        ({**_events(), "delivery": {"concurrency": True}}, "delivery.concurrency"),
+        ({**_events(), "delivery": {"concurrency": "64"}}, "delivery.concurrency"),
+        ({**_events(), "delivery": {"max_calls_per_minute": 0}}, "delivery.max_calls_per_minute"),
+        ({**_events(), "delivery": {"stop_after_rejected": -1}}, "delivery.stop_after_rejected"),
+        ({**_events(), "delivery": {"dry_run": "true"}}, "delivery.dry_run"),
+        ({**_events(), "delivery": {"dry_run": 1}}, "delivery.dry_run"),
+        ({**_events(), "delivery": {"contacts_api": "bulk"}}, "delivery.contacts_api: there is no such field"),
+        (None, "not a JSON object"),
+        ([CANARY], "not a JSON object"),
+        (CANARY, "not a JSON object"),
+    ],
+)
+def test_config_that_breaks_a_rule_is_refused_by_field_and_cure_without_its_values(document: Any, said: str) -> None:
+    """Each rule of the table says which field is wrong and what it may be, never what it was."""
+    message = _refusal(document)
+    assert said in message
+    assert CANARY not in message
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "external_id", "role", "type", "workspace_id", "created_at", "updated_at", "custom_attributes"]
+)
+def test_config_that_writes_a_field_of_intercoms_own_is_refused(field: str) -> None:
+    """These are the identity's, or nobody's to write."""
+    message = _refusal(_users(attributes=[{"property": "ok"}, {"property": CANARY, "attribute": field}]))
+    assert "attributes.1 names a field" in message
+    assert CANARY not in message
+
+
+def _breakages(node: Any) -> list[Any]:
+    """Make each variant of a valid document in which one leaf is a value that it cannot be."""
+    if isinstance(node, dict):
+        return [{**node, key: bad} for key, value in node.items() for bad in _breakages(value)] + [
+            {**node, "odd": CANARY}
+        ]
+    if isinstance(node, list):
+        return [[*node[:at], bad, *node[at + 1 :]] for at, value in enumerate(node) for bad in _breakages(value)]
+    return [{CANARY: CANARY}, [CANARY], 1.5, 10**30]
+
+
+WHOLE = base_config(
+    api_endpoint="us",
+    api_base_url="https://proxy.example.com",
+    identity={"property": "p", "intercom_field": "email", "missing": "reject"},
+    events={
+        **EVENTS,
+        "streams": [{**STREAM, "namespace": "n", "identity_property": "i"}],
+        "not_before": "2026-01-01T00:00:00Z",
+        "filters": [{"property": "p", "operator": "is", "values": ["x"]}],
+        "metadata": [{"property": "p", "name": "n"}],
+        "unknown_users": "create",
+        "excluded_events": ["y"],
+    },
+    users={
+        **USERS,
+        "attributes": [{"property": "p", "attribute": "a", "type": "date"}],
+        "write_mode": "update_only",
+        "missing_attributes": "create",
+        "null_values": "clear",
+        "unchanged_contacts": "send",
+        "archived_contacts": "unarchive",
+        "email_match": "reject",
+    },
+    delivery={"concurrency": 8, "dry_run": True},
+)
+
+
+@pytest.mark.parametrize("document", _breakages(WHOLE), ids=lambda _: "broken")
+def test_config_broken_at_any_one_place_is_refused_without_any_value(document: Any) -> None:
+    """Whatever is wrong, the message holds neither the value nor the token."""
+    secret = "tokenCanary"
+    if document["access_token"] == "test-token":
+        document = {**document, "access_token": secret}
+    message = _refusal(document)
+    assert not any(value in message for value in (CANARY, secret, "1000000000000", "proxy.example"))
+
+
+def test_config_that_is_whole_is_taken() -> None:
+    """The document that the test above breaks is valid itself."""
+    assert parse_config(WHOLE).identity.missing == "reject"
+
+
+def test_config_when_several_fields_are_wrong_names_them_all() -> None:
+    """One look at the message is enough."""
+    message = _refusal({"api_endpoint": CANARY, "events": EVENTS, "odd": 1})
+    assert all(field in message for field in ("access_token", "api_endpoint", "odd"))
+
+
+def test_config_with_a_bad_token_says_so_without_it() -> None:
+    """The token is never quoted, not even a broken one."""
+    assert CANARY not in _refusal({**_events(), "access_token": f"{CANARY} {CANARY}"})
+
+
+def test_config_when_printed_hides_the_token() -> None:
+    """A token is in no repr, str, dump or error."""
+    config = parse_config({**_events(), "access_token": f" {CANARY}\n"})
+    assert config.token == CANARY
+    for text in (repr(config), str(config), f"{config}", str(config.model_dump()), config.model_dump_json()):
+        assert CANARY not in text
+
+
+def test_config_when_set_refuses_to_change() -> None:
+    """A configuration is validated once, so nobody may change it afterwards."""
+    config = parse_config(_events())
+    with pytest.raises(ValueError, match="frozen"):
+        setattr(config, "api_endpoint", "eu")  # noqa: B010 - mypy forbids it as an assignment
+
+
+def test_config_while_parsed_leaves_the_document_alone() -> None:
+    """Blanks are dropped from a copy."""
+    document = {**WHOLE, "users": {**WHOLE["users"], "filters": None}}
+    before = json.dumps(document)
+    parse_config(document)
+    assert before == json.dumps(document)
+
+
+@pytest.mark.parametrize("count", [0, 120])
+def test_config_with_at_most_120_exact_names_is_taken(count: int) -> None:
+    """Prefixes are not counted: nobody knows how many names they are."""
+    names = [f"name {number}" for number in range(count)]
+    assert isinstance(parse_config(_events(selected_events=[*names, *(f"{name}*" for name in names), "*"])), Config)
+
+
+def test_config_with_fixed_names_alone_needs_no_selection() -> None:
+    """Selection never applies to a fixed event name."""
+    stream = {"stream": "orders", "event_name": "ordered", "created_at_property": "at"}
+    assert isinstance(parse_config(base_config(events={"mode": "enabled", "streams": [stream]})), Config)
+    message = _refusal(base_config(events={"mode": "enabled", "streams": [stream, STREAM]}))
+    assert "selected_events is needed" in message
+
+
+@pytest.mark.parametrize(("path", "expected"), [("plan", "plan"), ("a.b.plan", "plan")])
+def test_config_of_a_target_without_a_name_takes_the_last_part_of_the_path(path: str, expected: str) -> None:
+    """The default name is the last part."""
+    config = parse_config(
+        {**_events(metadata=[{"property": path}]), "users": {**USERS, "attributes": [{"property": path}]}}
+    )
+    assert config.events.mode == config.users.mode == "enabled"
+    assert [expected, expected] == [config.events.metadata[0].key, config.users.attributes[0].target]
+
+
+@pytest.mark.parametrize("operator", ["is_set", "is_not_set"])
+@pytest.mark.parametrize("values", [[], [""], [" ", ""]])
+def test_config_of_a_filter_for_presence_takes_the_empty_values_that_a_form_leaves(
+    operator: str, values: list[str]
+) -> None:
+    """A list that was opened and left empty says nothing."""
+    assert isinstance(parse_config(_filters(operator, *values)), Config)
+
+
+@pytest.mark.parametrize("value", ["10", "-0.5", "2026-01-31", "2026-01-31T00:00:00Z"])
+def test_config_of_a_bound_that_is_a_number_or_a_time_is_taken(value: str) -> None:
+    """greater_than and less_than compare numbers or times."""
+    assert isinstance(parse_config(_filters("greater_than", value)), Config)
+
+
+@pytest.mark.parametrize(
+    ("field", "attributes"),
+    [("email", ["email_verified"]), ("external_id", ["email", "email_verified"])],
+)
+def test_config_of_email_verified_beside_an_email_is_taken(field: str, attributes: list[str]) -> None:
+    """The e-mail is a selected property, or the identity itself."""
+    document = _users(attributes=[{"property": name} for name in attributes])
+    assert isinstance(parse_config({**document, "identity": {"intercom_field": field}}), Config)
+
+
+def test_config_whose_own_error_is_printed_shows_no_input() -> None:
+    """Even an error that nobody translated quotes nothing."""
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate({**_events(), "api_endpoint": CANARY, "access_token": [CANARY]})
+    assert CANARY not in str(caught.value)

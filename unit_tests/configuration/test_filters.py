@@ -1,0 +1,162 @@
+"""Names that match a list, and properties that meet a condition."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from destination_intercom.configuration.config import Filter
+from destination_intercom.configuration.filters import compile_filter, compile_names
+from unit_tests.strategies import JSON, records
+
+HOLDS_WITHOUT = {"is_not", "does_not_contain", "is_not_set"}
+OPERATORS = ["is", "is_not", "contains", "does_not_contain", "is_set", "is_not_set", "greater_than", "less_than"]
+
+
+def _filter(operator: str, *values: str) -> Filter:
+    return Filter.model_validate({"property": "a.b", "operator": operator, "values": list(values)})
+
+
+def _holds(operator: str, data: dict[str, Any], *values: str) -> bool:
+    return compile_filter(_filter(operator, *values))(data)
+
+
+def _values_for(operator: str) -> list[str]:
+    return [] if operator.endswith("_set") else ["5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Song Played", True),
+        ("song played", False),
+        ("Song Played Twice", False),
+        ("Checkout", True),
+        ("Checkout Done", True),
+        ("My Checkout", False),
+        ("[Intercom] Opened", True),
+        ("$identify", True),
+        ("", False),
+    ],
+)
+def test_names_among_patterns_match_exactly_or_by_prefix(name: str, *, expected: bool) -> None:
+    """A star at the end makes a prefix; brackets and dollars mean themselves."""
+    assert expected is compile_names(["Song Played", "Checkout*", "[Intercom]*", "$identify"])(name)
+
+
+def test_names_with_a_lone_star_match_all_and_with_nothing_none() -> None:
+    """`*` says all in the user's own hand."""
+    assert (True, False) == (compile_names(["*"])("any"), compile_names([])("any"))
+
+
+def test_names_from_a_source_that_is_read_once_keep_their_prefixes() -> None:
+    """Any iterable will do, a generator too."""
+    assert compile_names(pattern for pattern in ["exact", "pre*"])("prefix")
+
+
+@pytest.mark.parametrize("star", ["a*b", "*b"])
+def test_names_with_a_star_elsewhere_take_it_as_a_character(star: str) -> None:
+    """Only the last character makes a prefix."""
+    wanted = compile_names([star])
+    assert (True, False) == (wanted(star), wanted("aXb"))
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("data", [{}, {"a": {}}, {"a": 5}, {"a": {"b": None}}])
+def test_filter_on_an_absent_or_null_property_holds_only_if_negative(operator: str, data: dict[str, Any]) -> None:
+    """What is not there is not equal, does not contain, and is not set."""
+    assert (operator in HOLDS_WITHOUT) is _holds(operator, data, *_values_for(operator))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("NL", True), ("BE", True), ("nl", False), ("NL ", False), ("", False), (["NL"], False), ({"b": "NL"}, False)],
+)
+def test_filter_is_when_any_value_equals_holds_and_is_not_is_its_contrary(value: object, *, expected: bool) -> None:
+    """Equal means the same text."""
+    data = {"a": {"b": value}}
+    assert (expected, not expected) == (_holds("is", data, "NL", "BE"), _holds("is_not", data, "NL", "BE"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(True, "true"), (False, "false"), (42, "42"), (42.0, "42"), (0.5, "0.5"), (2**70, str(2**70)), ("", "")],
+)
+def test_filter_is_on_a_scalar_compares_its_text(value: object, text: str) -> None:
+    """The form has only texts: numbers and booleans compare as JSON writes them."""
+    assert _holds("is", {"a": {"b": value}}, text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("premium plan", True),
+        ("free plan", True),
+        ("Premium", False),
+        (["x", "free"], True),
+        (["x", None, {}], False),
+        ({"premium": 1}, False),
+        (None, False),
+    ],
+)
+def test_filter_contains_when_any_value_is_part_holds_and_its_contrary_not(value: object, *, expected: bool) -> None:
+    """A list contains what one of its elements contains."""
+    data = {"a": {"b": value}}
+    found = (_holds("contains", data, "premium", "free"), _holds("does_not_contain", data, "premium", "free"))
+    assert (expected, not expected) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("", False), (" ", False), (0, True), (False, True), ([], True), ("x", True)]
+)
+def test_filter_is_set_for_blank_says_no(value: object, *, expected: bool) -> None:
+    """Blank counts as not set, zero and false do not."""
+    data = {"a": {"b": value}}
+    assert (expected, not expected) == (_holds("is_set", data), _holds("is_not_set", data))
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "greater", "less"),
+    [
+        (11, "10", True, False),
+        (9.5, "10", False, True),
+        (10, "10", False, False),
+        ("11", "10", True, False),
+        ("9", "10", False, True),
+        (2**70, "1180591620717411303423", True, False),
+        (-1, "-0.5", False, True),
+        (True, "0", False, False),
+        ("many", "0", False, False),
+        ([11], "10", False, False),
+        ("2026-02-01", "2026-01-31T23:59:59Z", True, False),
+        ("2026-01-31T23:00:00-05:00", "2026-01-31T23:59:59Z", True, False),
+        (1_700_000_000_000, "2026-01-31", False, True),
+        ("soon", "2026-01-31", False, False),
+    ],
+)
+def test_filter_with_a_bound_compares_numbers_or_times(value: object, bound: str, *, greater: bool, less: bool) -> None:
+    """The bound tells which; what cannot be compared is neither greater nor less."""
+    data = {"a": {"b": value}}
+    assert (greater, less) == (_holds("greater_than", data, bound), _holds("less_than", data, bound))
+
+
+@given(st.sampled_from(OPERATORS), records("a", "a.b"), JSON)
+def test_filter_over_any_record_never_raises_and_changes_nothing(
+    operator: str, record: dict[str, Any], value: object
+) -> None:
+    """A filter may be asked about whatever a source sends."""
+    record["a"] = {"b": value}
+    before = repr(record)
+    answers = [_holds(operator, record, *_values_for(operator))]
+    if "than" in operator:
+        answers.append(_holds(operator, record, "2026-01-31"))
+    assert all(isinstance(answer, bool) for answer in answers)
+    assert before == repr(record)
+
+
+@given(st.sampled_from([("is", "is_not"), ("contains", "does_not_contain"), ("is_set", "is_not_set")]), JSON)
+def test_filter_and_its_contrary_never_agree(pair: tuple[str, str], value: object) -> None:
+    """A record that one lets pass the other holds back."""
+    data = {"a": {"b": value}}
+    one, other = (_holds(operator, data, *_values_for(operator)) for operator in pair)
+    assert one is not other

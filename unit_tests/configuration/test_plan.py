@@ -1,0 +1,298 @@
+"""The configuration and the catalog, compiled: which rules a stream gets, and what cannot work is said beforehand."""
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from destination_intercom.airbyte.catalog import CatalogStream, parse_catalog
+from destination_intercom.configuration.config import parse_config
+from destination_intercom.configuration.plan import Plan, StreamPlan, compile_plan
+from destination_intercom.errors import ConfigurationError, StreamName
+from destination_intercom.events.mapping import EventPayload, map_event
+from unit_tests.strategies import JSON, base_config, catalog_stream
+
+RECORD: dict[str, Any] = {"id": "7", "other": "8", "name": "n", "at": 1, "a": "A", "b": "B"}
+
+
+def _stream(name: str, namespace: str | None = None, *, overwrite: bool = False, **properties: Any) -> CatalogStream:
+    return CatalogStream(StreamName(name, namespace), {"properties": properties}, overwrite)
+
+
+def _compile(*catalog: CatalogStream, users: Any = None, events: Any = None, **events_fields: Any) -> Plan:
+    document = base_config(identity={"property": "id"})
+    if users is not None:
+        document["users"] = {"mode": "enabled", **users}
+    if events is not None:
+        entries = [{"created_at_property": "at", **entry} for entry in events]
+        document["events"] = {"mode": "enabled", "selected_events": ["*"], "streams": entries, **events_fields}
+    return compile_plan(parse_config(document), catalog)
+
+
+def _refusal(*catalog: CatalogStream, **config: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        _compile(*catalog, **config)
+    return caught.value.message
+
+
+def _plan_of(plan: Plan, name: str, namespace: str | None = None) -> StreamPlan:
+    found = plan.of(name, namespace)
+    assert found is not None
+    return found
+
+
+def _events_of(plan: StreamPlan, record: dict[str, Any]) -> list[EventPayload]:
+    payloads = [map_event(rule, record) for rule in plan.events]
+    assert all(isinstance(payload, EventPayload) for payload in payloads)
+    return [payload for payload in payloads if isinstance(payload, EventPayload)]
+
+
+def test_plan_of_a_stream_listed_several_times_has_a_rule_for_each_in_order() -> None:
+    """Each record is then several events, with names, filters and metadata of their own."""
+    entries: list[dict[str, Any]] = [
+        {"stream": "s", "event_name": "first", "metadata": [{"property": "b"}, {"property": "a"}]},
+        {"stream": "s", "event_name_property": "name", "identity_property": "other"},
+        {"stream": "s", "event_name": "last", "metadata": []},
+    ]
+    plan = _compile(catalog_stream(), events=entries, metadata=[{"property": "a", "name": "global"}])
+    events = _events_of(_plan_of(plan, "s"), RECORD)
+    assert [("first", "7"), ("n", "8"), ("last", "7")] == [(event.name, event.key) for event in events]
+    assert [["b", "a"], ["global"], []] == [list(event.metadata) for event in events]
+
+
+def test_plan_of_a_stream_in_both_lists_has_contacts_and_events() -> None:
+    """Amplitude's users live in its events."""
+    entries = [{"stream": "s", "event_name": "e"}]
+    plan = _plan_of(_compile(catalog_stream(), users={"streams": [{"stream": "s"}]}, events=entries), "s")
+    assert (1, 1) == (len(plan.users), len(plan.events))
+
+
+def test_plan_of_a_users_list_that_names_a_stream_twice_has_two_rules() -> None:
+    """A record may be about two people."""
+    users = {"streams": [{"stream": "s"}, {"stream": "s", "identity_property": "other"}]}
+    rules = _plan_of(_compile(catalog_stream(), users=users), "s").users
+    assert ["7", "8"] == [rule.identity.read(RECORD) for rule in rules]
+
+
+def test_plan_of_filters_applies_the_global_ones_and_the_streams_own() -> None:
+    """A stream's filters are added to the global ones; users have theirs."""
+    set_a, set_b = ({"property": name, "operator": "is_set"} for name in "ab")
+    plan = _compile(
+        catalog_stream(),
+        users={"streams": [{"stream": "s"}]},
+        events=[{"stream": "s", "event_name": "e", "filters": [set_b]}, {"stream": "s", "event_name": "f"}],
+        filters=[set_a],
+    )
+    rules = _plan_of(plan, "s")
+    conditions = [rule.holds for rule in rules.events] + [rule.holds for rule in rules.users]
+    answers = [[holds({"b": 1}) for holds in held] for held in conditions]
+    assert [[False, True], [False], []] == answers
+
+
+def test_plan_for_a_listed_stream_that_the_catalog_lacks_is_no_error() -> None:
+    """A connection may select fewer streams."""
+    plan = _compile(catalog_stream(), users={"streams": [{"stream": "s"}, {"stream": "absent"}]})
+    assert [StreamName("s")] == list(plan.streams)
+    assert plan.of("absent", None) is None
+
+
+def test_plan_for_an_unlisted_stream_is_refused_with_the_catalogs_names() -> None:
+    """The message prints the names as the destination sees them."""
+    message = _refusal(_stream("s"), _stream("prefix_Extra", "public"), users={"streams": [{"stream": "s"}]})
+    assert 'The stream "public.prefix_Extra" is in no list' in message
+    assert "s, public.prefix_Extra" in message
+
+
+def test_plan_for_several_unlisted_streams_names_each() -> None:
+    """One look at the message is enough."""
+    message = _refusal(_stream("s"), _stream("x"), _stream("y"), users={"streams": [{"stream": "s"}]})
+    assert all(f'The stream "{name}" is in no list' in message for name in "xy")
+
+
+def test_plan_for_an_unlisted_stream_with_overwrite_waits_for_its_first_record() -> None:
+    """The platform's "Clear data" sends it empty, and may not fail."""
+    plan = _compile(_stream("s", overwrite=True), _stream("u"), users={"streams": [{"stream": "u"}]})
+    refusal = _plan_of(plan, "s").refuse_records
+    assert refusal is not None
+    assert 'The stream "s" is in no list' in refusal
+    assert _plan_of(plan, "u").refuse_records is None
+
+
+def test_plan_with_overwrite_warns_that_nothing_is_deleted() -> None:
+    """It is accepted, and is not what the word says."""
+    streams = [_stream("s", overwrite=True), _stream("t")]
+    warnings = _compile(*streams, users={"streams": [{"stream": "s"}, {"stream": "t"}]}).warnings
+    assert len(warnings) == 1
+    assert "overwrite (s)" in warnings[0]
+    assert "nothing is deleted" in warnings[0]
+
+
+def test_plan_of_streams_that_share_a_name_asks_for_the_namespace() -> None:
+    """It is never guessed which of the two is meant."""
+    message = _refusal(_stream("s", "a"), _stream("s", "b"), users={"streams": [{"stream": "s"}]})
+    assert message == 'Two streams of the connection are named "s": set "namespace" in the lists of streams.'
+
+
+def test_plan_of_streams_that_share_a_name_gives_each_its_own_entry() -> None:
+    """The namespace tells which stream is meant, and which one a record is of."""
+    users = {
+        "streams": [
+            {"stream": "s", "namespace": "a", "identity_property": "id"},
+            {"stream": "s", "namespace": "b", "identity_property": "other"},
+        ]
+    }
+    plan = _compile(_stream("s", "a"), _stream("s", "b"), users=users)
+    found = [[rule.identity.read(RECORD) for rule in _plan_of(plan, "s", namespace).users] for namespace in "ab"]
+    assert [["7"], ["8"]] == found
+    assert plan.of("s", None) is None
+    assert plan.of("s", "c") is None
+
+
+def test_plan_of_three_streams_that_share_a_name_never_guesses() -> None:
+    """A record that does not say its namespace is of none of them."""
+    users = {"streams": [{"stream": "s", "namespace": namespace} for namespace in "abc"]}
+    assert _compile(*(_stream("s", namespace) for namespace in "abc"), users=users).of("s", None) is None
+
+
+@pytest.mark.parametrize(("declared", "told"), [("a", None), ("a", ""), (None, "a"), (None, ""), (None, None)])
+def test_plan_of_a_name_where_one_side_has_no_namespace_is_found(declared: str | None, told: str | None) -> None:
+    """Some sources write the namespace in the catalog only, or in the records only; an empty one is none."""
+    plan = _compile(_stream("s", declared), users={"streams": [{"stream": "s"}]})
+    assert StreamName("s", declared) == _plan_of(plan, "s", told).stream
+    assert StreamName("s", declared) == plan.resolve(StreamName("s", told))
+
+
+def test_plan_of_a_name_in_another_namespace_is_not_found() -> None:
+    """A record of b.s is none of a.s, though no other stream has the name."""
+    plan = _compile(_stream("s", "a"), users={"streams": [{"stream": "s"}]})
+    assert plan.of("s", "b") is None
+    assert StreamName("s", "b") == plan.resolve(StreamName("s", "b"))
+
+
+def test_plan_of_an_entry_with_another_namespace_does_not_name_the_stream() -> None:
+    """An entry for public.s says nothing of s."""
+    message = _refusal(_stream("s"), users={"streams": [{"stream": "s", "namespace": "public"}]})
+    assert "in no list" in message
+
+
+PROPERTIES: dict[str, Any] = {name: {"type": "string"} for name in ("user_id", "event_type", "event_time", "buyer_id")}
+
+
+@pytest.mark.parametrize(
+    ("entry", "field", "path", "near"),
+    [
+        ({"identity_property": "buyerid"}, "identity_property", "buyerid", "buyer_id"),
+        ({"event_name_property": "event_typ"}, "event_name_property", "event_typ", "event_type"),
+        ({"created_at_property": "event_tim"}, "created_at_property", "event_tim", "event_time"),
+    ],
+)
+def test_plan_of_an_undeclared_path_that_every_record_needs_is_refused_with_near_names(
+    entry: dict[str, Any], field: str, path: str, near: str
+) -> None:
+    """An identity, name or time that the schema lacks can never work."""
+    whole = {"stream": "s", "identity_property": "user_id", "event_name_property": "event_type"}
+    message = _refusal(_stream("s", **PROPERTIES), events=[{**whole, "created_at_property": "event_time", **entry}])
+    assert f'{field}: the stream "s" has no property "{path}". Did you mean "{near}"' in message
+
+
+def test_plan_of_an_undeclared_common_identity_names_its_field() -> None:
+    """The field to change is the one of the ID Mapping."""
+    message = _refusal(_stream("s", **PROPERTIES), users={"streams": [{"stream": "s"}]})
+    assert 'identity.property: the stream "s" has no property "id".' in message
+
+
+def test_plan_of_an_undeclared_path_that_a_record_can_do_without_is_a_warning() -> None:
+    """Metadata, attributes and filters may be left out; each is warned of once."""
+    gone = {"property": "gone", "operator": "is_set"}
+    plan = _compile(
+        _stream("s", id={}, at={}),
+        users={"streams": [{"stream": "s"}], "attributes": [{"property": "plan"}], "filters": [gone]},
+        events=[{"stream": "s", "event_name": "e", "filters": [gone, gone]}, {"stream": "s", "event_name": "f"}],
+        metadata=[{"property": "total"}],
+    )
+    told = [(warning.partition(":")[0], warning.split('"')[3]) for warning in plan.warnings]
+    assert [("users.attributes", "plan"), ("users.filters", "gone"), ("metadata", "total"), ("filters", "gone")] == told
+
+
+def test_plan_of_a_schema_without_properties_checks_no_path() -> None:
+    """A schema that declares nothing says nothing."""
+    plan = _compile(catalog_stream(), users={"streams": [{"stream": "s"}], "attributes": [{"property": "x.y"}]})
+    assert plan.warnings == ()
+
+
+@pytest.mark.parametrize(("count", "warned"), [(10, False), (11, True), (20, True)])
+def test_plan_of_more_than_ten_metadata_keys_warns(count: int, *, warned: bool) -> None:
+    """Two of Intercom's own pages disagree whether it keeps ten or twenty."""
+    metadata = [{"property": f"p{number}"} for number in range(count)]
+    entries = [{"stream": "s", "event_name": "e"}]
+    everywhere = _compile(catalog_stream(), events=entries, metadata=metadata)
+    own = _compile(catalog_stream(), events=[{**entries[0], "metadata": metadata}])
+    assert [warned, warned] == [bool(plan.warnings) for plan in (everywhere, own)]
+
+
+@pytest.mark.parametrize(
+    ("own", "declared", "expected"),
+    [("date", "string", "date"), (None, "integer", "integer"), (None, "object", None), (None, None, None)],
+)
+def test_plan_of_an_attribute_takes_its_type_from_the_entry_else_the_schema(
+    own: str | None, declared: str | None, expected: str | None
+) -> None:
+    """A type is told by the entry, else the schema, and never guessed."""
+    properties: dict[str, Any] = {"id": {}, "plan": {"type": declared} if declared else {}}
+    users = {"streams": [{"stream": "s"}], "attributes": [{"property": "plan", "attribute": "Plan", "type": own}]}
+    (rule,) = _plan_of(_compile(_stream("s", **properties), users=users), "s").users
+    assert [("Plan", expected)] == [(attribute.target, attribute.type) for attribute in rule.attributes]
+
+
+def test_plan_of_not_before_is_its_second() -> None:
+    """The bound is compiled once."""
+    plan = _compile(catalog_stream(), events=[{"stream": "s", "event_name": "e"}], not_before="1970-01-02")
+    assert [86_400] == [rule.not_before for rule in _plan_of(plan, "s").events]
+
+
+def test_catalog_when_configured_tells_name_namespace_schema_and_mode() -> None:
+    """Other keys of a configured catalog do not matter."""
+    document = {
+        "streams": [
+            {"stream": {"name": "s", "namespace": "n", "json_schema": {"x": 1}}, "destination_sync_mode": "overwrite"},
+            {"stream": {"name": "t", "namespace": None}, "destination_sync_mode": "append_dedup", "odd": []},
+            {"stream": {"name": "u", "namespace": ""}},
+        ]
+    }
+    expected = [
+        CatalogStream(StreamName("s", "n"), {"x": 1}, overwrite=True),
+        CatalogStream(StreamName("t"), {}, overwrite=False),
+        CatalogStream(StreamName("u"), {}, overwrite=False),
+    ]
+    assert expected == parse_catalog(document)
+
+
+@pytest.mark.parametrize("document", [None, [], "x", {}, {"streams": None}, {"streams": {}}])
+def test_catalog_that_is_none_is_a_configuration_error(document: object) -> None:
+    """As one that is no JSON: another attempt with it would end the same."""
+    with pytest.raises(ConfigurationError, match="no list of streams"):
+        parse_catalog(document)
+
+
+@pytest.mark.parametrize("entry", [None, "x", {}, {"stream": None}, {"stream": {}}, {"stream": {"name": 5}}])
+def test_catalog_entry_without_a_name_is_told_by_its_number(entry: object) -> None:
+    """Nothing else is known of it."""
+    with pytest.raises(ConfigurationError, match="stream 2 has no name"):
+        parse_catalog({"streams": [{"stream": {"name": "ok"}}, entry]})
+
+
+def test_catalog_without_streams_is_a_configuration_error() -> None:
+    """The user selected nothing."""
+    with pytest.raises(ConfigurationError, match="select at least one stream"):
+        parse_catalog({"streams": []})
+
+
+@given(JSON)
+def test_catalog_of_any_json_raises_only_our_errors_and_stays_as_it_was(document: object) -> None:
+    """Whatever the file holds, it is read or refused."""
+    for candidate in (document, {"streams": document}, {"streams": [{"stream": document}]}):
+        before = repr(candidate)
+        with contextlib.suppress(ConfigurationError):
+            assert all(isinstance(stream.name.name, str) for stream in parse_catalog(candidate))
+        assert before == repr(candidate)

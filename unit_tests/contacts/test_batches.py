@@ -1,0 +1,159 @@
+"""Which contacts are looked up together, and when that begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from destination_intercom.contacts.batches import LARGEST_SIZE, LONGEST_AGE, Batches
+from destination_intercom.contacts.cache import WrittenContacts
+from destination_intercom.contacts.diff import KnownContact
+from destination_intercom.contacts.lookup import MOST_KEYS
+from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.delivery.scheduler import Batch
+from unit_tests.task_bench import FakeTime
+
+
+class Desk:
+    """Batches, and those of them that were closed."""
+
+    def __init__(self) -> None:
+        self.written = WrittenContacts(FakeTime().now)
+        self.closed: list[Batch] = []
+        self.batches = Batches(written=self.written, look_up=self.closed.append)
+
+    def due(self) -> float | None:
+        """When the open batch closes by its age."""
+        return self.batches.due
+
+    def add(self, key: str, *, size: int = 1, now: float = 0.0, **fields: Any) -> Batch | None:
+        """Add a change of `key` as the pipeline does."""
+        batch = self.batches.add(ContactChange(key, email=False, fields=fields, attributes={}), size=size, now=now)
+        self.batches.close_if_full()
+        return batch
+
+
+def test_batch_when_it_has_150_keys_closes() -> None:
+    """Not before; a key that comes twice counts once."""
+    desk = Desk()
+    first = desk.add("k0")
+    for number in range(MOST_KEYS - 1):
+        assert first is desk.add(f"k{number}")
+    assert [] == desk.closed
+    assert first is desk.add("last")
+    assert [first] == desk.closed
+    assert MOST_KEYS == len(desk.closed[0].emails)
+    assert first is not desk.add("next")
+
+
+def test_batch_when_it_is_large_closes_with_few_keys() -> None:
+    """What waits for a batch takes memory."""
+    desk = Desk()
+    desk.add("a", size=LARGEST_SIZE - 1)
+    assert [] == desk.closed
+    desk.add("b")
+    assert 1 == len(desk.closed)
+    desk.add("c", size=LARGEST_SIZE - 1)
+    assert 1 == len(desk.closed)
+
+
+def test_batch_when_it_is_old_enough_closes_without_more_input() -> None:
+    """Half a second of its own age, counted from its first key."""
+    desk = Desk()
+    assert None is desk.due()
+    desk.add("a", now=10.0)
+    desk.add("b", now=10.4)
+    assert 10.0 + LONGEST_AGE == desk.due()
+    desk.batches.close_if_due(10.0 + LONGEST_AGE - 0.01)
+    assert [] == desk.closed
+    desk.batches.close_if_due(10.0 + LONGEST_AGE)
+    assert [["a", "b"]] == [list(batch.emails) for batch in desk.closed]
+    assert None is desk.due()
+
+
+def test_batch_when_one_before_it_waits_closes_not_by_its_age_but_by_its_number() -> None:
+    """Our own back-pressure is no reason for small batches."""
+    desk = Desk()
+    desk.add("a", now=0.0)
+    desk.batches.close_if_due(1.0)
+    desk.add("b", now=1.0)
+    assert None is desk.due()
+    desk.batches.close_if_due(100.0)
+    assert 1 == len(desk.closed)
+    desk.batches.note_looked_up()
+    assert 1.0 + LONGEST_AGE == desk.due()
+    desk.batches.close_if_due(100.0)
+    assert 2 == len(desk.closed)
+    for number in range(MOST_KEYS):
+        desk.add(f"k{number}", now=100.0)
+    assert 3 == len(desk.closed)
+
+
+def test_batch_when_the_input_has_ended_closes_at_once() -> None:
+    """And without an open one nothing happens."""
+    desk = Desk()
+    desk.batches.close()
+    assert [] == desk.closed
+    desk.add("a")
+    desk.batches.close()
+    desk.batches.close()
+    assert 1 == len(desk.closed)
+
+
+def test_contact_when_this_run_has_written_it_is_not_looked_up() -> None:
+    """We know better than the search."""
+    desk = Desk()
+    desk.written.note("a", KnownContact("1"))
+    assert None is desk.add("a")
+    assert None is desk.due()
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([{"email": "a@example.com"}, {"email": "b@example.com"}], "b@example.com"),
+        ([{"email": "a@example.com"}, {"name": "N"}], "a@example.com"),
+        ([{"name": "N"}, {"email": "b@example.com"}], "b@example.com"),
+        ([{"email": None}], None),
+    ],
+)
+def test_batch_when_a_key_comes_again_keeps_the_last_address(
+    fields: list[dict[str, Any]], expected: str | None
+) -> None:
+    """The one that the merged change has."""
+    desk = Desk()
+    for each in fields:
+        desk.add("a", **each)
+    desk.batches.close()
+    assert {"a": expected} == desk.closed[0].emails
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 400), st.sampled_from([1, 1000, LARGEST_SIZE // 3]), st.floats(0, 1), st.booleans()),
+        max_size=600,
+    )
+)
+def test_batches_lose_nothing_and_never_exceed_their_limits(steps: list[tuple[int, int, float, bool]]) -> None:
+    """Each change waits for the batch that it was told, which is closed in the end and holds its key."""
+    desk, now = Desk(), 0.0
+    told: list[tuple[str, Batch | None, int]] = []
+    for number, size, seconds, looked_up in steps:
+        now += seconds
+        told.append((f"k{number}", desk.add(f"k{number}", size=size, now=now), size))
+        if looked_up and len(desk.closed) > desk.batches._waiting - 1 and desk.batches._waiting:
+            desk.batches.note_looked_up()
+        desk.batches.close_if_due(now)
+    desk.batches.close()
+    for key, batch, _ in told:
+        assert batch in desk.closed
+        assert batch is not None
+        assert key in batch.emails
+    assert len({id(batch) for batch in desk.closed}) == len(desk.closed)
+    for batch in desk.closed:
+        assert 1 <= len(batch.emails) <= MOST_KEYS
+        sizes = [size for _, own, size in told if own is batch]
+        assert sum(sizes[:-1]) < LARGEST_SIZE

@@ -1,0 +1,120 @@
+"""What a run remembers: bounded, and what it forgets costs calls only."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings, strategies as st
+
+from destination_intercom import outcomes
+from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, Bounded, Memory, WrittenContacts
+from destination_intercom.contacts.diff import KnownContact
+from destination_intercom.outcomes import rejected
+from unit_tests.task_bench import FakeTime
+
+
+def contact(contact_id: str) -> KnownContact:
+    """A contact with a value of each kind."""
+    return KnownContact(contact_id, "user", "k", "k@example.com", {"name": contact_id}, {"plan": "p"})
+
+
+def test_memory_when_full_forgets_the_oldest() -> None:
+    """Noting again makes an entry the newest; beyond the capacity the oldest goes."""
+    memory: Bounded[str, int] = Bounded(2)
+    memory.note("a", 1)
+    memory.note("b", 2)
+    memory.note("a", 3)
+    memory.note("c", 4)
+    assert [3, None, 4] == [memory.get(key) for key in "abc"]
+    assert [True, False, True] == [key in memory for key in "abc"]
+    memory.forget("a")
+    memory.forget("never there")
+    memory.note("d", 5)
+    assert [None, 4, 5] == [memory.get(key) for key in "acd"]
+
+
+def test_written_contacts_when_too_many_keep_the_young_ones_ids() -> None:
+    """The values go first: such a contact is known, and always sent."""
+    time = FakeTime()
+    written = WrittenContacts(time.now, capacity=2)
+    for name in "abc":
+        written.note(name, contact(name))
+    assert KnownContact("a") == written.get("a")
+    assert contact("b") == written.get("b")
+    assert contact("c") == written.get("c")
+    assert all(name in written for name in "abc")
+
+
+def test_written_contact_when_written_again_is_whole_again() -> None:
+    """And the next oldest loses its values in its place."""
+    written = WrittenContacts(FakeTime().now, capacity=2)
+    for name in "abca":
+        written.note(name, contact(name))
+    assert contact("a") == written.get("a")
+    bare = written.get("b")
+    assert bare is not None
+    assert bare.values is None
+
+
+def test_written_contact_when_older_than_ten_minutes_is_forgotten_where_there_is_no_room() -> None:
+    """By then the search shows it."""
+    time = FakeTime()
+    written = WrittenContacts(time.now, capacity=1)
+    written.note("a", contact("a"))
+    written.note("b", contact("b"))
+    time.seconds += SEARCH_LAG_SECONDS
+    written.note("c", contact("c"))
+    assert "a" in written
+    assert "b" in written
+    time.seconds += 1.0
+    written.note("d", contact("d"))
+    assert ["c", "d"] == [name for name in "abcd" if name in written]
+
+
+def test_written_contact_when_there_is_room_is_kept_however_old() -> None:
+    """What this run wrote is known better than by any search."""
+    time = FakeTime()
+    written = WrittenContacts(time.now, capacity=2)
+    written.note("a", contact("a"))
+    time.seconds += 100 * SEARCH_LAG_SECONDS
+    written.note("b", contact("b"))
+    assert contact("a") == written.get("a")
+
+
+def test_written_contact_when_forgotten_is_gone_from_both_shelves() -> None:
+    """With its values and without."""
+    written = WrittenContacts(FakeTime().now, capacity=1)
+    written.note("a", contact("a"))
+    written.note("b", contact("b"))
+    for name in ("a", "b", "never there"):
+        written.forget(name)
+        assert name not in written
+        assert None is written.get(name)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.floats(0, 400)), max_size=60), st.integers(1, 4))
+def test_written_contacts_never_forget_a_young_one_and_never_hold_too_many_values(
+    steps: list[tuple[str, float]], capacity: int
+) -> None:
+    """Whatever is written when: ten minutes are kept, values only of the newest."""
+    time = FakeTime()
+    written = WrittenContacts(time.now, capacity=capacity)
+    moments: dict[str, float] = {}
+    for name, seconds in steps:
+        time.seconds += seconds
+        written.note(name, contact(name))
+        moments[name] = time.seconds
+        young = {each for each, moment in moments.items() if time.seconds - moment < SEARCH_LAG_SECONDS}
+        assert all(each in written for each in young)
+        held = [known for each in moments if (known := written.get(each)) is not None]
+        assert sum(known.values is not None for known in held) <= capacity
+        assert contact(name) == written.get(name)
+        assert len(held) <= capacity + len(young) + 1
+
+
+def test_person_when_written_is_no_stranger_any_more() -> None:
+    """A person whose events were refused can be known later in the same run."""
+    memory = Memory(FakeTime().now)
+    memory.strangers.note("k", rejected(outcomes.UNKNOWN_USER))
+    memory.note_contact("k", contact("1"))
+    assert "k" not in memory.strangers
+    assert contact("1") == memory.contacts.get("k")

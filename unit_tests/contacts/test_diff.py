@@ -1,0 +1,267 @@
+"""A wanted contact against a known one: the least change, or none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings, strategies as st
+
+from destination_intercom.configuration.config import STANDARD_FIELDS
+from destination_intercom.contacts.diff import KnownContact, diff, merge, read_contact
+from destination_intercom.contacts.mapping import ContactChange, convert_field, convert_typed
+from destination_intercom.values import MISSING
+from unit_tests.strategies import JSON
+
+TYPES = {
+    "text": "string",
+    "count": "integer",
+    "ratio": "float",
+    "active": "boolean",
+    "since": "date",
+    "moment": "datetime",
+    "odd": "of a type to come",
+}
+
+
+def change(fields: dict[str, Any] | None = None, attributes: dict[str, Any] | None = None) -> ContactChange:
+    """A change to the contact `k`."""
+    return ContactChange("k", email=False, fields=fields or {}, attributes=attributes or {})
+
+
+def known(**body: Any) -> KnownContact:
+    """A contact as Intercom shows it."""
+    return read_contact({"id": "1", "role": "user", **body})
+
+
+FIELDS: list[tuple[str, Any, Any, bool]] = [
+    # name, wanted, what Intercom shows, whether they are equal
+    ("name", "N", "N", True),
+    ("name", "N", "n", False),
+    ("name", "N", "N ", False),
+    ("name", "", None, True),
+    ("name", None, "", True),
+    ("name", None, None, True),
+    ("name", None, "N", False),
+    ("name", "N", None, False),
+    ("name", "7", 7, True),
+    ("name", "N", {"a": 1}, False),
+    ("name", "N", ["N"], False),
+    ("email", "ada@example.com", "Ada@Example.COM ", True),
+    ("email", "ada@example.com", "bob@example.com", False),
+    ("email", "ada@example.com", "", False),
+    ("email", "ada@example.com", None, False),
+    ("email", "ada@example.com", 7, False),
+    ("avatar", "https://a.example/1", {"type": "avatar", "image_url": "https://a.example/1"}, True),
+    ("avatar", "https://a.example/1", {"type": "avatar", "image_url": "https://a.example/2"}, False),
+    ("avatar", "https://a.example/1", {"type": "avatar", "image_url": None}, False),
+    ("avatar", "https://a.example/1", {"type": "avatar"}, False),
+    ("avatar", "https://a.example/1", "https://a.example/1", True),
+    ("avatar", None, {"type": "avatar", "image_url": None}, True),
+    ("avatar", "https://a.example/1", {"image_url": {"image_url": 1}}, False),
+    ("signed_up_at", 1_714_953_600, 1_714_953_600, True),
+    ("signed_up_at", 1_714_953_600, 1_714_953_600.0, True),
+    ("signed_up_at", 1_714_953_600, "2024-05-06", True),
+    ("signed_up_at", 1_714_953_600, "2024-05-06T00:00:01Z", False),
+    ("signed_up_at", 1_714_953_600, "soon", False),
+    ("last_seen_at", 0, None, False),
+    ("owner_id", "991267459", 991_267_459, True),
+    ("owner_id", "991267459", "991267459", True),
+    ("owner_id", "991267459", 5, False),
+    ("unsubscribed_from_emails", True, True, True),
+    ("unsubscribed_from_emails", False, 0, False),
+    ("unsubscribed_from_emails", True, 1, False),
+    ("unsubscribed_from_emails", False, None, False),
+]
+
+ATTRIBUTES: list[tuple[str, Any, Any, bool]] = [
+    ("count", 7, 7, True),
+    ("count", 7, 7.0, True),
+    ("count", 7, "7", True),
+    ("count", 7, 8, False),
+    ("count", 1, True, False),
+    ("count", 0, False, False),
+    ("count", True, 1, False),
+    ("ratio", False, 0.0, False),
+    ("ratio", 7.0, 7, True),
+    ("ratio", 7.5, "7.5", True),
+    ("ratio", 7.5, 7, False),
+    ("ratio", 1.0, True, False),
+    ("active", True, True, True),
+    ("active", True, "true", True),
+    ("active", True, 1, False),
+    ("active", False, 0, False),
+    ("active", False, None, False),
+    ("active", None, False, False),
+    ("since", 1_714_953_600, "2024-05-06", True),
+    ("since", 1_714_953_600, 1_714_953_600, True),
+    ("since", 1_714_953_600, "2024-05-06T02:00:00+02:00", True),
+    ("since", 1_714_953_600, 1_714_953_601, False),
+    ("moment", 1_714_953_600, "2024-05-06T00:00:00.000Z", True),
+    ("text", "pro", "pro", True),
+    ("text", "pro", "Pro", False),
+    ("text", "", None, True),
+    ("text", None, "", True),
+    ("text", None, None, True),
+    ("text", None, "pro", False),
+    ("text", "7", 7, True),
+    ("text", "true", True, True),
+    ("odd", "pro", "pro", True),
+    ("odd", "pro", {"pro": 1}, False),
+    ("unknown", "7", 7, True),
+]
+
+
+@pytest.mark.parametrize(("name", "wanted", "has", "equal"), FIELDS)
+def test_field_when_compared_differs_or_does_not(name: str, wanted: Any, has: Any, equal: bool) -> None:
+    """After conversion to what the field takes."""
+    left = diff(change({name: wanted}), known(**{name: has}), {})
+    assert ({} if equal else {name: wanted}) == left.fields
+
+
+@pytest.mark.parametrize(("name", "wanted", "has", "equal"), ATTRIBUTES)
+def test_attribute_when_compared_differs_or_does_not(name: str, wanted: Any, has: Any, equal: bool) -> None:
+    """After conversion to the attribute's own type."""
+    left = diff(change(attributes={name: wanted}), known(custom_attributes={name: has}), TYPES)
+    assert ({} if equal else {name: wanted}) == left.attributes
+
+
+def test_diff_when_the_contact_lacks_everything_is_the_whole_change() -> None:
+    """Neither field nor custom attribute is there."""
+    whole = change({"name": "N", "email": "a@example.com"}, {"text": "t", "count": 0, "active": False})
+    assert whole == diff(whole, known(), TYPES)
+    assert whole == diff(whole, known(custom_attributes=None), TYPES)
+
+
+def test_diff_when_only_the_id_is_known_is_the_whole_change() -> None:
+    """Nobody can tell whether the values are there."""
+    whole = change({"name": "N"}, {"text": "t"})
+    assert whole == diff(whole, KnownContact("1", "user", "k", None, None, {"text": "t"}), TYPES)
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ("a@example.com", {}),
+        ("b@example.com", {"email": "a@example.com", "email_verified": True}),
+        (None, {"email": "a@example.com", "email_verified": True}),
+    ],
+)
+def test_email_verified_when_compared_goes_only_where_the_address_goes(has: Any, expected: dict[str, Any]) -> None:
+    """It cannot be read, and Intercom takes it only beside an address."""
+    wanted = change({"email": "a@example.com", "email_verified": True})
+    assert expected == diff(wanted, known(email=has), {}).fields
+
+
+def test_diff_when_made_keeps_who_it_is_and_what_was_trimmed() -> None:
+    """Only fields and attributes become fewer."""
+    wanted = ContactChange("k@example.com", True, {"name": "N"}, {"text": "t"}, (("count", "no_integer"),))
+    left = diff(wanted, known(name="N", custom_attributes={"text": "t"}), TYPES)
+    assert ContactChange("k@example.com", True, {}, {}, (("count", "no_integer"),)) == left
+
+
+def test_merge_when_several_change_one_contact_lets_the_last_value_win() -> None:
+    """Each property for itself; the changes stay as they are."""
+    first, second = change({"name": "A", "phone": "1"}, {"text": "a"}), change({"name": "B"}, {"count": 1})
+    assert change({"name": "B", "phone": "1"}, {"text": "a", "count": 1}) == merge([first, second])
+    assert change({"name": "A", "phone": "1"}, {"text": "a"}) == first
+    assert first == merge([first])
+
+
+CONVERTED_FIELDS = st.dictionaries(st.sampled_from(sorted(STANDARD_FIELDS)), JSON, max_size=9)
+CONVERTED_ATTRIBUTES = st.dictionaries(st.sampled_from([*TYPES, "unknown"]), JSON, max_size=8)
+BODIES = st.builds(
+    lambda fields, custom, odd: {**odd, **fields, "id": "1", "custom_attributes": custom},
+    st.dictionaries(st.sampled_from([*sorted(STANDARD_FIELDS), "role", "external_id"]), JSON, max_size=11),
+    st.one_of(st.dictionaries(st.sampled_from([*TYPES, "unknown"]), JSON, max_size=8), JSON),
+    st.dictionaries(st.text(max_size=5), JSON, max_size=2),
+)
+
+
+def make_change(fields: dict[str, Any], attributes: dict[str, Any]) -> ContactChange:
+    """A change as the mapping makes one: each value converted, null where it clears, what does not fit left out."""
+    kept: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    for target, name, value, how in [
+        *((kept, name, value, convert_field) for name, value in fields.items()),
+        *((custom, name, value, convert_typed) for name, value in attributes.items()),
+    ]:
+        try:
+            converted = None if value is None else how(name if target is kept else TYPES.get(name), value)[0]  # type: ignore[arg-type]
+        except ValueError:
+            continue
+        if converted is not MISSING and not (converted is None and name in {"email", "email_verified"}):
+            target[name] = converted
+    if "email" not in kept:
+        kept.pop("email_verified", None)
+    return change(kept, custom)
+
+
+CHANGES = st.builds(make_change, CONVERTED_FIELDS, CONVERTED_ATTRIBUTES)
+
+
+def apply(wanted: ContactChange, body: dict[str, Any]) -> dict[str, Any]:
+    """What Intercom shows after `wanted` was sent to the contact `body`."""
+    own = body.get("custom_attributes")
+    custom = {**(own if isinstance(own, dict) else {}), **wanted.attributes}
+    fields = {name: value for name, value in wanted.fields.items() if name != "email_verified"}
+    if fields.get("avatar") is not None:
+        fields["avatar"] = {"type": "avatar", "image_url": fields["avatar"]}
+    return {**body, **fields, "custom_attributes": custom}
+
+
+@settings(deadline=None)
+@given(CHANGES, BODIES)
+def test_diff_when_the_change_is_applied_is_empty(wanted: ContactChange, body: dict[str, Any]) -> None:
+    """What was just written needs no writing."""
+    left = diff(wanted, read_contact(apply(wanted, body)), TYPES)
+    assert {} == left.update_body
+
+
+@settings(deadline=None)
+@given(CHANGES, BODIES)
+def test_diff_when_made_is_a_part_of_the_change(wanted: ContactChange, body: dict[str, Any]) -> None:
+    """Nothing comes in that was not wanted, and nothing is another value."""
+    left = diff(wanted, read_contact(body), TYPES)
+    assert left.fields.items() <= wanted.fields.items()
+    assert left.attributes.items() <= wanted.attributes.items()
+    assert "email_verified" not in left.fields or "email" in left.fields
+    assert (wanted.key, wanted.email, wanted.trims) == (left.key, left.email, left.trims)
+
+
+@settings(deadline=None)
+@example(make_change({"owner_id": 10**400 - 1}, {}), {"id": "1", "custom_attributes": {}})
+@example(make_change({"owner_id": 10**400}, {}), {"id": "1", "custom_attributes": {}})
+@given(CHANGES, BODIES)
+def test_diff_when_applied_comes_to_the_same_as_the_change(wanted: ContactChange, body: dict[str, Any]) -> None:
+    """As far as anybody can tell who compares: no difference to the change is left."""
+    left = diff(wanted, read_contact(body), TYPES)
+    by_diff = read_contact(apply(left, body))
+    assert {} == diff(wanted, by_diff, TYPES).update_body
+    assert {} == diff(left, by_diff, TYPES).update_body
+
+
+@settings(deadline=None)
+@given(CHANGES, BODIES)
+def test_diff_when_made_changes_neither_side(wanted: ContactChange, body: dict[str, Any]) -> None:
+    """Both are values that others hold, too."""
+    shown, before = read_contact(body), repr((wanted, wanted.fields, wanted.attributes))
+    values = repr((shown, shown.values, shown.attributes))
+    diff(wanted, shown, TYPES)
+    assert before == repr((wanted, wanted.fields, wanted.attributes))
+    assert values == repr((shown, shown.values, shown.attributes))
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*sorted(STANDARD_FIELDS), "role", "external_id", "custom_attributes"]), JSON),
+    CHANGES,
+)
+def test_contact_when_shown_in_any_shape_is_read_and_compared_without_an_error(
+    body: dict[str, Any], wanted: ContactChange
+) -> None:
+    """As Intercom, or something on the way, may show it: an identity is a text or none."""
+    shown = read_contact({**body, "id": "1"})
+    assert isinstance(shown.external_id, (str, type(None)))
+    assert shown.email is None or shown.email == shown.email.strip().lower() != ""
+    diff(wanted, shown, TYPES)

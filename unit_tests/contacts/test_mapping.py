@@ -1,0 +1,362 @@
+"""A record becomes the change to a contact that it asks for, or it is said why not."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from destination_intercom import outcomes
+from destination_intercom.configuration.config import STANDARD_FIELDS
+from destination_intercom.configuration.plan import UserRule
+from destination_intercom.contacts.mapping import ContactChange, map_contact
+from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
+from destination_intercom.values import TRIM_REASONS
+from unit_tests.strategies import TEXTS, records, user_rule
+
+LONG = "x" * 300
+LONG_URL = "https://a.example/" + LONG
+BY_EMAIL = {"property": "mail", "intercom_field": "email"}
+
+
+def _change(rule: UserRule, types: dict[str, str] | None = None, **data: Any) -> ContactChange:
+    change = map_contact(rule, {"user_id": "42", **data}, types or {})
+    assert isinstance(change, ContactChange)
+    return change
+
+
+def _custom(kind: str | None, value: object) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    change = _change(user_rule({"property": "p"}), {"p": kind} if kind else {}, p=value)
+    assert change.fields == {}
+    return change.attributes, change.trims
+
+
+def _field(name: str, value: object) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    data: dict[str, Any] = {name: value}
+    change = _change(user_rule({"property": name}), **data)
+    assert change.attributes == {}
+    return change.fields, change.trims
+
+
+def test_contact_with_no_attributes_writes_only_the_identity() -> None:
+    """Nothing else is written where nothing is selected."""
+    change = _change(user_rule(), email="ada@example.com", name="Ada")
+    assert ({"role": "user", "external_id": "42"}, {}) == (change.create_body, change.update_body)
+
+
+def test_contact_bodies_hold_fields_and_custom_attributes_apart() -> None:
+    """A standard field stands by itself, any other name among the custom attributes; an update keeps the identity."""
+    rule = user_rule({"property": "email"}, {"property": "u.plan"}, {"property": "u.nick", "attribute": "name"})
+    change = _change(rule, email="Ada@Example.com ", u={"plan": "pro", "nick": "Ada"})
+    update = {"email": "ada@example.com", "name": "Ada", "custom_attributes": {"plan": "pro"}}
+    assert update == change.update_body
+    assert {"role": "user", "external_id": "42", **update} == change.create_body
+
+
+def test_contact_of_an_email_identity_is_created_with_it_and_never_loses_it() -> None:
+    """The identity is the address: another property does not replace it."""
+    rule = user_rule({"property": "email"}, {"property": "name"}, identity=BY_EMAIL)
+    change = _change(rule, mail=" Ada@Example.com ", email="other@example.com", name="Ada")
+    assert {"role": "user", "email": "ada@example.com", "name": "Ada"} == change.create_body
+    assert {"name": "Ada"} == change.update_body
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("email", " Ada@Example.COM ", "ada@example.com"),
+        ("name", "Ada", "Ada"),
+        ("name", 7, "7"),
+        ("phone", "+31 20", "+31 20"),
+        ("phone", 31201234567, "31201234567"),
+        ("avatar", "https://a.example/a.png", "https://a.example/a.png"),
+        ("signed_up_at", "1970-01-02", 86_400),
+        ("last_seen_at", 1_700_000_000_123, 1_700_000_000),
+        ("owner_id", 127, "127"),
+        ("owner_id", "127", "127"),
+        ("owner_id", 127.0, "127"),
+        ("unsubscribed_from_emails", "true", True),
+        ("unsubscribed_from_emails", False, False),
+    ],
+)
+def test_contact_field_that_converts_is_written_in_intercoms_type(name: str, value: object, expected: object) -> None:
+    """Times are unix seconds, the owner is text, a flag is a boolean."""
+    assert ({name: expected}, ()) == _field(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected", "trim"),
+    [
+        ("name", LONG, {"name": "x" * 255}, "cut"),
+        ("name", {}, {}, "no_scalar"),
+        ("phone", [], {}, "no_scalar"),
+        ("avatar", LONG_URL, {}, "long_url"),
+        ("avatar", LONG, {}, "long_url"),
+        ("avatar", {"url": "x"}, {}, "no_scalar"),
+        ("signed_up_at", "soon", {}, "no_date"),
+        ("last_seen_at", True, {}, "no_date"),
+        ("owner_id", "Ada", {}, "no_integer"),
+        ("owner_id", 1.5, {}, "no_integer"),
+        ("unsubscribed_from_emails", 1, {}, "no_boolean"),
+    ],
+)
+def test_contact_field_that_does_not_convert_is_left_out_and_counted(
+    name: str, value: object, expected: object, trim: str
+) -> None:
+    """The record itself is delivered; strings are cut, URLs never."""
+    assert (expected, ((name, trim),)) == _field(name, value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("string", 7, "7"),
+        ("string", 7.0, "7"),
+        ("string", True, "true"),
+        ("string", "", ""),
+        ("integer", "7", 7),
+        ("integer", 7.0, 7),
+        ("float", 1, 1.0),
+        ("float", "0.5", 0.5),
+        ("boolean", "true", True),
+        ("boolean", "False", False),
+        ("date", "1970-01-02", 86_400),
+        ("datetime", "1970-01-02T00:00:01Z", 86_401),
+        ("a type of tomorrow", 7, "7"),
+        (None, "text", "text"),
+    ],
+)
+def test_custom_attribute_is_converted_to_the_workspaces_type(
+    kind: str | None, value: object, expected: object
+) -> None:
+    """The data attribute's type rules, and nothing is lost on the way."""
+    attributes, trims = _custom(kind, value)
+    assert ({"p": expected}, ()) == (attributes, trims)
+    assert type(expected) is type(attributes["p"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "trim"),
+    [
+        ("string", {}, "no_string"),
+        ("string", [1], "no_string"),
+        ("string", LONG_URL, "long_url"),
+        ("integer", 7.5, "no_integer"),
+        ("integer", "seven", "no_integer"),
+        ("integer", True, "no_integer"),
+        ("float", "many", "no_float"),
+        ("float", 2**53 + 1, "no_float"),
+        ("float", math.inf, "no_float"),
+        ("boolean", 1, "no_boolean"),
+        ("boolean", "yes", "no_boolean"),
+        ("date", "soon", "no_date"),
+        ("datetime", {}, "no_date"),
+        ("a type of tomorrow", {}, "no_scalar"),
+        (None, [], "no_scalar"),
+    ],
+)
+def test_custom_attribute_that_does_not_fit_is_left_out_and_counted(kind: str | None, value: object, trim: str) -> None:
+    """A value that loses something on the way is not sent, and the count has words."""
+    assert ({}, (("p", trim),)) == _custom(kind, value)
+    assert trim in TRIM_REASONS
+
+
+def test_custom_attribute_that_is_long_is_cut_and_counted() -> None:
+    """Intercom keeps 255 characters."""
+    assert ({"p": "x" * 255}, (("p", "cut"),)) == _custom("string", LONG)
+
+
+def test_custom_attribute_type_of_the_workspace_wins_over_the_rules_own() -> None:
+    """The configuration's type is for an attribute that is to be created."""
+    rule = user_rule({"property": "p", "type": "string"})
+    assert [{"p": 7}, {"p": "7"}] == [_change(rule, types, p="7").attributes for types in ({"p": "integer"}, {})]
+
+
+def test_custom_attribute_type_of_the_schema_is_used_where_nobody_else_tells_it() -> None:
+    """The stream's schema is the last to be asked."""
+    rule = user_rule({"property": "p"}, schema={"user_id": {}, "p": {"type": "integer"}})
+    assert _change(rule, p="7").attributes == {"p": 7}
+
+
+def _listed(value: object, **users: Any) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """Map a value of an attribute that takes "pro" and "7" only."""
+    rule = user_rule({"property": "p"}, **users)
+    change = map_contact(rule, {"user_id": "42", "p": value}, {"p": "string"}, options={"p": frozenset({"pro", "7"})})
+    assert isinstance(change, ContactChange)
+    return change.attributes, change.trims
+
+
+@pytest.mark.parametrize(("value", "expected"), [("pro", "pro"), (7, "7")])
+def test_custom_attribute_with_a_list_of_options_takes_each_of_them(value: object, expected: str) -> None:
+    """The value is compared after its conversion."""
+    assert ({"p": expected}, ()) == _listed(value)
+
+
+@pytest.mark.parametrize("value", ["Pro", "unheard of", ""])
+def test_custom_attribute_with_a_list_of_options_takes_no_other_value(value: object) -> None:
+    """One value that the list lacks would make Intercom refuse the whole contact."""
+    assert ({}, (("p", "no_option"),)) == _listed(value)
+
+
+def test_custom_attribute_with_a_list_of_options_is_still_cleared() -> None:
+    """No value is not a wrong one."""
+    assert ({"p": None}, ()) == _listed(None, null_values="clear")
+
+
+def test_custom_attribute_that_is_skipped_is_left_out_without_a_count() -> None:
+    """The warning at the start of the sync has said so already."""
+    rule = user_rule({"property": "p"}, {"property": "q"})
+    change = map_contact(rule, {"user_id": "42", "p": {"a": 1}, "q": "x"}, {}, skipped=frozenset({"p"}))
+    assert isinstance(change, ContactChange)
+    assert ({"q": "x"}, ()) == (change.attributes, change.trims)
+
+
+@pytest.mark.parametrize("nulls", ["ignore", "clear"])
+def test_contact_of_absent_properties_leaves_them_alone(nulls: str) -> None:
+    """Absent is not null."""
+    change = _change(user_rule({"property": "name"}, {"property": "plan"}, null_values=nulls))
+    assert {} == change.update_body
+
+
+def test_contact_of_nulls_is_ignored_by_default() -> None:
+    """Sources send null for columns that they do not have."""
+    change = _change(user_rule({"property": "name"}, {"property": "plan"}), name=None, plan=None)
+    assert ({}, ()) == (change.update_body, change.trims)
+
+
+def test_contact_of_nulls_with_clear_empties_them() -> None:
+    """A null is sent, for a field and for a custom attribute of any type."""
+    rule = user_rule({"property": "name"}, {"property": "plan"}, {"property": "age"}, null_values="clear")
+    change = _change(rule, {"age": "integer"}, name=None, plan=None, age=None)
+    assert {"name": None, "custom_attributes": {"plan": None, "age": None}} == change.update_body
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_contact_with_clear_never_clears_the_email(value: object) -> None:
+    """Intercom makes "" of a null, and the person would be out of reach."""
+    rule = user_rule({"property": "email"}, {"property": "email_verified"}, null_values="clear")
+    assert {} == _change(rule, email=value, email_verified=None).update_body
+
+
+@pytest.mark.parametrize("value", [5, True, [], {}, LONG, "a@" + LONG])
+def test_contact_with_an_email_that_is_none_is_rejected(value: object) -> None:
+    """An e-mail address is never cut and never guessed."""
+    outcome = map_contact(user_rule({"property": "email"}), {"user_id": "42", "email": value}, {})
+    assert outcomes.rejected(outcomes.INVALID_EMAIL) == outcome
+
+
+def test_contact_with_email_verified_beside_an_email_sends_both() -> None:
+    """Intercom takes the flag only with the address in the same request."""
+    rule = user_rule({"property": "email_verified"}, {"property": "email"})
+    change = _change(rule, email_verified="true", email="a@b.example")
+    assert {"email_verified": True, "email": "a@b.example"} == change.update_body
+
+
+@pytest.mark.parametrize("data", [{}, {"email": None}, {"email": " "}])
+def test_contact_with_email_verified_but_no_email_leaves_it_out_and_counts_it(data: dict[str, Any]) -> None:
+    """Sent alone it would refuse the whole contact."""
+    change = _change(user_rule({"property": "email_verified"}, {"property": "email"}), email_verified=True, **data)
+    assert ({}, (("email_verified", "no_email"),)) == (change.update_body, change.trims)
+    assert "no_email" in TRIM_REASONS
+
+
+def test_contact_of_an_email_identity_with_email_verified_sends_the_identity_beside_it() -> None:
+    """The address must be in the update as well."""
+    change = _change(
+        user_rule({"property": "email_verified"}, identity=BY_EMAIL), mail="A@b.example", email_verified=True
+    )
+    assert {"email": "a@b.example", "email_verified": True} == change.update_body
+    assert {"role": "user", "email": "a@b.example", "email_verified": True} == change.create_body
+
+
+@pytest.mark.parametrize(
+    ("data", "missing", "expected"),
+    [
+        ({}, "filter", outcomes.filtered(outcomes.NO_IDENTITY_PROPERTY)),
+        ({"user_id": None}, "filter", outcomes.filtered(outcomes.ANONYMOUS)),
+        ({"user_id": " "}, "filter", outcomes.filtered(outcomes.ANONYMOUS)),
+        ({}, "reject", outcomes.rejected(outcomes.MISSING_IDENTITY)),
+        ({"user_id": None}, "reject", outcomes.rejected(outcomes.MISSING_IDENTITY)),
+        ({"user_id": False}, "filter", outcomes.rejected(outcomes.INVALID_IDENTITY)),
+        ({"user_id": 0.5}, "filter", outcomes.rejected(outcomes.INVALID_IDENTITY)),
+    ],
+)
+def test_contact_without_a_usable_identity_ends_by_policy(
+    data: dict[str, Any], missing: str, expected: Outcome
+) -> None:
+    """Nobody is written where nobody is named."""
+    assert expected == map_contact(user_rule(identity={"missing": missing}), data, {})
+
+
+def test_contact_that_a_filter_holds_back_is_filtered_before_its_identity_is_read() -> None:
+    """Filters decide before the identity, and the e-mail after it."""
+    rule = user_rule({"property": "email"}, filters=[{"property": "keep", "operator": "is_set"}])
+    ends = [
+        map_contact(rule, data, {})
+        for data in ({"email": 5}, {"keep": 1, "email": 5}, {"keep": 1, "user_id": 1, "email": 5})
+    ]
+    expected = [
+        outcomes.filtered(outcomes.FILTERED_OUT),
+        outcomes.filtered(outcomes.NO_IDENTITY_PROPERTY),
+        outcomes.rejected(outcomes.INVALID_EMAIL),
+    ]
+    assert expected == ends
+
+
+@pytest.mark.parametrize("identity", [2**64 + 1, "18446744073709551617"])
+def test_contact_of_a_long_number_keeps_every_digit(identity: object) -> None:
+    """A number and its text name the same person."""
+    assert _change(user_rule(), user_id=identity).key == "18446744073709551617"
+
+
+def test_contact_when_printed_hides_the_person() -> None:
+    """Neither identity nor values reach a log."""
+    change = _change(
+        user_rule({"property": "email"}, {"property": "p"}), user_id="canary", email="canary@x", p="canary"
+    )
+    assert "canary" not in repr(change)
+
+
+NAMES = sorted(STANDARD_FIELDS)
+KINDS = ["string", "integer", "float", "boolean", "date", "datetime", "unheard of"]
+RULES = [
+    user_rule(
+        *({"property": name} for name in NAMES),
+        {"property": "a"},
+        {"property": "a.b.c"},
+        identity=identity,
+        null_values=nulls,
+    )
+    for nulls in ("ignore", "clear")
+    for identity in ({}, BY_EMAIL)
+]
+
+
+@given(
+    st.sampled_from(RULES),
+    records("user_id", "mail", *NAMES),
+    st.dictionaries(st.sampled_from("ac"), st.sampled_from(KINDS)),
+)
+def test_contact_of_any_record_never_raises_and_changes_nothing(
+    rule: UserRule, record: dict[str, Any], types: dict[str, str]
+) -> None:
+    """A record is a change, filtered or rejected, and stays as the source sent it."""
+    before = repr(record)
+    change = map_contact(rule, record, types)
+    assert before == repr(record)
+    if isinstance(change, Outcome):
+        assert change.reason in (REJECTION_REASONS if change.status is Status.REJECTED else FILTER_REASONS)
+        return
+    assert all(reason in TRIM_REASONS for _, reason in change.trims)
+    for body in (change.update_body, change.create_body):
+        assert body.get("email", "x")
+        assert "email" in body or "email_verified" not in body
+    assert not {"external_id", "role"} & change.update_body.keys()
+    assert all(value is None or isinstance(value, (str, int, float, bool)) for value in change.attributes.values())
+
+
+@given(records("name", "signed_up_at", "a"), TEXTS.filter(str.strip))
+def test_contact_of_a_good_identity_is_written_whatever_its_properties(record: dict[str, Any], key: str) -> None:
+    """No property but the e-mail can keep a contact from being written."""
+    rule = user_rule({"property": "name"}, {"property": "signed_up_at"}, {"property": "a"})
+    assert key == _change(rule, **{**record, "user_id": key}).key

@@ -1,0 +1,578 @@
+"""The rungs from what is known of a contact to an outcome, driven by hand: one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from destination_intercom import outcomes
+from destination_intercom.contacts.diff import KnownContact, read_contact
+from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.matching import NOTHING_FOUND, Found
+from destination_intercom.contacts.upsert import MAX_CREATE_ATTEMPTS, ContactUpserter, Policy
+from destination_intercom.delivery.tasks import Pause
+from destination_intercom.intercom.calls import (
+    Answer,
+    ArchiveContact,
+    Call,
+    CreateContact,
+    FindByExternalId,
+    GetContact,
+    UnarchiveContact,
+    UpdateContact,
+)
+from destination_intercom.outcomes import Outcome, Status
+from unit_tests.task_bench import (
+    ARCHIVED_CONFLICT,
+    CONFLICT,
+    ID,
+    INVALID,
+    MERGED,
+    NOT_FOUND,
+    OTHER_ID,
+    VAGUE_CONFLICT,
+    Bench as ErrandBench,
+    refusal,
+    shown,
+)
+
+TYPES = {"plan": "string", "seats": "integer", "x": "string"}
+ADDRESS = "k@example.com"
+FIELDS: dict[str, Any] = {"name": "N", "email": ADDRESS}
+
+
+def change(key: str = "k", *, by_email: bool = False, attributes: Any = None, **fields: Any) -> ContactChange:
+    """A change to the contact `key`."""
+    return ContactChange(key, by_email, fields, attributes or {})
+
+
+def contact(contact_id: str = ID, **body: Any) -> KnownContact:
+    """A contact as Intercom shows it."""
+    return read_contact({"id": contact_id, "role": "user", **body})
+
+
+class Bench(ErrandBench):
+    """A upserter that is driven by hand."""
+
+    def write(
+        self, changes: list[ContactChange], found: Found, policy: Policy, answers: list[Answer]
+    ) -> tuple[list[Outcome], list[Call], list[float]]:
+        """Write `changes` as one; return the outcomes, the calls and the pauses."""
+        return self.drive(
+            ContactUpserter(memory=self.memory, policy=policy, types=TYPES).write(changes, found), *answers
+        )
+
+
+NAMED = change(name="N")
+WITH_EMAIL = change(**FIELDS)
+BY_EMAIL = change(ADDRESS, by_email=True, name="N")
+CREATE = CreateContact({"role": "user", "external_id": "k", "name": "N"})
+CREATE_BOTH = CreateContact({"role": "user", "external_id": "k", **FIELDS})
+CREATE_EMAIL = CreateContact({"role": "user", "email": ADDRESS, "name": "N"})
+UPDATE = UpdateContact(ID, {"name": "N"})
+ADOPT = UpdateContact(ID, {"external_id": "k", **FIELDS})
+UPGRADE = UpdateContact(ID, {"external_id": "k", "role": "user", **FIELDS})
+GET, UNARCHIVE, ARCHIVE, FIND = GetContact(ID), UnarchiveContact(ID), ArchiveContact(ID), FindByExternalId("k")
+
+SELF = shown(external_id="k", name="Old")
+UPDATED = shown(external_id="k", name="N")
+FREE = shown(external_id=None, email=ADDRESS)
+ANOTHER = shown(external_id="other", email=ADDRESS)
+LEAD = Answer(200, "json", {"id": ID, "role": "lead", "external_id": "made-up", "email": ADDRESS})
+RESTORED = shown()
+MERGED_INTO = replace(MERGED, canonical_id=OTHER_ID)
+NOT_RESTORABLE = refusal(400, "bad_request", "User has been merged and is not restorable.")
+BROKEN = refusal(500, "server_error", "Server Error")
+
+OLD = Found((contact(external_id="k", name="Old"),))
+EQUAL = Found((contact(external_id="k", name="N", email=ADDRESS),))
+FREE_BY_EMAIL = Found((), (contact(email=ADDRESS),))
+LEAD_BY_EMAIL = Found((), (contact(role="lead", external_id="made-up", email=ADDRESS),))
+TAKEN_BY_EMAIL = Found((), (contact(external_id="other", email=ADDRESS),))
+
+UPDATE_ONLY, CREATE_ONLY = Policy(write_mode="update_only"), Policy(write_mode="create_only")
+SEND, UNARCHIVING, REJECTING = Policy(send_unchanged=True), Policy(unarchive=True), Policy(adopt=False)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What is found and answered; what is asked for it, and comes of it."""
+
+    found: Found
+    answers: list[Answer]
+    calls: list[Call]
+    status: Status
+    reason: str = ""
+    change: ContactChange = NAMED
+    policy: Policy = field(default_factory=Policy)
+    pauses: tuple[float, ...] = ()
+
+
+D, U, R = Status.DELIVERED, Status.UNCHANGED, Status.REJECTED
+RUNGS: dict[str, Rung] = {
+    "found, equal": Rung(EQUAL, [], [], U),
+    "found, equal, sent all the same": Rung(EQUAL, [UPDATED], [UPDATE], D, policy=SEND),
+    "found, different": Rung(OLD, [UPDATED], [UPDATE], D),
+    "found, nothing wanted": Rung(OLD, [], [], U, change=change()),
+    "found, refused": Rung(OLD, [INVALID], [UPDATE], R, outcomes.REFUSED),
+    "found, conflict": Rung(OLD, [VAGUE_CONFLICT], [UPDATE], R, outcomes.CONFLICT),
+    "found, merged, follow": Rung(
+        OLD, [MERGED_INTO, shown(OTHER_ID)], [UPDATE, UpdateContact(OTHER_ID, {"name": "N"})], D
+    ),
+    "found, merged, nobody says into whom": Rung(OLD, [MERGED], [UPDATE], R, outcomes.CONTACT_MERGED),
+    "found, merged, and that one merged": Rung(
+        OLD,
+        [MERGED_INTO, MERGED_INTO],
+        [UPDATE, UpdateContact(OTHER_ID, {"name": "N"})],
+        R,
+        outcomes.CONTACT_MERGED,
+    ),
+    "found, gone, created": Rung(OLD, [NOT_FOUND, shown(OTHER_ID)], [UPDATE, CREATE], D),
+    "found, gone, archived": Rung(
+        OLD, [NOT_FOUND, ARCHIVED_CONFLICT, NOT_FOUND], [UPDATE, CREATE, GET], R, outcomes.CONTACT_ARCHIVED
+    ),
+    "found twice": Rung(
+        Found((contact(external_id="k"), contact(OTHER_ID, external_id="k"))), [], [], R, outcomes.AMBIGUOUS_EMAIL
+    ),
+    "found as a lead only": Rung(Found((contact(role="lead", external_id="k"),)), [UPDATED], [CREATE], D),
+    "found, create only": Rung(OLD, [], [], U, policy=CREATE_ONLY),
+    "not found, created": Rung(NOTHING_FOUND, [UPDATED], [CREATE], D),
+    "not found, create only": Rung(NOTHING_FOUND, [UPDATED], [CREATE], D, policy=CREATE_ONLY),
+    "not found, refused": Rung(NOTHING_FOUND, [INVALID], [CREATE], R, outcomes.REFUSED),
+    "not found, update only": Rung(NOTHING_FOUND, [NOT_FOUND], [FIND], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY),
+    "not found by the lagging search": Rung(NOTHING_FOUND, [SELF, UPDATED], [FIND, UPDATE], D, policy=UPDATE_ONLY),
+    "not found by the lagging search, equal": Rung(NOTHING_FOUND, [UPDATED], [FIND], U, policy=UPDATE_ONLY),
+    "not found by the lagging search, gone": Rung(
+        NOTHING_FOUND, [SELF, NOT_FOUND], [FIND, UPDATE], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY
+    ),
+    "not found, update only, merged": Rung(NOTHING_FOUND, [MERGED], [FIND], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY),
+    "not found, update only, a path of dots": Rung(
+        NOTHING_FOUND, [], [], R, outcomes.NOT_FOUND, change=change("..", name="N"), policy=UPDATE_ONLY
+    ),
+    "not found, update only, e-mail": Rung(
+        NOTHING_FOUND, [], [], R, outcomes.NOT_FOUND, change=BY_EMAIL, policy=UPDATE_ONLY
+    ),
+    "found, gone, update only": Rung(
+        OLD, [NOT_FOUND, NOT_FOUND], [UPDATE, FIND], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY
+    ),
+    "conflict with oneself": Rung(NOTHING_FOUND, [CONFLICT, SELF, UPDATED], [CREATE, GET, UPDATE], D),
+    "conflict with oneself, equal": Rung(NOTHING_FOUND, [CONFLICT, UPDATED], [CREATE, GET], U),
+    "conflict with oneself, create only": Rung(NOTHING_FOUND, [CONFLICT, SELF], [CREATE, GET], U, policy=CREATE_ONLY),
+    "conflict with another": Rung(
+        NOTHING_FOUND, [CONFLICT, ANOTHER], [CREATE_BOTH, GET], R, outcomes.IDENTITY_CONFLICT, change=WITH_EMAIL
+    ),
+    "conflict with nobody's, adopted": Rung(
+        NOTHING_FOUND, [CONFLICT, FREE, FREE, UPDATED], [CREATE_BOTH, GET, GET, ADOPT], D, change=WITH_EMAIL
+    ),
+    "conflict with nobody's, rejected": Rung(
+        NOTHING_FOUND,
+        [CONFLICT, FREE],
+        [CREATE_BOTH, GET],
+        R,
+        outcomes.EMAIL_TAKEN,
+        change=WITH_EMAIL,
+        policy=REJECTING,
+    ),
+    "conflict with nobody's of another address": Rung(
+        NOTHING_FOUND,
+        [CONFLICT, shown(email="other@example.com")],
+        [CREATE_BOTH, GET],
+        R,
+        outcomes.IDENTITY_CONFLICT,
+        change=WITH_EMAIL,
+    ),
+    "conflict with a lead of the id": Rung(
+        NOTHING_FOUND,
+        [CONFLICT, Answer(200, "json", {"id": ID, "role": "lead", "external_id": "k"})],
+        [CREATE, GET],
+        R,
+        outcomes.IDENTITY_CONFLICT,
+    ),
+    "conflict without an id": Rung(NOTHING_FOUND, [VAGUE_CONFLICT], [CREATE], R, outcomes.CONFLICT),
+    "conflict with a merged one": Rung(NOTHING_FOUND, [CONFLICT, MERGED], [CREATE, GET], R, outcomes.CONTACT_MERGED),
+    "conflict with one that cannot be read": Rung(
+        NOTHING_FOUND, [CONFLICT, INVALID], [CREATE, GET], R, outcomes.REFUSED
+    ),
+    "conflict with one just made": Rung(
+        NOTHING_FOUND, [CONFLICT, NOT_FOUND, UPDATED], [CREATE, GET, GET], U, pauses=(1.0,)
+    ),
+    "conflict with one never seen": Rung(
+        NOTHING_FOUND, [CONFLICT, NOT_FOUND, NOT_FOUND], [CREATE, GET, GET], R, outcomes.CONTACT_ARCHIVED, pauses=(1.0,)
+    ),
+    "archived, rejected": Rung(
+        NOTHING_FOUND, [ARCHIVED_CONFLICT, NOT_FOUND], [CREATE, GET], R, outcomes.CONTACT_ARCHIVED
+    ),
+    "archived, unarchived": Rung(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, SELF, UPDATED],
+        [CREATE, GET, GET, UNARCHIVE, GET, UPDATE],
+        D,
+        policy=UNARCHIVING,
+    ),
+    "archived, another person": Rung(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, ANOTHER, RESTORED],
+        [CREATE_BOTH, GET, GET, UNARCHIVE, GET, ARCHIVE],
+        R,
+        outcomes.IDENTITY_CONFLICT,
+        change=WITH_EMAIL,
+        policy=UNARCHIVING,
+    ),
+    "archived, not restorable": Rung(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, NOT_RESTORABLE, NOT_FOUND],
+        [CREATE, GET, GET, UNARCHIVE, GET],
+        R,
+        outcomes.NOT_RESTORABLE,
+        policy=UNARCHIVING,
+    ),
+    "archived, not restorable by a 500": Rung(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, BROKEN, NOT_FOUND],
+        [CREATE, GET, GET, UNARCHIVE, GET],
+        R,
+        outcomes.NOT_RESTORABLE,
+        policy=UNARCHIVING,
+    ),
+    "archived, refused, but restored by an attempt whose answer was lost": Rung(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, NOT_RESTORABLE, SELF, UPDATED],
+        [CREATE, GET, GET, UNARCHIVE, GET, UPDATE],
+        D,
+        policy=UNARCHIVING,
+    ),
+    "archived, unarchived, gone again": Rung(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, NOT_FOUND, NOT_FOUND, RESTORED],
+        [CREATE, GET, GET, UNARCHIVE, GET, GET, ARCHIVE],
+        R,
+        outcomes.CONFLICT,
+        policy=UNARCHIVING,
+        pauses=(0.5,),
+    ),
+    "archived, live by the time that it is one's turn": Rung(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, SELF, UPDATED],
+        [CREATE, GET, GET, UPDATE],
+        D,
+        policy=UNARCHIVING,
+    ),
+    "archived, somebody else's and live by the time that it is one's turn": Rung(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, ANOTHER],
+        [CREATE_BOTH, GET, GET],
+        R,
+        outcomes.IDENTITY_CONFLICT,
+        change=WITH_EMAIL,
+        policy=UNARCHIVING,
+    ),
+    "e-mail match, adopted": Rung(FREE_BY_EMAIL, [FREE, UPDATED], [GET, ADOPT], D, change=WITH_EMAIL),
+    "e-mail match, rejected": Rung(FREE_BY_EMAIL, [], [], R, outcomes.EMAIL_TAKEN, change=WITH_EMAIL, policy=REJECTING),
+    "e-mail match, create only": Rung(FREE_BY_EMAIL, [FREE], [GET], U, change=WITH_EMAIL, policy=CREATE_ONLY),
+    "e-mail match, update only": Rung(
+        FREE_BY_EMAIL, [NOT_FOUND], [FIND], R, outcomes.NOT_FOUND, change=WITH_EMAIL, policy=UPDATE_ONLY
+    ),
+    "e-mail match, has an id by now": Rung(
+        FREE_BY_EMAIL,
+        [ANOTHER, CONFLICT, ANOTHER],
+        [GET, CREATE_BOTH, GET],
+        R,
+        outcomes.IDENTITY_CONFLICT,
+        change=WITH_EMAIL,
+    ),
+    "e-mail match, another address by now": Rung(
+        FREE_BY_EMAIL, [shown(email="new@example.com"), UPDATED], [GET, CREATE_BOTH], D, change=WITH_EMAIL
+    ),
+    "e-mail match, gone by now": Rung(FREE_BY_EMAIL, [NOT_FOUND, UPDATED], [GET, CREATE_BOTH], D, change=WITH_EMAIL),
+    "e-mail match, refused": Rung(FREE_BY_EMAIL, [FREE, INVALID], [GET, ADOPT], R, outcomes.REFUSED, change=WITH_EMAIL),
+    "e-mail of several without an id": Rung(
+        Found((), (contact(email=ADDRESS), contact(OTHER_ID, email=ADDRESS))),
+        [],
+        [],
+        R,
+        outcomes.AMBIGUOUS_EMAIL,
+        change=WITH_EMAIL,
+    ),
+    "e-mail of one with an id and one without": Rung(
+        Found((), (contact(OTHER_ID, external_id="other", email=ADDRESS), contact(email=ADDRESS))),
+        [FREE, UPDATED],
+        [GET, ADOPT],
+        D,
+        change=WITH_EMAIL,
+    ),
+    "e-mail of another": Rung(
+        TAKEN_BY_EMAIL,
+        [CONFLICT, ANOTHER],
+        [CREATE_BOTH, GET],
+        R,
+        outcomes.IDENTITY_CONFLICT,
+        change=WITH_EMAIL,
+    ),
+    "lead by e-mail, upgraded": Rung(LEAD_BY_EMAIL, [LEAD, UPDATED], [GET, UPGRADE], D, change=WITH_EMAIL),
+    "lead by e-mail, upgraded though users are not adopted": Rung(
+        LEAD_BY_EMAIL, [LEAD, UPDATED], [GET, UPGRADE], D, change=WITH_EMAIL, policy=REJECTING
+    ),
+    "several leads by e-mail": Rung(
+        Found((), (*LEAD_BY_EMAIL.by_email, contact(OTHER_ID, role="lead", email=ADDRESS))),
+        [UPDATED],
+        [CREATE_BOTH],
+        D,
+        change=WITH_EMAIL,
+    ),
+    "e-mail identity, created": Rung(NOTHING_FOUND, [UPDATED], [CREATE_EMAIL], D, change=BY_EMAIL),
+    "e-mail identity, found": Rung(Found((contact(email=ADDRESS),)), [UPDATED], [UPDATE], D, change=BY_EMAIL),
+    "e-mail identity, several": Rung(
+        Found((contact(email=ADDRESS), contact(OTHER_ID, external_id="x", email=ADDRESS))),
+        [],
+        [],
+        R,
+        outcomes.AMBIGUOUS_EMAIL,
+        change=BY_EMAIL,
+    ),
+    "e-mail identity, lead, not upgraded": Rung(
+        Found((contact(role="lead", email=ADDRESS),)), [LEAD], [UPDATE], D, change=BY_EMAIL
+    ),
+    "e-mail identity, a user before a lead": Rung(
+        Found((contact(OTHER_ID, role="lead", email=ADDRESS), contact(email=ADDRESS))),
+        [UPDATED],
+        [UPDATE],
+        D,
+        change=BY_EMAIL,
+    ),
+    "e-mail identity, several leads": Rung(
+        Found((contact(role="lead", email=ADDRESS), contact(OTHER_ID, role="lead", email=ADDRESS))),
+        [],
+        [],
+        R,
+        outcomes.AMBIGUOUS_EMAIL,
+        change=BY_EMAIL,
+    ),
+    "e-mail identity, conflict with oneself": Rung(
+        NOTHING_FOUND,
+        [CONFLICT, shown(email=" K@Example.com"), UPDATED],
+        [CREATE_EMAIL, GET, UPDATE],
+        D,
+        change=BY_EMAIL,
+    ),
+    "e-mail identity, conflict with another": Rung(
+        NOTHING_FOUND,
+        [CONFLICT, shown(email="other@example.com")],
+        [CREATE_EMAIL, GET],
+        R,
+        outcomes.IDENTITY_CONFLICT,
+        change=BY_EMAIL,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUNGS)
+def test_contact_when_written_climbs_these_rungs_and_comes_to_this(name: str) -> None:
+    """Its calls in their order, its outcome, and whether it is remembered as written."""
+    rung, bench = RUNGS[name], Bench()
+    (outcome,), calls, pauses = bench.write([rung.change], rung.found, rung.policy, rung.answers)
+    assert rung.calls == calls
+    assert (rung.status, rung.reason) == (outcome.status, outcome.reason)
+    assert list(rung.pauses) == pauses
+    # One that was read, and not only found, is known better than the search knows it, too.
+    is_read = outcome.status is Status.UNCHANGED and (CONFLICT in rung.answers or FIND in calls)
+    # One that another was merged into bears another key.
+    is_written = outcome.status is Status.DELIVERED and MERGED_INTO not in rung.answers
+    assert (is_written or is_read) == (rung.change.key in bench.memory.contacts)
+    assert set() == bench.memory.busy
+
+
+def test_contact_when_this_run_wrote_it_is_compared_with_that_and_not_with_the_search() -> None:
+    """A value that goes there and back is sent twice, whatever the search still shows."""
+    bench = Bench()
+    assert D is bench.write([NAMED], OLD, Policy(), [UPDATED])[0][0].status
+    assert U is bench.write([NAMED], OLD, Policy(), [])[0][0].status
+    back, calls, _ = bench.write([change(name="Old")], OLD, Policy(), [SELF])
+    assert D is back[0].status
+    assert [UpdateContact(ID, {"name": "Old"})] == calls
+
+
+def test_contact_when_only_its_id_is_remembered_is_always_sent() -> None:
+    """Whether the search is right about it nobody can tell."""
+    bench = Bench()
+    bench.memory.contacts.note("k", KnownContact(ID))
+    assert [UPDATE] == bench.write([NAMED], EQUAL, Policy(), [UPDATED])[1]
+
+
+def test_contact_when_followed_after_a_merge_is_remembered_under_no_key() -> None:
+    """Two keys write to it now: what one of them wrote says nothing of what it is when the other comes again."""
+    bench = Bench()
+    bench.memory.contacts.note("other", contact(OTHER_ID, external_id="other", name="X"))
+    bench.write([NAMED], OLD, Policy(), [MERGED_INTO, shown(OTHER_ID, external_id="other", name="N")])
+    assert "k" not in bench.memory.contacts
+    assert "other" not in bench.memory.contacts
+
+
+def test_contact_when_it_became_somebody_elses_within_the_lag_is_reported_and_not_remembered() -> None:
+    """The search still showed the old owner; the answer to the write shows the new one."""
+    bench = Bench()
+    (outcome,), calls, _ = bench.write([NAMED], OLD, Policy(), [shown(external_id="somebody else")])
+    assert [UPDATE] == calls
+    assert (R, outcomes.IDENTITY_CONFLICT) == (outcome.status, outcome.reason)
+    assert "k" not in bench.memory.contacts
+
+
+def test_contact_when_its_turn_with_an_archived_one_comes_later_waits() -> None:
+    """Two tasks never restore and archive one contact at once."""
+    bench = Bench()
+    bench.memory.busy.add(ID)
+    steps = ContactUpserter(memory=bench.memory, policy=UNARCHIVING, types={}).write([NAMED], NOTHING_FOUND)
+    assert CREATE == next(steps)
+    assert GET == steps.send(ARCHIVED_CONFLICT)
+    assert isinstance(steps.send(NOT_FOUND), Pause)
+    bench.memory.busy.clear()
+    assert GET == next(steps)
+    assert {ID} == bench.memory.busy
+
+
+def test_contact_when_merged_is_sent_all_that_is_wanted_and_not_only_the_difference() -> None:
+    """What the other one has was never compared."""
+    found = Found((contact(external_id="k", name="N", phone="1"),))
+    wanted = change(name="N", phone="2")
+    _, calls, _ = Bench().write([wanted], found, Policy(), [MERGED_INTO, shown(OTHER_ID)])
+    assert [UpdateContact(ID, {"phone": "2"}), UpdateContact(OTHER_ID, {"name": "N", "phone": "2"})] == calls
+
+
+def test_changes_when_written_together_are_one_update_that_is_always_sent_if_they_differ() -> None:
+    """The last equals what the search shows, but one before it does not: the search may be late."""
+    changes = [change(name="Other"), change(name="Old")]
+    written, calls, _ = Bench().write(changes, OLD, Policy(), [SELF])
+    assert [D, D] == [outcome.status for outcome in written]
+    assert [UpdateContact(ID, {"name": "Old"})] == calls
+
+
+def test_changes_when_written_together_and_all_equal_cost_nothing() -> None:
+    """Each says what Intercom has already."""
+    written, calls, _ = Bench().write([NAMED, NAMED], EQUAL, Policy(), [])
+    assert [U, U] == [outcome.status for outcome in written]
+    assert [] == calls
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_changes_when_refused_together_go_one_by_one_in_their_order(status: int) -> None:
+    """One bad value takes no other record with it; each is sent, none is concluded unchanged."""
+    bad = refusal(status, "parameter_invalid", "The owner is not a member")
+    changes = [change(name="A"), change(name="B", owner_id="5"), change(name="Old")]
+    answers = [bad, shown(external_id="k", name="A"), bad, shown(external_id="k", name="Old")]
+    written, calls, _ = Bench().write(changes, OLD, Policy(), answers)
+    assert [D, R, D] == [outcome.status for outcome in written]
+    assert [
+        UpdateContact(ID, {"name": "Old", "owner_id": "5"}),
+        UpdateContact(ID, {"name": "A"}),
+        UpdateContact(ID, {"name": "B", "owner_id": "5"}),
+        UpdateContact(ID, {"name": "Old"}),
+    ] == calls
+
+
+def test_changes_when_refused_together_at_the_create_go_one_by_one() -> None:
+    """The first that is taken makes the contact, the next updates it."""
+    changes = [change(name="A", owner_id="5"), change(name="B"), change(name="C")]
+    answers = [INVALID, INVALID, shown(external_id="k", name="B"), shown(external_id="k", name="C")]
+    written, calls, _ = Bench().write(changes, NOTHING_FOUND, Policy(), answers)
+    assert [R, D, D] == [outcome.status for outcome in written]
+    assert UpdateContact(ID, {"name": "C"}) == calls[-1]
+
+
+def test_changes_when_rejected_for_what_the_person_is_are_all_rejected_at_once() -> None:
+    """That the contact was merged concerns no value of theirs."""
+    written, calls, _ = Bench().write([NAMED, change(name="M")], NOTHING_FOUND, Policy(), [CONFLICT, MERGED])
+    assert [outcomes.CONTACT_MERGED] * 2 == [outcome.reason for outcome in written]
+    assert 2 == len(calls)
+
+
+def test_changes_when_the_address_of_one_is_anothers_go_one_by_one() -> None:
+    """The record that has it is rejected, and takes no other with it."""
+    changes = [change(name="A"), change(email="taken@example.com")]
+    answers = [VAGUE_CONFLICT, shown(external_id="k", name="A"), VAGUE_CONFLICT]
+    written, _, _ = Bench().write(changes, OLD, Policy(), answers)
+    assert [D, R] == [outcome.status for outcome in written]
+
+
+PLAN = {"plan": "p", "seats": 7, "x": "y"}
+
+
+def names(answer: str) -> Answer:
+    """A refusal that names an attribute."""
+    return refusal(400, "parameter_invalid", f"Custom attribute '{answer}' must be one of its options")
+
+
+@pytest.mark.parametrize(
+    ("found", "first"),
+    [(NOTHING_FOUND, []), (OLD, []), (FREE_BY_EMAIL, [FREE])],
+    ids=["created", "updated", "adopted"],
+)
+def test_attribute_when_intercom_refuses_it_by_name_is_left_out_and_counted(found: Found, first: list[Answer]) -> None:
+    """One after the other, as many as there are; the rest is sent."""
+    answers = [*first, names("plan"), names("x"), names("seats"), UPDATED]
+    (outcome,), calls, _ = Bench().write([change(attributes=PLAN, **FIELDS)], found, Policy(), answers)
+    assert (D, (("plan", "refused"), ("x", "refused"), ("seats", "refused"))) == (outcome.status, outcome.trims)
+    assert {"seats": 7} == payload(calls[-2])["custom_attributes"]
+    assert "custom_attributes" not in payload(calls[-1])
+    assert "N" == payload(calls[-1])["name"]
+
+
+def payload(call: Call) -> Mapping[str, Any]:
+    """What a call sends."""
+    assert isinstance(call, (CreateContact, UpdateContact))
+    return call.payload
+
+
+def test_attribute_when_it_was_all_that_was_to_be_written_leaves_the_contact_unchanged() -> None:
+    """Nothing is left to send, and the attribute is counted."""
+    (outcome,), calls, _ = Bench().write([change(attributes={"plan": "p"})], OLD, Policy(), [names("plan")])
+    assert (U, (("plan", "refused"),)) == (outcome.status, outcome.trims)
+    assert 1 == len(calls)
+
+
+@pytest.mark.parametrize("message", ["Custom attribute 'other' does not exist", "plan is wrong", ""])
+def test_attribute_when_the_refusal_names_none_of_ours_is_not_guessed(message: str) -> None:
+    """Then the record is rejected."""
+    answer = refusal(400, "parameter_invalid", message)
+    (outcome,), calls, _ = Bench().write([change(attributes=PLAN)], OLD, Policy(), [answer])
+    assert (R, outcomes.REFUSED) == (outcome.status, outcome.reason)
+    assert 1 == len(calls)
+
+
+def test_create_when_each_conflict_is_with_somebody_gone_by_then_ends() -> None:
+    """As a conflict, after three tries."""
+    adoptable = [CONFLICT, FREE, NOT_FOUND]
+    (outcome,), calls, _ = Bench().write([WITH_EMAIL], NOTHING_FOUND, Policy(), adoptable * MAX_CREATE_ATTEMPTS)
+    assert (R, outcomes.CONFLICT) == (outcome.status, outcome.reason)
+    assert MAX_CREATE_ATTEMPTS == sum(isinstance(call, CreateContact) for call in calls)
+
+
+def test_contact_when_two_want_to_adopt_it_is_given_to_the_first() -> None:
+    """The second waits, reads it with its new id, and is made a contact of its own."""
+    bench = Bench()
+    upserter = ContactUpserter(memory=bench.memory, policy=Policy(), types=TYPES)
+    first = upserter.write([WITH_EMAIL], FREE_BY_EMAIL)
+    second = upserter.write([change("k2", **FIELDS)], FREE_BY_EMAIL)
+    assert GET == next(first)
+    pause = next(second)
+    assert not isinstance(pause, GetContact)
+    assert ADOPT == first.send(FREE)
+    assert type(pause) is type(next(second))
+    with pytest.raises(StopIteration) as stopped:
+        first.send(shown(external_id="k", email=ADDRESS))
+    assert D is stopped.value.value[0].status
+    assert GET == next(second)
+    create = second.send(shown(external_id="k", email=ADDRESS))
+    assert CreateContact({"role": "user", "external_id": "k2", **FIELDS}) == create
+    second.close()
+
+
+def test_adoption_when_it_is_ended_early_lets_the_next_one_in() -> None:
+    """Whatever ends an steps."""
+    bench = Bench()
+    steps = ContactUpserter(memory=bench.memory, policy=Policy(), types=TYPES).write([WITH_EMAIL], FREE_BY_EMAIL)
+    next(steps)
+    assert {ID} == bench.memory.busy
+    steps.close()
+    assert set() == bench.memory.busy

@@ -1,0 +1,129 @@
+"""A dry run: what would be written is answered and counted, and shown without a value."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from destination_intercom.contacts.diff import read_contact
+from destination_intercom.delivery.dry_run import EXAMPLES, DryRun, mask
+from destination_intercom.intercom.calls import (
+    ArchiveContact,
+    Call,
+    CreateContact,
+    CreateDataAttribute,
+    FindByExternalId,
+    GetContact,
+    GetMe,
+    ListDataAttributes,
+    PostEvent,
+    SearchContacts,
+    UnarchiveContact,
+    UpdateContact,
+)
+from destination_intercom.intercom.classify import Verdict, is_success, judge
+from unit_tests.strategies import JSON
+
+CANARY = "canary-7"
+WRITES: list[Call] = [
+    CreateContact({"role": "user", "external_id": CANARY, "name": CANARY}),
+    UpdateContact("id-1", {"name": CANARY, "custom_attributes": {"plan": CANARY}}),
+    ArchiveContact("id-1"),
+    UnarchiveContact("id-1"),
+    CreateDataAttribute({"name": "plan", "model": "contact", "data_type": "string"}),
+    PostEvent({"event_name": "did it", "created_at": 7, "user_id": CANARY, "metadata": {"note": CANARY}}),
+]
+READS: list[Call] = [
+    GetMe(),
+    ListDataAttributes(),
+    GetContact("id-1"),
+    FindByExternalId(CANARY),
+    SearchContacts({"query": {}}),
+]
+
+
+@pytest.mark.parametrize("call", READS)
+def test_call_when_it_only_reads_is_left_to_intercom(call: Call) -> None:
+    """What Intercom has is really asked for."""
+    assert None is DryRun().answer(call)
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_call_when_it_would_write_is_answered_as_a_success(call: Call) -> None:
+    """The rest of the program sees what it would see if all went well."""
+    answer = DryRun().answer(call)
+    assert answer is not None
+    assert is_success(call, answer)
+    assert Verdict.ANSWER is judge(call, answer).verdict
+
+
+def test_contact_when_it_would_be_created_is_answered_with_an_id_of_its_own_and_what_was_sent() -> None:
+    """Its further records are compared with that."""
+    dry_run = DryRun()
+    first, second = dry_run.answer(WRITES[0]), dry_run.answer(WRITES[0])
+    assert first is not None
+    assert second is not None
+    assert first.body["id"] != second.body["id"]
+    contact = read_contact(first.body)
+    assert (CANARY, "user", {"name": CANARY}) == (contact.external_id, contact.role, contact.values)
+
+
+def test_summary_when_all_was_counted_tells_the_numbers_and_which_attributes_how_often() -> None:
+    """The attribute that would be written most comes first."""
+    dry_run = DryRun()
+    for call in [*WRITES, UpdateContact("id-2", {"custom_attributes": {"plan": "x", "seats": 7}}), WRITES[-1]]:
+        dry_run.answer(call)
+    told = list(dry_run.summary())
+    assert "Dry run: 1 contacts would be created, 2 updated, 2 events sent." in told[0]
+    assert "Dry run: updates would write plan 2, name 1, seats 1." == told[1]
+    assert EXAMPLES == sum("an example" in text for text in told)
+    assert CANARY not in "".join(told)
+
+
+def test_summary_when_nothing_would_be_written_says_so_in_one_line() -> None:
+    """No attributes, no examples."""
+    dry_run = DryRun()
+    for call in READS:
+        dry_run.answer(call)
+    (only,) = dry_run.summary()
+    assert "0 contacts would be created, 0 updated, 0 events sent" in only
+
+
+def test_examples_when_there_are_many_are_the_first_three() -> None:
+    """The shape is enough."""
+    dry_run = DryRun()
+    for number in range(10):
+        dry_run.answer(CreateContact({"external_id": str(number), f"field_{number}": 1}))
+    told = "\n".join(dry_run.summary())
+    assert ["field_0", "field_1", "field_2"] == [f"field_{n}" for n in range(10) if f"field_{n}" in told]
+
+
+def test_mask_when_it_hides_values_shows_their_types() -> None:
+    """Names are the configuration's; values are the person's."""
+    payload = {
+        "external_id": CANARY,
+        "signed_up_at": 7,
+        "ratio": 7.5,
+        "on": True,
+        "off": None,
+        "list": [CANARY],
+        "custom_attributes": {"plan": CANARY},
+        "empty": {},
+    }
+    expected = (
+        "{external_id: <text>, signed_up_at: <number>, ratio: <number>, on: <boolean>, off: <null>, list: <list>,"
+        " custom_attributes: {plan: <text>}, empty: {}}"
+    )
+    assert expected == mask(payload)
+
+
+@settings(deadline=None)
+@given(JSON)
+def test_mask_when_given_anything_shows_one_of_few_words(value: object) -> None:
+    """Nothing of a value comes through."""
+    if not isinstance(value, dict):
+        assert mask(value) in {"<text>", "<number>", "<boolean>", "<null>", "<list>"}
+    else:
+        masked = mask(value)
+        assert masked.startswith("{")
+        assert masked.endswith("}")

@@ -1,0 +1,344 @@
+"""The ledger against a naive account of the same sync, under any interleaving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from destination_intercom import outcomes
+from destination_intercom.delivery.ledger import HOLD_SECONDS, Entry, Ledger, ReleasedState
+from destination_intercom.errors import ConfigurationError, StreamName
+from destination_intercom.outcomes import Outcome, Status
+
+STREAMS = (StreamName("events"), StreamName("users"), StreamName("events", "shop"))
+OUTCOMES = (
+    outcomes.DELIVERED,
+    outcomes.UNCHANGED,
+    outcomes.DUPLICATE,
+    outcomes.filtered(outcomes.NOT_SELECTED),
+    outcomes.filtered(outcomes.ANONYMOUS),
+    outcomes.filtered(outcomes.NO_IDENTITY_PROPERTY),
+    outcomes.rejected(outcomes.REFUSED),
+    outcomes.rejected(outcomes.INVALID_IDENTITY),
+)
+FILTERED = OUTCOMES[3:6]
+LATE = tuple(outcome for outcome in OUTCOMES if outcome.status is not Status.FILTERED)
+"""What a part may come to after the next record was read: nothing is filtered then any more."""
+
+BAD_LATE = OUTCOMES[6:]
+LATE_IN_A_SYNC = 8
+"""Messages after which a stream may end: no state is held back afterwards."""
+
+RANK = (Status.REJECTED, Status.DELIVERED, Status.UNCHANGED, Status.DUPLICATE, Status.FILTERED)
+
+
+@dataclass
+class _Record:
+    stream: StreamName
+    entry: Entry
+    parts: int
+    size: int
+    stores_rejected: bool
+    outcomes: list[Outcome] = field(default_factory=list)
+    reported: bool = False
+    stored: bool = False
+
+    @property
+    def is_concluded(self) -> bool:
+        return len(self.outcomes) == self.parts
+
+    @property
+    def is_to_be_stored(self) -> bool:
+        return self.stores_rejected and self.is_concluded and self.status is Status.REJECTED and not self.stored
+
+    @property
+    def is_done(self) -> bool:
+        return self.is_concluded and not self.is_to_be_stored
+
+    @property
+    def status(self) -> Status:
+        return min((outcome.status for outcome in self.outcomes), key=RANK.index)
+
+    @property
+    def is_bad_sign(self) -> bool:
+        if self.status is Status.FILTERED:
+            return any(outcome.reason == outcomes.NO_IDENTITY_PROPERTY for outcome in self.outcomes)
+        return self.status is Status.REJECTED
+
+
+@dataclass
+class _State:
+    line: bytes
+    stream: StreamName | None
+    due_since: float | None = None
+    released: bool = False
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Everything that can happen to a ledger, in any order that a sync allows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[_Record | _State] = []
+        self.ended: set[StreamName] = set()
+        self.input_ended = False
+        self.now = 0.0
+        self.acknowledged = 0
+
+    @initialize(stop_after=st.sampled_from((0, 1, 2, 3, 4, 8)), stores_rejected=st.booleans())
+    def begin(self, stop_after: int, *, stores_rejected: bool) -> None:
+        self.stop_after, self.stores_rejected = stop_after, stores_rejected
+        self.ledger = Ledger(stop_after_rejected=stop_after, stores_rejected=stores_rejected)
+
+    # -------------------------------------------------------- what happens
+
+    @precondition(lambda self: not self.input_ended)
+    @rule(
+        stream=st.sampled_from((STREAMS[0], *STREAMS)),
+        parts=st.integers(1, 3),
+        size=st.integers(0, 9),
+        filtered=st.lists(st.sampled_from(FILTERED), max_size=3),
+    )
+    def read_record(self, stream: StreamName, parts: int, size: int, filtered: list[Outcome]) -> None:
+        entry = self.ledger.enter(stream, parts=parts, size=size, line=b"x" * size)
+        record = _Record(stream, entry, parts, size, self.stores_rejected)
+        self.log.append(record)
+        assert (len(self.records), stream) == (entry.ordinal, entry.stream)
+        for outcome in filtered[:parts]:
+            self._conclude(record, outcome)
+
+    @precondition(lambda self: not self.input_ended)
+    @rule(stream=st.sampled_from((None, *STREAMS)))
+    def read_state(self, stream: StreamName | None) -> None:
+        state = _State(b"state %d" % len(self.log), stream)
+        self.log.append(state)
+        self.ledger.state(state.line, stream)
+
+    @precondition(lambda self: not self.input_ended)
+    @rule(stream=st.sampled_from(STREAMS), outcome=st.sampled_from(LATE))
+    def overtake(self, stream: StreamName, outcome: Outcome) -> None:
+        """A stream begins badly, and of its next two records the second is concluded first."""
+        self.read_record(stream, 1, 1, [])
+        self.conclude_all_that_is_out(outcomes.rejected(outcomes.REFUSED))
+        for record in [record for record in self.records if record.is_to_be_stored]:
+            self._store(record)
+        self.read_state(stream)
+        self.read_record(stream, 1, 1, [])
+        self.read_record(stream, 1, 1, [])
+        self._conclude(self.records[-1], outcome)
+        self.release()
+
+    @precondition(lambda self: any(not record.is_concluded for record in self.records))
+    @rule(data=st.data(), bad=st.booleans())
+    def conclude(self, data: st.DataObject, *, bad: bool) -> None:
+        record = data.draw(st.sampled_from([record for record in self.records if not record.is_concluded]))
+        outcome = data.draw(st.sampled_from(BAD_LATE if bad else LATE))
+        self._conclude(record, outcome)
+
+    @rule(outcome=st.sampled_from(LATE))
+    def conclude_all_that_is_out(self, outcome: Outcome) -> None:
+        for record in [record for record in reversed(self.records) if not record.is_concluded]:
+            while not record.is_concluded:
+                self._conclude(record, outcome)
+
+    @precondition(lambda self: any(not record.is_concluded for record in self.records))
+    @rule(data=st.data(), bad=st.booleans())
+    def conclude_a_merge(self, data: st.DataObject, *, bad: bool) -> None:
+        """One part each of several records, of whatever streams, comes to the same in their order."""
+        out = [record for record in self.records if not record.is_concluded]
+        chosen = data.draw(st.sets(st.sampled_from(range(len(out))), min_size=1))
+        outcome = data.draw(st.sampled_from(BAD_LATE if bad else LATE))
+        for number in sorted(chosen):
+            self._conclude(out[number], outcome)
+
+    @precondition(lambda self: any(record.is_to_be_stored for record in self.records))
+    @rule(data=st.data())
+    def store(self, data: st.DataObject) -> None:
+        """An object with some of the rejected records is in the storage; others may be on their way there."""
+        waiting = [record for record in self.records if record.is_to_be_stored]
+        for number in data.draw(st.sets(st.sampled_from(range(len(waiting))), min_size=1)):
+            self._store(waiting[number])
+
+    def _store(self, record: _Record) -> None:
+        record.stored = True
+        self.ledger.note_stored(record.entry)
+
+    @precondition(lambda self: any(not record.is_to_be_stored for record in self.records))
+    @rule(data=st.data())
+    def store_what_is_not_to_be_stored(self, data: st.DataObject) -> None:
+        """A bug that would count a record twice, or too early, is refused and changes nothing."""
+        record = data.draw(st.sampled_from([record for record in self.records if not record.is_to_be_stored]))
+        if record.is_concluded and record.status is Status.REJECTED and not record.stored:
+            return  # nothing is stored in this sync: nobody could say so
+        with pytest.raises(AssertionError):
+            self.ledger.note_stored(record.entry)
+
+    @precondition(lambda self: any(record.is_concluded for record in self.records))
+    @rule(data=st.data(), outcome=st.sampled_from(OUTCOMES))
+    def conclude_once_more(self, data: st.DataObject, outcome: Outcome) -> None:
+        """So is one that would conclude a record twice."""
+        record = data.draw(st.sampled_from([record for record in self.records if record.is_concluded]))
+        with pytest.raises(AssertionError):
+            self.ledger.conclude(record.entry, outcome)
+
+    def _conclude(self, record: _Record, outcome: Outcome) -> None:
+        record.outcomes.append(outcome)
+        whole = self.ledger.conclude(record.entry, outcome)
+        assert record.is_concluded == (whole is not None)
+        if whole is None:
+            return
+        assert (record.status, record.is_bad_sign) == (whole.status, whole.is_bad_sign)
+        try:
+            self.ledger.judge(record.stream)
+        except ConfigurationError as error:
+            raised = error.stream
+        else:
+            raised = None
+        assert (record.stream if self._is_condemned(record.stream) else None) == raised
+
+    @precondition(lambda self: len(self.log) > LATE_IN_A_SYNC)
+    @rule(stream=st.sampled_from(STREAMS))
+    def end_stream(self, stream: StreamName) -> None:
+        self.ended.add(stream)
+        self.ledger.end_stream(stream)
+
+    @precondition(lambda self: self.log and all(record.is_done for record in self.records))
+    @rule()
+    def end_input(self) -> None:
+        self.input_ended = True
+        self.ledger.end_input()
+
+    @rule(seconds=st.sampled_from((1.0, HOLD_SECONDS / 2, HOLD_SECONDS - 1, HOLD_SECONDS)))
+    def let_time_pass(self, seconds: float) -> None:
+        self.now += seconds
+
+    @precondition(lambda self: self._head() is not None)
+    @rule(early=st.sampled_from((0.0, 1.0)))
+    def let_the_moment_come(self, early: float) -> None:
+        """The moment at which a state that is held leaves by itself, or a second before it."""
+        self.release()
+        head = self._head()
+        if head is not None and head.due_since is not None:
+            self.now = max(self.now, head.due_since + HOLD_SECONDS - early)
+            self.release()
+            assert head.released or early
+
+    @rule()
+    def release(self) -> None:
+        expected = self._expected_release()
+        assert expected == list(self.ledger.release(self.now))
+        self.acknowledged += sum(state.record_count + state.rejected_record_count for state in expected)
+
+    # -------------------------------------------------------- the naive account
+
+    @property
+    def records(self) -> list[_Record]:
+        return [each for each in self.log if isinstance(each, _Record)]
+
+    def _head(self) -> _State | None:
+        return next((each for each in self.log if isinstance(each, _State) and not each.released), None)
+
+    def _judged(self, stream: StreamName) -> tuple[int, bool]:
+        """Count the bad signs that the stream began with, as far as is known, and tell whether one fared better."""
+        bad = 0
+        for record in self.records:
+            if record.stream != stream:
+                continue
+            if not record.is_concluded or bad == self.stop_after:
+                break
+            if record.is_bad_sign:
+                bad += 1
+            elif record.status is not Status.FILTERED:
+                return bad, True
+        return bad, False
+
+    def _is_condemned(self, stream: StreamName) -> bool:
+        bad, fared_better = self._judged(stream)
+        return 0 < self.stop_after == bad and not fared_better
+
+    def _is_suspect(self, stream: StreamName) -> bool:
+        bad, fared_better = self._judged(stream)
+        return bad > 0 and not fared_better and stream not in self.ended
+
+    def _expected_release(self) -> list[ReleasedState]:
+        released = []
+        held = False
+        before: list[_Record] = []
+        for each in self.log:
+            if isinstance(each, _Record):
+                before.append(each)
+                continue
+            if each.released:
+                continue
+            if not all(record.is_done for record in before):
+                break
+            each.due_since = self.now if each.due_since is None else each.due_since
+            streams = STREAMS if each.stream is None else (each.stream,)
+            waits = self.now - each.due_since < HOLD_SECONDS and not self.input_ended
+            held = held or (waits and any(self._is_suspect(stream) for stream in streams))
+            if not held:
+                each.released = True
+                released.append(self._count(each, [record for record in before if record.stream in streams]))
+        return released
+
+    @staticmethod
+    def _count(state: _State, covered: list[_Record]) -> ReleasedState:
+        fresh = [record for record in covered if not record.reported]
+        for record in fresh:
+            record.reported = True
+        rejected = sum(record.status is Status.REJECTED for record in fresh)
+        return ReleasedState(state.line, len(fresh) - rejected, rejected)
+
+    # -------------------------------------------------------- what always holds
+
+    @invariant()
+    def counts_are_those_of_the_records(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        out = [record for record in self.records if not record.is_done]
+        assert (len(self.records), len(out)) == (self.ledger.records_read, self.ledger.records_out)
+        waiting = sum(len(each.line) for each in self.log if isinstance(each, _State) and each.due_since is None)
+        assert sum(record.size for record in out) + waiting == self.ledger.bytes_out
+
+    @invariant()
+    def few_records_are_kept_to_judge_the_mapping(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        assert all(len(self.ledger._trial(stream).unjudged) <= self.stop_after for stream in STREAMS)
+
+    @invariant()
+    def a_record_is_kept_as_it_was_read_until_it_is_done_with(self) -> None:
+        for record in self.records:
+            assert (None if record.is_done else b"x" * record.size) == record.entry.line
+
+    @invariant()
+    def a_state_that_is_held_has_a_moment_to_leave(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        head = self._head()
+        expected = None if head is None or head.due_since is None else head.due_since + HOLD_SECONDS
+        assert expected == self.ledger.next_release()
+
+    def teardown(self) -> None:
+        """End the sync: all states have left then, once each, and the counts add up to the records read."""
+        if not hasattr(self, "ledger"):
+            return
+        self.conclude_all_that_is_out(outcomes.DELIVERED)
+        for record in self.records:
+            if record.is_to_be_stored:
+                self._store(record)
+        self.read_state(None)
+        self.end_input()
+        self.release()
+        states = [each for each in self.log if isinstance(each, _State)]
+        assert all(state.released for state in states)
+        assert [] == list(self.ledger.release(self.now))
+        assert len(self.records) == self.acknowledged
+        assert (0, 0) == (self.ledger.records_out, self.ledger.bytes_out)
+
+
+LedgerMachine.TestCase.settings = settings(max_examples=250, stateful_step_count=40, deadline=None)
+TestLedger = LedgerMachine.TestCase

@@ -1,0 +1,228 @@
+"""What the user reads: the first of each kind, a cap, a summary, and never a value."""
+
+import orjson
+import pytest
+
+from destination_intercom import outcomes
+from destination_intercom.delivery.ledger import Entry, Ledger
+from destination_intercom.delivery.report import MOST_NAMES, MOST_WARNINGS, Report
+from destination_intercom.errors import StreamName
+from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Refusal, Status
+
+EVENTS = StreamName("events", "shop")
+REFUSAL = Refusal(422, "parameter_invalid", "canary@example.com is bad", "r-1")
+
+
+def _entry(stream: StreamName = EVENTS) -> Entry:
+    return Ledger(stop_after_rejected=0).enter(stream, parts=1, size=1)
+
+
+def _said(report: Report) -> list[tuple[str, str]]:
+    messages = [orjson.loads(line)["log"] for line in report.lines()]
+    return [(message["level"], message["message"]) for message in messages]
+
+
+def _take(report: Report, *results: Outcome, stream: StreamName = EVENTS, kind: str = "events") -> None:
+    for outcome in results:
+        report.count_read(stream)
+        report.count_part(_entry(stream), kind, outcome)
+        report.count_record(_entry(stream), outcome)
+
+
+def _summary(report: Report) -> list[tuple[str, str]]:
+    _said(report)
+    report.summarise(calls={}, retries=0, refused=0, differing=0, used_share=None)
+    return _said(report)
+
+
+def test_warning_when_it_comes_again_then_it_is_told_once() -> None:
+    """Few lines, for some readers see them only when the input has ended."""
+    report = Report()
+    report.warn("a")
+    report.warn("a")
+    report.warn("b")
+    assert [("WARN", "a"), ("WARN", "b")] == _said(report)
+    assert [] == _said(report)
+
+
+def test_rejection_when_it_is_the_first_of_its_reason_then_it_is_told_with_details() -> None:
+    """Stream, ordinal, reason, status, code and request id; Intercom's message may quote a person."""
+    report = Report()
+    _take(report, *[outcomes.rejected(outcomes.REFUSED, REFUSAL)] * 3, outcomes.rejected(outcomes.INVALID_TIME))
+    [(_, first), (_, second)] = _said(report)
+    expected = (
+        'Stream "shop.events": record 1 of the sync was rejected: refused (Intercom refused the payload; status 422,'
+        " code parameter_invalid, request id r-1). Further ones are only counted."
+    )
+    assert expected == first
+    assert "invalid_time" in second
+    assert "canary" not in first + second
+
+
+def test_rejection_when_another_stream_has_it_too_then_it_is_told_again() -> None:
+    """Each stream has a first one of its own."""
+    report = Report()
+    for stream in (EVENTS, StreamName("users")):
+        _take(report, outcomes.rejected(outcomes.CONFLICT), stream=stream)
+    assert ["shop.events", "users"] == [text.split('"')[1] for _, text in _said(report)]
+
+
+def test_reasons_when_told_then_each_has_words() -> None:
+    """No reason is without an explanation, and none of them fails the report."""
+    report = Report()
+    _take(report, *[outcomes.rejected(reason) for reason in REJECTION_REASONS])
+    assert len(REJECTION_REASONS) == len(_said(report))
+    _take(report, *[outcomes.filtered(reason) for reason in FILTER_REASONS])
+    assert [] == _said(report)
+
+
+def test_warnings_when_there_are_many_then_they_are_capped_and_that_is_told() -> None:
+    """The summary counts what no warning names."""
+    report = Report()
+    for number in range(MOST_WARNINGS * 3):
+        report.warn(f"warning {number}")
+    said = [text for _, text in _said(report)]
+    assert [f"warning {number}" for number in range(MOST_WARNINGS)] == said[:MOST_WARNINGS]
+    assert ["There is more to warn of; only the summary counts it from here on."] == said[MOST_WARNINGS:]
+
+
+def test_rejection_when_there_were_many_warnings_before_then_it_is_told_all_the_same() -> None:
+    """What was not delivered matters more than how many values were cut."""
+    report = Report()
+    for number in range(MOST_WARNINGS * 3):
+        report.warn(f"warning {number}")
+    _said(report)
+    _take(report, *[outcomes.rejected(outcomes.REFUSED)] * 3, outcomes.rejected(outcomes.CONFLICT))
+    assert ["refused", "conflict"] == [text.split("rejected: ")[1].split()[0] for _, text in _said(report)]
+
+
+@pytest.mark.parametrize("count", [1, MOST_WARNINGS, MOST_WARNINGS + 1, MOST_WARNINGS + MOST_NAMES])
+def test_event_names_when_many_have_no_room_then_each_is_told_exactly_once(count: int) -> None:
+    """In a warning of its own, or in the summary: somebody has to archive names, and needs to know which."""
+    report = Report()
+    names = [f"name {number}." for number in range(count)]
+    for name in [*names, *names]:
+        report.name_refused(name)
+    told = " ".join(text for _, text in [*_said(report), *_summary(report)])
+    assert [1] * count == [told.count(f'"{name}"') for name in names]
+    assert "and more" not in told
+
+
+def test_event_names_when_there_are_too_many_for_the_summary_then_it_says_so() -> None:
+    """A hundred names are listed, and that there are others."""
+    report = Report()
+    for number in range(MOST_WARNINGS + MOST_NAMES + 50):
+        report.name_refused(f"name {number:04}.")
+    [(level, text), _] = _summary(report)
+    assert "WARN" == level
+    assert (MOST_NAMES, True) == (text.count('"name '), text.endswith(" and more."))
+
+
+def test_summary_when_records_ended_in_every_way_then_all_are_counted() -> None:
+    """Read, delivered, unchanged, filtered with its reasons, anonymous apart, duplicate, rejected with its reasons."""
+    report = Report()
+    _take(report, *[outcomes.DELIVERED] * 5, outcomes.UNCHANGED, outcomes.DUPLICATE, outcomes.DUPLICATE)
+    _take(report, *[outcomes.filtered(outcomes.ANONYMOUS)] * 3, outcomes.filtered(outcomes.TOO_OLD))
+    _take(report, *[outcomes.rejected(outcomes.REFUSED)] * 2, outcomes.rejected(outcomes.UNKNOWN_USER), kind="contacts")
+    [(level, text), _] = _summary(report)
+    assert "INFO" == level
+    for part in (
+        'Stream "shop.events": read 15, delivered 5, unchanged 1, filtered 4 (',
+        "anonymous 3",
+        "too_old 1",
+        "duplicate 2, rejected 3 (unknown_user 1, refused 2)",
+        "contacts rejected 3",
+        "events delivered 5",
+    ):
+        assert part in text
+
+
+def test_texts_when_said_then_they_are_information_in_their_order() -> None:
+    """They are no warnings, and may be said twice."""
+    report = Report()
+    report.say(["a", "b", "a"])
+    assert [("INFO", "a"), ("INFO", "b"), ("INFO", "a")] == _said(report)
+
+
+def test_summary_when_a_stream_is_ordinary_then_it_is_short() -> None:
+    """No empty brackets, no words for what did not happen."""
+    report = Report()
+    _take(report, outcomes.DELIVERED)
+    [(_, text), _] = _summary(report)
+    expected = (
+        'Stream "shop.events": read 1, delivered 1, filtered 0, duplicate 0, rejected 0. Parts: events delivered 1.'
+    )
+    assert expected == text
+
+
+def test_summary_when_calls_were_made_then_they_are_told_by_endpoint() -> None:
+    """Calls, retries and answers of 429."""
+    report = Report()
+    report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, differing=0, used_share=0.9964)
+    expected = (
+        "Calls to Intercom: 8 (GET /me 1, POST /events 7); retries: 3; refused by the quota (429): 2;"
+        " share of the quota used: 99.6%."
+    )
+    assert [("INFO", expected)] == _said(report)
+
+
+def test_summary_when_nothing_happened_then_it_says_so() -> None:
+    """A sync without records has a summary, too."""
+    expected = "Calls to Intercom: 0 (none); retries: 0; refused by the quota (429): 0."
+    assert [("INFO", expected)] == _summary(Report())
+
+
+def test_trims_when_properties_cannot_be_sent_then_each_is_told_once_and_counted() -> None:
+    """Per property and reason, in warnings and in the summary."""
+    report = Report()
+    for _ in range(3):
+        report.count_trims(EVENTS, (("plan", "cut"), ("cart", "nested")))
+    [(_, first), (_, second)] = _said(report)
+    assert ("cut" in first, '"cart"' in second) == (True, True)
+    [(level, text), _] = _summary(report)
+    assert "WARN" == level
+    assert '"cart": 3 nested' in text
+    assert '"plan": 3 cut' in text
+
+
+def test_duplicates_when_they_differ_then_it_is_told_once_and_counted() -> None:
+    """Intercom would drop them without a word."""
+    report = Report()
+    for total in (0, 1, 2):
+        report.count_differing_duplicates(total)
+    assert 1 == len(_said(report))
+    report.summarise(calls={}, retries=0, refused=0, differing=2, used_share=None)
+    assert ("WARN", "Duplicate events whose metadata differed from the one that was sent: 2.") == _said(report)[0]
+
+
+def test_event_name_when_the_workspace_is_full_then_it_is_told_short_and_printable() -> None:
+    """The user must know which name; a name may be anything."""
+    report = Report()
+    report.name_refused("Song\n\x1b[31m Played" + "x" * 500)
+    report.name_refused("Song\n\x1b[31m Played" + "x" * 500)
+    [(_, text)] = _said(report)
+    assert ('"Song[31m Played' in text, True) == (True, len(text) < 400)
+
+
+def test_names_when_they_hold_half_a_character_then_the_lines_leave() -> None:
+    """A lone surrogate is JSON, and no UTF-8."""
+    report = Report()
+    stream = StreamName("x\ud83d")
+    _take(report, outcomes.rejected(outcomes.REFUSED), stream=stream)
+    report.count_trims(stream, (("y\ud83d", "cut"),))
+    assert all("\\ud83d" in text for _, text in _said(report))
+    assert "\\ud83d" in _summary(report)[0][1]
+
+
+def test_progress_when_told_then_it_counts_records_calls_and_the_quota() -> None:
+    """Where the sync is, in one line."""
+    report = Report()
+    stream = StreamName("events")
+    report.count_read(stream)
+    report.count_read(stream)
+    report.count_record(_entry(stream), Outcome(Status.REJECTED, "refused"))
+    report.progress(seconds=30.0, calls=4500, used_share=0.996)
+    expected = (
+        "Progress: 2 records read, 1 done, 1 of them rejected; 150.0 calls a second; share of the quota used: 99.6%."
+    )
+    assert [("INFO", expected)] == _said(report)

@@ -1,0 +1,366 @@
+"""Errands of events driven by hand: the calls that one event takes, and what each answer comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from destination_intercom import outcomes
+from destination_intercom.contacts.cache import Bounded
+from destination_intercom.contacts.diff import KnownContact
+from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.matching import NOTHING_FOUND
+from destination_intercom.contacts.upsert import ContactUpserter, Policy
+from destination_intercom.delivery.tasks import id_in, read_refusal
+from destination_intercom.events.mapping import EventPayload
+from destination_intercom.events.sender import NEW_CONTACT_RETRY_SECONDS, EventSender
+from destination_intercom.intercom.calls import (
+    Answer,
+    Call,
+    CreateContact,
+    FindByExternalId,
+    GetContact,
+    PostEvent,
+    SearchContacts,
+    UpdateContact,
+)
+from destination_intercom.outcomes import Outcome, Refusal, Status
+from unit_tests.task_bench import (
+    CONFLICT,
+    ID,
+    INVALID,
+    MERGED,
+    NOT_FOUND,
+    OTHER_ID,
+    VAGUE_CONFLICT,
+    Bench as ErrandBench,
+    refusal,
+    shown,
+)
+
+CREATED = shown(external_id="k")
+TAKEN = Answer(202, "empty")
+CREATE_BARE = CreateContact({"role": "user", "external_id": "k"})
+POST = PostEvent({"event_name": "did it", "created_at": 7, "user_id": "k"})
+FIND = FindByExternalId("k")
+
+
+class Bench(ErrandBench):
+    """Events and contacts whose tasks are driven by hand."""
+
+    def __init__(self, *, create_unknown: bool = False) -> None:
+        super().__init__()
+        self.upserter = ContactUpserter(memory=self.memory, policy=Policy(), types={})
+        self.events = EventSender(memory=self.memory, upserter=self.upserter if create_unknown else None)
+
+    def send(self, event: EventPayload, *answers: Answer) -> tuple[Outcome, list[Call], list[float]]:
+        """Drive the steps of an event."""
+        return self.drive(self.events.send(event), *answers)
+
+    def write(self, *answers: Answer) -> None:
+        """Write the person `k` in this run."""
+        self.drive(self.upserter.write([ContactChange("k", False, {"name": "N"}, {})], NOTHING_FOUND), *answers)
+
+
+def event(key: str = "k", *, email: bool = False, name: str = "did it", at: int = 7, **metadata: Any) -> EventPayload:
+    """An event."""
+    return EventPayload(key, email, name, at, metadata)
+
+
+def known(contact_id: str = ID) -> KnownContact:
+    """The person `k` as this run has written them."""
+    return KnownContact(contact_id, "user", "k", None, {}, {})
+
+
+def test_contact_when_written_is_no_stranger_any_more() -> None:
+    """A person whose events were refused can be known later in the same run."""
+    bench = Bench()
+    refused, _, _ = bench.send(event(), NOT_FOUND, NOT_FOUND)
+    assert refused.reason == outcomes.UNKNOWN_USER
+    bench.write(CREATED)
+    outcome, calls, _ = bench.send(event(), TAKEN)
+    assert outcome == outcomes.DELIVERED
+    assert [POST] == calls
+
+
+EVENT_REFUSALS = [
+    pytest.param(False, refusal(400, "parameter_invalid", "bad"), outcomes.REFUSED, id="400"),
+    pytest.param(
+        False, refusal(422, "422", "Cannot have more than 120 active event names"), "event_name_limit", id="name"
+    ),
+    pytest.param(False, refusal(422, "422", ""), "event_name_limit", id="name, without words"),
+    pytest.param(False, refusal(422, "unprocessable", "something else"), outcomes.REFUSED, id="another 422"),
+    pytest.param(False, refusal(404, "resource_not_found"), outcomes.REFUSED, id="404 of another code"),
+    pytest.param(False, refusal(413, "too_large"), outcomes.REFUSED, id="413"),
+    pytest.param(True, refusal(409, "conflict", "Multiple existing users match"), outcomes.AMBIGUOUS_EMAIL, id="409"),
+    pytest.param(True, refusal(400, "bad", "Multiple existing users match"), outcomes.AMBIGUOUS_EMAIL, id="400 once"),
+    pytest.param(True, refusal(409, "conflict", "something else"), outcomes.REFUSED, id="another 409"),
+    pytest.param(False, refusal(409, "conflict", "Multiple existing users"), outcomes.REFUSED, id="409 of an id"),
+]
+
+
+@pytest.mark.parametrize(("email", "answer", "reason"), EVENT_REFUSALS)
+def test_event_when_refused_is_rejected_for_this_reason(email: bool, answer: Answer, reason: str) -> None:
+    """One call, one refusal, one reason; it is not taken for sent."""
+    bench, sent = Bench(), event("k@example.com" if email else "k", email=email)
+    outcome, calls, pauses = bench.send(sent, answer)
+    assert (Status.REJECTED, reason) == (outcome.status, outcome.reason)
+    assert outcome.refusal is not None
+    assert answer.status == outcome.refusal.status
+    assert 1 == len(calls)
+    assert [] == pauses
+    assert sent.fingerprint not in bench.memory.delivered_events
+
+
+def test_event_when_sent_before_is_a_duplicate_without_a_call() -> None:
+    """The same person, name as Intercom files it, and second; another of the three is another event."""
+    bench = Bench()
+    bench.send(event(name="Did.It", x=1), TAKEN)
+    assert outcomes.DUPLICATE == bench.send(event(name="did$it", x=1))[0]
+    assert 0 == bench.memory.differing_duplicates
+    assert outcomes.DUPLICATE == bench.send(event(name="DID-IT", x=2))[0]
+    assert 1 == bench.memory.differing_duplicates
+    for other in (event("k2", name="did.it"), event(name="did it"), event(name="did.it", at=8)):
+        assert outcomes.DELIVERED == bench.send(other, TAKEN)[0]
+
+
+def test_event_when_refused_before_is_sent_again() -> None:
+    """Only what was delivered can be a duplicate."""
+    bench = Bench()
+    bench.send(event(), INVALID)
+    assert outcomes.DELIVERED == bench.send(event(), TAKEN)[0]
+
+
+def test_event_name_when_there_is_no_room_is_not_tried_again() -> None:
+    """The first refusal of a name speaks for all its events, whoever's they are; it is told once."""
+    bench = Bench()
+    full = refusal(422, "422", "Cannot have more than 120 active event names")
+    bench.send(event(name="New"), full)
+    outcome, calls, _ = bench.send(event("k2", name="new"))
+    assert (Status.REJECTED, outcomes.EVENT_NAME_LIMIT) == (outcome.status, outcome.reason)
+    assert [] == calls
+    assert ["New"] == bench.memory.refused_new_names
+
+
+def test_event_of_a_stranger_when_it_comes_again_costs_no_call() -> None:
+    """Two calls for a thousand events of somebody whom Intercom does not know."""
+    bench = Bench()
+    outcome, calls, pauses = bench.send(event(), NOT_FOUND, NOT_FOUND)
+    assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (outcome.status, outcome.reason)
+    assert [POST, FIND] == calls
+    assert [] == pauses
+    for second in range(3):
+        again, further, _ = bench.send(event(at=100 + second))
+        assert again == outcome
+        assert [] == further
+
+
+def test_event_of_a_merged_person_is_rejected_as_that() -> None:
+    """What the question by identity says is the reason."""
+    bench = Bench()
+    outcome, calls, _ = bench.send(event(), NOT_FOUND, MERGED)
+    assert (Status.REJECTED, outcomes.CONTACT_MERGED) == (outcome.status, outcome.reason)
+    assert [POST, FIND] == calls
+
+
+@pytest.mark.parametrize("tries", [1, 3, 6])
+def test_event_of_a_young_contact_is_tried_again_until_it_is_seen(tries: int) -> None:
+    """The contact exists, so the event waits for it, longer each time."""
+    bench = Bench()
+    answers = [NOT_FOUND, shown(external_id="k"), *[NOT_FOUND] * (tries - 1), TAKEN]
+    outcome, calls, pauses = bench.send(event(), *answers)
+    assert outcome == outcomes.DELIVERED
+    assert [POST, FIND, *[POST] * tries] == calls
+    assert [1.0, 2.0, 4.0, 8.0, 10.0, 10.0][:tries] == pauses
+
+
+def test_event_of_a_contact_of_this_run_is_tried_again_without_a_question() -> None:
+    """This run wrote the contact: nobody needs to be asked whether it exists."""
+    bench = Bench()
+    bench.memory.note_contact("k", known())
+    outcome, calls, pauses = bench.send(event(), NOT_FOUND, TAKEN)
+    assert outcome == outcomes.DELIVERED
+    assert [POST, POST] == calls
+    assert [1.0] == pauses
+
+
+def test_event_when_its_contact_stays_unseen_for_a_minute_is_rejected_and_its_like_are_sent_once_each() -> None:
+    """Sixty seconds, no longer; further events of the person are sent, and do not wait as long again."""
+    bench = Bench()
+    bench.memory.note_contact("k", known())
+    outcome, calls, pauses = bench.send(event(), *[NOT_FOUND] * 10, CREATED)
+    assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (outcome.status, outcome.reason)
+    assert [*[POST] * 10, FIND] == calls
+    assert pytest.approx(NEW_CONTACT_RETRY_SECONDS) == sum(pauses)
+    again, calls, pauses = bench.send(event(), NOT_FOUND, CREATED)
+    assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (again.status, again.reason)
+    assert [POST, FIND] == calls
+    assert [] == pauses
+    seen, calls, _ = bench.send(event(), TAKEN)
+    assert outcomes.DELIVERED == seen
+    assert [POST] == calls
+    assert "k" not in bench.memory.waited_in_vain
+
+
+def test_event_when_it_waited_in_vain_for_a_contact_that_exists_leaves_what_was_written_known() -> None:
+    """The search may still show what the contact was before this run wrote to it."""
+    bench = Bench()
+    bench.memory.note_contact("k", known())
+    bench.send(event(), *[NOT_FOUND] * 10, CREATED)
+    assert known() == bench.memory.contacts.get("k")
+
+
+def test_event_when_its_contact_was_deleted_since_finds_nobody_and_says_so() -> None:
+    """The contact that this run wrote is gone: the person is a stranger, and costs no more calls."""
+    bench = Bench()
+    bench.memory.note_contact("k", known())
+    outcome, calls, _ = bench.send(event(), *[NOT_FOUND] * 11)
+    assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (outcome.status, outcome.reason)
+    assert FIND == calls[-1]
+    assert "k" not in bench.memory.contacts
+    assert [] == bench.send(event(at=8))[1]
+
+
+def test_event_when_its_contact_was_deleted_since_makes_them_anew_with_create() -> None:
+    """`unknown_users: create`: a new contact with the identity, and then the event."""
+    bench = Bench(create_unknown=True)
+    bench.memory.note_contact("k", known())
+    created = shown(OTHER_ID, external_id="k")
+    outcome, calls, pauses = bench.send(event(), *[NOT_FOUND] * 10, NOT_FOUND, created, NOT_FOUND, TAKEN)
+    assert outcomes.DELIVERED == outcome
+    assert [FIND, CREATE_BARE, POST, POST] == calls[10:]
+    assert [0.0, 1.0] == pauses[9:]
+    now_known = bench.memory.contacts.get("k")
+    assert now_known is not None
+    assert OTHER_ID == now_known.contact_id
+
+
+def test_event_when_it_is_refused_after_a_wait_is_rejected_as_that() -> None:
+    """The wait is for the person only; another refusal ends it."""
+    bench = Bench()
+    bench.memory.note_contact("k", known())
+    outcome, _, _ = bench.send(event(), NOT_FOUND, INVALID)
+    assert (Status.REJECTED, outcomes.REFUSED) == (outcome.status, outcome.reason)
+
+
+@pytest.mark.parametrize(
+    ("found", "status"), [([{"id": ID}], Status.DELIVERED), ([], Status.REJECTED), (None, Status.REJECTED)]
+)
+def test_event_by_email_when_not_found_is_looked_for_by_a_search(found: list[Any] | None, status: Status) -> None:
+    """Only users count; a search without `data` has found nothing."""
+    bench = Bench()
+    listed = Answer(200, "json", {"type": "list"} if found is None else {"type": "list", "data": found})
+    sent = event("k@example.com", email=True)
+    outcome, calls, _ = bench.send(sent, NOT_FOUND, listed, *([TAKEN] if found else []))
+    assert status is outcome.status
+    search = calls[1]
+    assert isinstance(search, SearchContacts)
+    assert {
+        "operator": "AND",
+        "value": [
+            {"field": "email", "operator": "=", "value": "k@example.com"},
+            {"field": "role", "operator": "=", "value": "user"},
+        ],
+    } == search.query["query"]
+
+
+def test_event_of_a_stranger_when_strangers_are_created_creates_and_sends_it() -> None:
+    """`unknown_users: create`: the contact has its identity only, and the event follows without a pause."""
+    bench = Bench(create_unknown=True)
+    outcome, calls, pauses = bench.send(event(), NOT_FOUND, NOT_FOUND, CREATED, TAKEN)
+    assert outcome == outcomes.DELIVERED
+    assert [POST, FIND, CREATE_BARE, POST] == calls
+    assert [0.0] == pauses
+    made = bench.memory.contacts.get("k")
+    assert made is not None
+    assert ID == made.contact_id
+
+
+def test_event_of_a_stranger_when_their_creation_is_refused_is_rejected_for_that() -> None:
+    """The reason is the creation's, and it is remembered for the person's further events."""
+    bench = Bench(create_unknown=True)
+    outcome, calls, _ = bench.send(event(), NOT_FOUND, NOT_FOUND, INVALID)
+    assert (Status.REJECTED, outcomes.REFUSED) == (outcome.status, outcome.reason)
+    assert [POST, FIND, CREATE_BARE] == calls
+    assert [] == bench.send(event(at=8))[1]
+
+
+def test_event_of_a_created_stranger_when_not_visible_yet_waits() -> None:
+    """The wait after a creation begins short and grows."""
+    bench = Bench(create_unknown=True)
+    answers = [NOT_FOUND, NOT_FOUND, CREATED, NOT_FOUND, NOT_FOUND, TAKEN]
+    outcome, _, pauses = bench.send(event(), *answers)
+    assert outcome == outcomes.DELIVERED
+    assert [0.0, 1.0, 2.0] == pauses
+
+
+def test_event_when_it_was_forgotten_is_sent_again() -> None:
+    """What is forgotten costs a call, and Intercom drops the second event itself."""
+    bench = Bench()
+    bench.memory.delivered_events = Bounded(1)
+    bench.send(event(), TAKEN)
+    bench.send(event(at=8), TAKEN)
+    outcome, calls, _ = bench.send(event(), TAKEN)
+    assert outcomes.DELIVERED == outcome
+    assert [POST] == calls
+
+
+def test_event_when_its_422_is_not_the_name_limit_rejects_only_its_record() -> None:
+    """Another event with the same name is sent all the same."""
+    bench = Bench()
+    outcome, _, _ = bench.send(event(), refusal(422, "parameter_invalid", "metadata is wrong"))
+    assert (Status.REJECTED, outcomes.REFUSED) == (outcome.status, outcome.reason)
+    assert outcomes.DELIVERED == bench.send(event("k2"), TAKEN)[0]
+    assert [] == bench.memory.refused_new_names
+
+
+def test_event_of_a_created_stranger_when_they_are_there_already_updates_nobody() -> None:
+    """Somebody made the contact meanwhile: the conflict names them, and the event follows."""
+    bench = Bench(create_unknown=True)
+    answers = [NOT_FOUND, NOT_FOUND, CONFLICT, shown(external_id="k"), TAKEN]
+    outcome, calls, _ = bench.send(event(), *answers)
+    assert outcomes.DELIVERED == outcome
+    assert [POST, FIND, CREATE_BARE, GetContact(ID), POST] == calls
+    assert not any(isinstance(call, UpdateContact) for call in calls)
+
+
+@pytest.mark.parametrize("key", [".", ".."])
+def test_event_of_a_person_whose_identity_is_no_part_of_a_path_is_looked_for_by_a_search(key: str) -> None:
+    """Everything on the way would take such a path for a folder."""
+    bench = Bench()
+    outcome, calls, _ = bench.send(event(key), NOT_FOUND, Answer(200, "json", {"type": "list", "data": []}))
+    assert outcomes.UNKNOWN_USER == outcome.reason
+    search = calls[1]
+    assert isinstance(search, SearchContacts)
+    assert {"field": "external_id", "operator": "=", "value": key} == search.query["query"]["value"][0]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (f"exists with id={ID}", ID),
+        ("exists with id=abc-1_2", "abc-1_2"),
+        (f"exists with id=abc and id={ID}", ID),
+        ("exists with grid=7", None),
+        ("exists with id=", None),
+        (None, None),
+    ],
+)
+def test_id_when_read_from_a_conflict_is_the_contacts_or_none(message: str | None, expected: str | None) -> None:
+    """An id in Intercom's usual form goes before anything else that looks like one."""
+    assert expected == id_in(Refusal(409, "conflict", message))
+
+
+def test_refusal_when_there_is_no_envelope_holds_the_status_and_the_request_id() -> None:
+    """What Intercom did not say is not made up."""
+    assert Refusal(409, request_id="r9") == read_refusal(Answer(409, "json", {}, request_id="r9"))
+    assert "conflict" == read_refusal(VAGUE_CONFLICT).code
+
+
+def test_errand_when_made_asks_nothing_before_it_is_driven() -> None:
+    """An steps that nobody drives costs nothing and remembers nothing."""
+    bench = Bench()
+    bench.events.send(event()).close()
+    assert event().fingerprint not in bench.memory.delivered_events
+    assert [] == bench.memory.refused_new_names
