@@ -23,7 +23,8 @@ import requests
 from pydantic import BaseModel
 
 import destination_intercom
-from destination_intercom import destination, pipeline
+from destination_intercom import destination
+from destination_intercom.contacts import kind as contacts_kind
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError, StreamName
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS
 from destination_intercom.values import TRIM_REASONS
@@ -207,7 +208,7 @@ class Failing(Inspecting):
 
 def test_bug_in_the_main_thread_tells_its_place_only(monkeypatch: pytest.MonkeyPatch, everything_said: None) -> None:
     """An exception's text may quote the record that it met."""
-    monkeypatch.setattr(pipeline, "map_contact", fail_on_a_record)
+    monkeypatch.setattr(contacts_kind, "map_contact", fail_on_a_record)
     result, transport = play(SITUATIONS["delivered"])
     assert isinstance(result.error, InternalError)
     assert "fail_on_a_record" in result.error.message
@@ -352,29 +353,29 @@ def classes() -> list[type[Any]]:
 
 SHOWN = {
     "the configuration's, the catalog's, or the workspace's own names and types": """
-        AttributeRule.target AttributeRule.type Attributes._refused Attributes._to_create Attributes.missing
+        AttributeRule.target AttributeRule.type Attributes._to_create Attributes.fields Attributes.missing
         Attributes.skipped Attributes.types Attributes.wanted Attributes.warnings CatalogStream.schema
         EventRule.metadata EventRule.name Plan._by_name Plan.warnings Policy.write_mode RecordMessage.namespace
         RecordMessage.stream StreamPlan.refuse_records Workspace.missing Workspace.types _Object.key
     """,
     "a word of ours, or a note in our own words": """
-        Concluded.kind Judgement.why KnownContact.role Outcome.reason Outcome.trims SearchSize.notes
+        Concluded.kind Judgement.why LookedUp.kind LookupTask.kind Note.heading Note.text Part.kind KnownContact.role Outcome.reason Outcome.trims
         _StreamCounts.filtered _StreamCounts.parts _StreamCounts.rejected
     """,
     "Intercom's own id of a contact or a request": """
         Answer.canonical_id Answer.request_id ArchiveContact.contact_id GetContact.contact_id KnownContact.contact_id
-        Memory.busy UnarchiveContact.contact_id UpdateContact.contact_id
+        UnarchiveContact.contact_id UpdateContact.contact_id _ContactCall.contact_id
     """,
-    "the name of an event": "EventPayload.name Memory.refused_new_names",
+    "the name of an event": "EventPayload.name Note.name",
     "shows nothing of what it holds": """
-        EventRule.is_excluded EventRule.is_selected Memory.delivered_events Memory.refused_names Memory.strangers
-        Memory.unrestorable Memory.waited_in_vain _Buffer.compressor
+        EventCache.delivered EventCache.refused_names EventRule.is_excluded EventRule.is_selected KindParts.look_up
+        _Buffer.compressor
     """,
 }
 """Fields of dataclasses that may hold a text and show it, by why they may."""
 
 TELLING = {"str", "bytes", "Any", "object"}
-HAND_MADE = {"Bucket", "Client", "Refusal", "_BearerAuth", "_Missing"}
+HAND_MADE = {"Bucket", "Client", "Key", "Refusal", "_BearerAuth", "_Missing"}
 """Classes with a `repr` of their own: it is looked at while they are in use, in every situation."""
 
 

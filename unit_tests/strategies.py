@@ -5,9 +5,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from destination_intercom.airbyte.catalog import CatalogStream
-from destination_intercom.configuration.config import parse_config
-from destination_intercom.configuration.plan import EventRule, UserRule, compile_plan
+from destination_intercom.configuration.config import EventsEnabled, UsersEnabled, parse_config
+from destination_intercom.configuration.plan import PlanChecks
+from destination_intercom.contacts.rules import UserRule, compile_user_rules
 from destination_intercom.errors import StreamName
+from destination_intercom.events.rules import EventRule, compile_event_rules
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)
 """Texts with lone surrogates among them: JSON can hold those."""
@@ -64,12 +66,14 @@ def catalog_stream(name: str = "s", **properties: Any) -> CatalogStream:
 
 def event_rule(entry: dict[str, Any] | None = None, identity: dict[str, Any] | None = None, **events: Any) -> EventRule:
     """Compile the rule of one event stream: `entry` adds to its entry, `events` to the section."""
-    stream = {"stream": "s", "created_at_property": "at", **(entry or {})}
-    if "event_name" not in stream:
-        stream.setdefault("event_name_property", "name")
-    section = {"mode": "enabled", "streams": [stream], "selected_events": ["*"], **events}
+    listed = {"stream": "s", "created_at_property": "at", **(entry or {})}
+    if "event_name" not in listed:
+        listed.setdefault("event_name_property", "name")
+    section = {"mode": "enabled", "streams": [listed], "selected_events": ["*"], **events}
     config = parse_config(base_config(identity=identity or {}, events=section))
-    (rule,) = compile_plan(config, [catalog_stream()]).streams[StreamName("s")].events
+    stream = catalog_stream()
+    assert isinstance(config.events, EventsEnabled)
+    (rule,) = compile_event_rules(config.events, stream, PlanChecks(config, [stream]))
     return rule
 
 
@@ -82,5 +86,7 @@ def user_rule(
     """Compile the rule of one user stream that writes `attributes`; `schema` declares properties."""
     section = {"mode": "enabled", "streams": [{"stream": "s"}], "attributes": list(attributes), **users}
     config = parse_config(base_config(identity=identity or {}, users=section))
-    (rule,) = compile_plan(config, [catalog_stream(**(schema or {}))]).streams[StreamName("s")].users
+    stream = catalog_stream(**(schema or {}))
+    assert isinstance(config.users, UsersEnabled)
+    (rule,) = compile_user_rules(config.users, stream, PlanChecks(config, [stream]))
     return rule

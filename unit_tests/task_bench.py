@@ -1,14 +1,20 @@
-"""What the tests of tasks share: answers in Intercom's shapes, and a bench that drives an steps by hand."""
+"""What the tests of tasks share: answers in Intercom's shapes, and a bench that drives steps by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from destination_intercom.contacts.cache import Memory
-from destination_intercom.delivery.tasks import Pause, Step
-from destination_intercom.intercom.calls import Answer, Call
+from destination_intercom.configuration.config import STANDARD_FIELDS, parse_config
+from destination_intercom.contacts.cache import ContactCache
+from destination_intercom.contacts.upsert import ContactUpserter, Policy
+from destination_intercom.delivery.kinds import Kinds
+from destination_intercom.delivery.tasks import Acquire, Batch, Pause, Release, Step
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call
+from destination_intercom.kinds import KindParts, make_kinds
+from unit_tests.strategies import base_config
 
 ID = "5da6f18e3d7cf967e4582d05"
 OTHER_ID = "6064d5c43910cc082d903f6c"
@@ -41,8 +47,31 @@ VAGUE_CONFLICT = refusal(409, "conflict", "A contact matching those details alre
 INVALID = refusal(400, "parameter_invalid", "Custom attribute 'x' does not exist")
 
 
+@dataclass(frozen=True)
+class Names:
+    """What of contacts is written."""
+
+    types: Mapping[str, str]
+    fields: frozenset[str] = STANDARD_FIELDS
+
+
+def no_look_up(_kind: str, _batch: Batch) -> None:
+    """Take a batch that nobody looks up."""
+
+
+def sync_parts(
+    now: Callable[[], float], look_up: Callable[[str, Batch], None] = no_look_up, **users: Any
+) -> tuple[Kinds, KindParts]:
+    """The kinds of a sync of a stream `s` of users whose name is written, and of events."""
+    section = {"mode": "enabled", "streams": [{"stream": "s"}], **users}
+    events = {"mode": "enabled", "selected_events": ["*"]}
+    parts = KindParts(parse_config(base_config(users=section, events=events)), now, look_up)
+    parts.contacts.attributes.want("name", None)
+    return make_kinds(parts), parts
+
+
 class FakeTime:
-    """Moves on by what an steps pauses."""
+    """Moves on by what steps pause."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -60,14 +89,19 @@ class Driven:
 
 
 class Bench:
-    """A memory with a time of its own, and tasks driven by hand."""
+    """A cache with a time of its own, and steps driven by hand; `held` is what they hold at the moment."""
 
     def __init__(self) -> None:
         self.time = FakeTime()
-        self.memory = Memory(self.time.now)
+        self.cache = ContactCache(self.time.now)
+        self.held: list[Hashable] = []
+
+    def upserter(self, policy: Policy | None = None, types: Mapping[str, str] | None = None) -> ContactUpserter:
+        """An upserter of this cache."""
+        return ContactUpserter(cache=self.cache, policy=policy or Policy(), names=Names(types or {}))
 
     def drive(self, steps: Generator[Step, Answer, T], *answers: Answer) -> tuple[T, list[Call], list[float]]:
-        """Answer the steps's calls one by one; return its result, the calls and the pauses."""
+        """Answer the calls one by one; return the result, the calls and the pauses."""
         driven, left = Driven(), list(answers)
         try:
             step = next(steps)
@@ -75,6 +109,13 @@ class Bench:
                 if isinstance(step, Pause):
                     driven.pauses.append(step.seconds)
                     self.time.seconds += step.seconds
+                    step = next(steps)
+                elif isinstance(step, Acquire):
+                    assert step.name not in self.held, "they wait for themselves"
+                    self.held.append(step.name)
+                    step = next(steps)
+                elif isinstance(step, Release):
+                    self.held.remove(step.name)
                     step = next(steps)
                 else:
                     driven.calls.append(step)

@@ -8,39 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Final
 
 import orjson
 
-from destination_intercom.airbyte.catalog import parse_catalog
 from destination_intercom.airbyte.output import log_line, spec_line, status_line
 from destination_intercom.airbyte.reader import Stdin, read_lines
+from destination_intercom.assembly import SyncParts, make_client
 from destination_intercom.clock import Clock
-from destination_intercom.configuration.config import REGION_HOSTS, STANDARD_FIELDS, Config, UsersEnabled, parse_config
-from destination_intercom.configuration.plan import Plan, compile_plan
+from destination_intercom.configuration.config import REGION_HOSTS, Config, UsersEnabled, parse_config
 from destination_intercom.configuration.storage_config import S3, ObjectStorage
-from destination_intercom.contacts.attributes import Attributes, check_attributes
-from destination_intercom.contacts.batches import Batches
-from destination_intercom.contacts.cache import Memory
-from destination_intercom.contacts.upsert import ContactUpserter, Policy
-from destination_intercom.delivery.dry_run import DryRun
-from destination_intercom.delivery.ledger import Ledger
+from destination_intercom.contacts.attributes import check_attributes
 from destination_intercom.delivery.mailbox import Mailbox
-from destination_intercom.delivery.report import Report
-from destination_intercom.delivery.retry import ask, attempt_once
-from destination_intercom.delivery.scheduler import Scheduler
-from destination_intercom.dispatch import Dispatch
+from destination_intercom.delivery.retry import ask
 from destination_intercom.errors import ConfigurationError, DeliveryError, IntercomDestinationError
-from destination_intercom.events.sender import EventSender
-from destination_intercom.intercom.calls import Answer, Call, GetMe, ListDataAttributes
-from destination_intercom.intercom.client import ANSWER_TIMEOUT, READ_TIMEOUT, Client, Transport
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call, GetMe, ListDataAttributes
+from destination_intercom.intercom.client import Transport
 from destination_intercom.intercom.quota import Quota
-from destination_intercom.pipeline import Sync
-from destination_intercom.rejects.collector import Rejects
 from destination_intercom.rejects.s3 import Bucket
-from destination_intercom.rejects.storage import Storage, prefix_folder, prove, sync_folder
+from destination_intercom.rejects.storage import Storage, prefix_folder, prove
 
 CHECK_TRIES: Final = 3
 CHECK_SECONDS: Final = 15.0
@@ -87,7 +75,7 @@ def check(
 def _check_workspace(
     config: Config, clock: Clock, transport: Transport | None, *, last_begin: float
 ) -> Iterator[bytes]:
-    client, quota = _client(config, clock, transport, patience=CHECK_READ_TIMEOUT), Quota(clock)
+    client, quota = make_client(config, clock, transport, patience=CHECK_READ_TIMEOUT), Quota(clock)
 
     def try_call(call: Call) -> Answer:
         seconds = last_begin - clock.now()
@@ -144,7 +132,7 @@ def _answering_region(config: Config, clock: Clock, transport: Transport | None)
         other = config.model_copy(update={"api_endpoint": region})
         quota = Quota(clock)
         try:
-            client = _client(other, clock, transport, patience=REGION_READ_TIMEOUT)
+            client = make_client(other, clock, transport, patience=REGION_READ_TIMEOUT)
             ask(client, GetMe(), quota=quota, clock=clock, sleep=clock.sleep, tries=1)
         except IntercomDestinationError:
             continue
@@ -170,94 +158,8 @@ def write(
         IntercomDestinationError: what ended the sync; `Terminated` after a stop.
     """
     config = parse_config(document)
-    plan = compile_plan(config, parse_catalog(catalog_document))
-    client = _client(config, clock, transport)
-    quota = Quota(clock, max_per_minute=config.delivery.max_calls_per_minute)
-    memory, report = Memory(clock.now), Report()
-    for warning in plan.warnings:
-        report.warn(warning)
-    dry_run = DryRun() if config.delivery.dry_run else None
-    attributes = Attributes(_wanted(plan), _missing_attributes(config), create=dry_run is None)
-    fields = STANDARD_FIELDS.intersection(attributes.wanted) | {"email"}
-    upserter = ContactUpserter(memory=memory, policy=_policy(config), types=attributes.types, fields=fields)
-    creating = replace(_policy(config), write_mode="upsert")
-    creator = (
-        ContactUpserter(memory=memory, policy=creating, types=attributes.types, fields=fields)
-        if _creates_unknown(config)
-        else None
-    )
-    events = EventSender(memory=memory, upserter=creator)
-    scheduler = Scheduler(
-        attempt=lambda call, permit: attempt_once(client, call, quota, permit),
-        make_steps=Dispatch(
-            memory=memory, upserter=upserter, events=events, email=config.identity.intercom_field == "email"
-        ),
-        quota=quota,
-        mailbox=mailbox,
-        clock=clock,
-        concurrency=config.delivery.concurrency,
-        pretend=dry_run.answer if dry_run is not None else None,
-    )
-    batches = Batches(written=memory.contacts, look_up=scheduler.look_up)
-    opened, rejects = ExitStack(), None
-    opened.callback(client.close)
-    if isinstance(kept := config.object_storage_config, S3) and dry_run is None:
-        rejects = Rejects(
-            storage or opened.enter_context(closing(Bucket(kept))),
-            folder=sync_folder(kept.bucket_path, catalog_document, began_at=clock.wall()),
-            compressed=kept.is_compressed,
-            secret=config.token,
-            mailbox=mailbox,
-            clock=clock,
-        )
-    ledger = Ledger(stop_after_rejected=config.delivery.stop_after_rejected, stores_rejected=rejects is not None)
-    clock.start("reader", lambda: read_lines(stdin, mailbox))
-    try:
-        yield from Sync(
-            plan, attributes, ledger, mailbox, scheduler, batches, quota, memory, report, clock, dry_run, rejects
-        ).run()
-    finally:
-        opened.close()
-
-
-def _client(config: Config, clock: Clock, transport: Transport | None, *, patience: float | None = None) -> Client:
-    return Client(
-        config.base_url,
-        config.token,
-        now=clock.now,
-        wall=clock.wall,
-        read_timeout=patience or READ_TIMEOUT,
-        answer_timeout=patience or ANSWER_TIMEOUT,
-        connections=config.delivery.concurrency,
-        transport=transport,
-    )
-
-
-def _creates_unknown(config: Config) -> bool:
-    return config.events.mode == "enabled" and config.events.unknown_users == "create"
-
-
-def _wanted(plan: Plan) -> dict[str, str | None]:
-    """Collect the attributes that are written, with the type that any stream tells."""
-    wanted: dict[str, str | None] = {}
-    for stream in plan.streams.values():
-        for rule in stream.users:
-            for attribute in rule.attributes:
-                wanted[attribute.target] = wanted.get(attribute.target) or attribute.type
-    return wanted
-
-
-def _missing_attributes(config: Config) -> str:
-    return config.users.missing_attributes if isinstance(config.users, UsersEnabled) else "fail"
-
-
-def _policy(config: Config) -> Policy:
-    users = config.users
-    if not isinstance(users, UsersEnabled):
-        return Policy()
-    return Policy(
-        write_mode=users.write_mode,
-        send_unchanged=users.unchanged_contacts == "send",
-        unarchive=users.archived_contacts == "unarchive",
-        adopt=users.email_match == "adopt",
-    )
+    parts = SyncParts(config, catalog_document, clock=clock, mailbox=mailbox, transport=transport, storage=storage)
+    with closing(parts):
+        sync = parts.sync
+        clock.start("reader", lambda: read_lines(stdin, mailbox))
+        yield from sync.run()

@@ -1,25 +1,41 @@
-"""A record -> the identity of the person that it is about, or why there is none. Pure."""
+"""Who a record is about: the key of a person, and how it is read from a record. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from destination_intercom import outcomes
 from destination_intercom.outcomes import Outcome, filtered, rejected
 from destination_intercom.values import MISSING, PathReader, is_set, to_identity
 
+IdentityField: TypeAlias = Literal["external_id", "email"]
+"""What an identity is in Intercom; the external_id is its "User ID"."""
+
+
+class Key(NamedTuple):
+    """A person as a record names them: the kind of identity, and its value.
+
+    One text as a User ID and as an e-mail address is two keys: nothing says that they are one person.
+    """
+
+    field: IdentityField
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Key({self.field}, …)"
+
 
 @dataclass(frozen=True, slots=True)
 class IdentityRule:
-    """Where a record's identity stands; `email` says what it is in Intercom."""
+    """Where a record's identity stands, and what it is in Intercom."""
 
     read: PathReader
-    email: bool
+    field: IdentityField
     reject_missing: bool
 
 
-def identify(rule: IdentityRule, data: dict[str, Any]) -> str | Outcome:
+def identify(rule: IdentityRule, data: dict[str, Any]) -> Key | Outcome:
     """Read the identity, as Intercom is to know it; else the outcome of the record."""
     value = rule.read(data)
     if not is_set(value):
@@ -28,6 +44,6 @@ def identify(rule: IdentityRule, data: dict[str, Any]) -> str | Outcome:
             return rejected(outcomes.MISSING_IDENTITY)
         return filtered(outcomes.NO_IDENTITY_PROPERTY if absent else outcomes.ANONYMOUS)
     try:
-        return to_identity(value, email=rule.email)
+        return Key(rule.field, to_identity(value, email=rule.field == "email"))
     except ValueError:
         return rejected(outcomes.INVALID_IDENTITY)

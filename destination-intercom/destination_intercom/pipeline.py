@@ -8,30 +8,28 @@ is open and silent. It knows nothing of processes, files or signals.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from destination_intercom.airbyte.echo import echo_state
 from destination_intercom.airbyte.messages import RecordMessage, StateMessage, StreamEnd, parse_line
 from destination_intercom.airbyte.reader import EndOfInput, Lines
 from destination_intercom.clock import Clock
-from destination_intercom.configuration.plan import Plan, StreamPlan
-from destination_intercom.contacts.attributes import Attributes
-from destination_intercom.contacts.batches import Batches
-from destination_intercom.contacts.cache import Memory
-from destination_intercom.contacts.mapping import ContactChange, map_contact
+from destination_intercom.configuration.plan import Plan
 from destination_intercom.delivery.dry_run import DryRun
+from destination_intercom.delivery.kinds import Kind, Kinds
 from destination_intercom.delivery.ledger import Entry, Ledger
 from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox, Stored
 from destination_intercom.delivery.report import Report
-from destination_intercom.delivery.scheduler import Scheduler, WriteTask
+from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.errors import ConfigurationError, InputError, IntercomDestinationError, InternalError
-from destination_intercom.events.mapping import EventPayload, map_event
-from destination_intercom.intercom.calls import Answer, Call
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.quota import Quota
 from destination_intercom.outcomes import Outcome, Status
-from destination_intercom.rejects.collector import Rejects
+from destination_intercom.payloads import Payload
+from destination_intercom.rejects.collector import RejectedRecords
 
 MAX_RECORDS_IN_FLIGHT: Final = 20_000
 """Records that may be on their way at once."""
@@ -63,20 +61,18 @@ class Terminated(IntercomDestinationError):  # noqa: N818 - an ending, not an er
 
 @dataclass(slots=True)
 class Sync:
-    """The parts that one `write` works with."""
+    """One sync, and the parts that it works with; see `assembly`."""
 
     plan: Plan
-    attributes: Attributes
-    ledger: Ledger
-    mailbox: Mailbox
+    kinds: Kinds
     scheduler: Scheduler
-    batches: Batches
     quota: Quota
-    memory: Memory
-    report: Report
+    mailbox: Mailbox
     clock: Clock
-    dry_run: DryRun | None = None
-    rejects: Rejects | None = None
+    ledger: Ledger
+    report: Report
+    dry_run: DryRun | None
+    rejects: RejectedRecords | None
     _progress: _Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,13 +113,21 @@ class Sync:
     def _prepare(self) -> Iterator[bytes]:
         """Settle with the workspace which attributes there are, before the first record is looked at."""
         yield from self.report.lines()
-        for call in self.attributes.questions():
-            answer = self._ask(call)
-            if answer is None:
-                return
-            self.attributes.note(call, answer)
-        for warning in self.attributes.warnings:
-            self.report.warn(warning)
+        for kind in self.kinds.values():
+            for warning in self._settle_with_workspace(kind):
+                self.report.warn(warning)
+
+    def _settle_with_workspace(self, kind: Kind) -> Sequence[str]:
+        """Make the calls that a kind needs before the first record; return what to warn of."""
+        steps = kind.prepare()
+        try:
+            call = next(steps)
+            while (answer := self._ask(call)) is not None:
+                call = steps.send(answer)
+        except StopIteration as stop:
+            warnings: Sequence[str] = stop.value
+            return warnings
+        return ()
 
     def _ask(self, call: Call) -> Answer | None:
         """Make one call and wait for its answer; None if the sync is told to stop meanwhile."""
@@ -144,12 +148,14 @@ class Sync:
             yield from self._due()
             if self.mailbox.stopping:
                 raise Terminated("The sync was told to stop.")
-            self.batches.close_if_due(self.clock.now())
+            for batches in self.kinds.batches:
+                batches.close_if_due(self.clock.now())
             self._hand_over(lines)
             if lines.wanted and self._has_room() and self._read_on(lines):
                 continue
             if not lines.wanted:
-                self.batches.close()
+                for batches in self.kinds.batches:
+                    batches.close()
             if not lines.wanted and not self.ledger.records_out:
                 break
             self.mailbox.wait(for_input=lines.wanted and self._has_room(), until=self._next_moment())
@@ -213,33 +219,22 @@ class Sync:
         if plan.refuse_records is not None:
             raise _UnwantedInputError(ConfigurationError(plan.refuse_records, stream=plan.stream))
         self.report.count_read(plan.stream)
-        parts = self._map(plan, message.data)
+        made = [(part.kind, part.map_record(message.data)) for part in plan.parts]
         kept = line if self.rejects is not None else None
-        entry = self.ledger.enter(plan.stream, parts=len(parts), size=len(line), line=kept)
-        for kind, part in parts:
+        entry = self.ledger.enter(plan.stream, parts=len(made), size=len(line), line=kept)
+        for kind, part in made:
             if isinstance(part, Outcome):
                 self._settle(entry, kind, part)
             else:
                 self.report.count_trims(plan.stream, part.trims)
                 self._send(entry, part, len(line))
 
-    def _send(self, entry: Entry, part: ContactChange | EventPayload, size: int) -> None:
-        if isinstance(part, EventPayload):
-            self.scheduler.send(WriteTask(entry, part))
-            return
-        batch = self.batches.add(part, size=size, now=self.clock.now())
-        self.scheduler.send(WriteTask(entry, part, batch))
-        self.batches.close_if_full()
-
-    def _map(self, plan: StreamPlan, data: dict[str, Any]) -> list[tuple[str, ContactChange | EventPayload | Outcome]]:
-        """Map a record to its parts: the contact comes before the events that need it."""
-        known = self.attributes
-        parts: list[tuple[str, ContactChange | EventPayload | Outcome]] = [
-            ("contacts", map_contact(rule, data, known.types, options=known.options, skipped=known.skipped))
-            for rule in plan.users
-        ]
-        parts += [("events", map_event(rule, data)) for rule in plan.events]
-        return parts
+    def _send(self, entry: Entry, payload: Payload, size: int) -> None:
+        kind = self.kinds[payload.kind]
+        batch = kind.batch(payload, size=size, now=self.clock.now())
+        self.scheduler.send(entry, payload, batch)
+        if kind.batches is not None:
+            kind.batches.close_if_full()
 
     def _conclude(self) -> None:
         """Note all that the workers have to say, and only then fail if one of them has to."""
@@ -248,8 +243,8 @@ class Sync:
             try:
                 if isinstance(notice, Failed):
                     raise notice.error
-                if isinstance(notice, LookedUp):
-                    self.batches.note_looked_up()
+                if isinstance(notice, LookedUp) and (batches := self.kinds[notice.kind].batches) is not None:
+                    batches.note_looked_up()
                 if isinstance(notice, Stored):
                     self._note_stored(notice)
                 if isinstance(notice, Concluded):
@@ -257,11 +252,9 @@ class Sync:
                     self._settle(notice.entry, notice.kind, notice.outcome)
             except IntercomDestinationError as error:
                 failure = failure or error
-        while self.memory.refused_new_names:
-            self.report.name_refused(self.memory.refused_new_names.pop(0))
-        while self.memory.search_size.notes:
-            self.report.warn(self.memory.search_size.notes.pop(0))
-        self.report.count_differing_duplicates(self.memory.differing_duplicates)
+        for kind in self.kinds.values():
+            for note in kind.notes.take():
+                self.report.note(note)
         if failure is not None:
             raise failure
 
@@ -286,7 +279,8 @@ class Sync:
     def _next_moment(self) -> float:
         """Tell when there is something to do even if nothing happens."""
         stored = None if self.rejects is None else self.rejects.due(room=self._has_room())
-        moments = (self.ledger.next_release(), self.batches.due, self._progress.due, stored)
+        batches = [batches.due for batches in self.kinds.batches]
+        moments = (self.ledger.next_release(), *batches, self._progress.due, stored)
         return min(moment for moment in moments if moment is not None)
 
     def _due(self) -> Iterator[bytes]:
@@ -340,8 +334,8 @@ class Sync:
             calls=self.scheduler.calls,
             retries=self.scheduler.retries,
             refused=self.quota.refused,
-            differing=self.memory.differing_duplicates,
             used_share=self.quota.used_share,
+            more_warnings=[text for kind in self.kinds.values() for text in kind.summary()],
         )
 
 

@@ -12,14 +12,13 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import pytest
 import requests
 
 from destination_intercom import destination
 from destination_intercom.errors import ConfigurationError, DeliveryError
-from destination_intercom.intercom.calls import Call
 from integration_tests.faults.faults import FAULTS, NEVER, SCHEDULES, Saboteur, Schedule
 from integration_tests.faults.situations import (
     SITUATIONS,
@@ -36,6 +35,7 @@ from integration_tests.faults.store import BLOWS, Store, connect, storage_sectio
 from integration_tests.support.harness import EmulatorTransport, Result, build_response, config, write
 from integration_tests.support.virtual_clock import START, VirtualClock
 from intercom_emulator import Answer, Intercom
+from unit_tests.endpoints import CALLS
 
 TABLE: Final = """
                check check-attr attributes new-attr search search-mail search-free search-event find find-late
@@ -340,4 +340,4 @@ def test_table_has_a_column_for_each_call_that_the_connector_can_make() -> None:
     """A new endpoint needs a situation in which it is called again and again."""
     aims = [*CHECKED.values(), *(situation.aim for situation in SITUATIONS.values())]
     aimed_at = {aim.template for aim in aims if isinstance(aim, calls)}
-    assert {kind.endpoint for kind in get_args(Call)} == aimed_at
+    assert {kind.endpoint for kind in CALLS} == aimed_at

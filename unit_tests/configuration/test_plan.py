@@ -1,6 +1,7 @@
 """The configuration and the catalog, compiled: which rules a stream gets, and what cannot work is said beforehand."""
 
 import contextlib
+import functools
 from typing import Any
 
 import pytest
@@ -9,9 +10,13 @@ from hypothesis import given
 from destination_intercom.airbyte.catalog import CatalogStream, parse_catalog
 from destination_intercom.configuration.config import parse_config
 from destination_intercom.configuration.plan import Plan, StreamPlan, compile_plan
+from destination_intercom.contacts.rules import UserRule
 from destination_intercom.errors import ConfigurationError, StreamName
-from destination_intercom.events.mapping import EventPayload, map_event
+from destination_intercom.events.mapping import EventPayload
+from destination_intercom.events.rules import EventRule
+from destination_intercom.kinds import KindParts, make_kinds
 from unit_tests.strategies import JSON, base_config, catalog_stream
+from unit_tests.task_bench import no_look_up
 
 RECORD: dict[str, Any] = {"id": "7", "other": "8", "name": "n", "at": 1, "a": "A", "b": "B"}
 
@@ -27,7 +32,8 @@ def _compile(*catalog: CatalogStream, users: Any = None, events: Any = None, **e
     if events is not None:
         entries = [{"created_at_property": "at", **entry} for entry in events]
         document["events"] = {"mode": "enabled", "selected_events": ["*"], "streams": entries, **events_fields}
-    return compile_plan(parse_config(document), catalog)
+    config = parse_config(document)
+    return compile_plan(config, catalog, make_kinds(KindParts(config, lambda: 0.0, no_look_up)))
 
 
 def _refusal(*catalog: CatalogStream, **config: Any) -> str:
@@ -42,8 +48,26 @@ def _plan_of(plan: Plan, name: str, namespace: str | None = None) -> StreamPlan:
     return found
 
 
+def _rules(plan: StreamPlan, kind: str) -> list[Any]:
+    """The compiled rules of one kind: what the maps of its parts were given."""
+    rules = []
+    for part in plan.parts:
+        if part.kind == kind:
+            assert isinstance(part.map_record, functools.partial)
+            rules.append(part.map_record.args[0])
+    return rules
+
+
+def _users(plan: StreamPlan) -> list[UserRule]:
+    return _rules(plan, "contacts")
+
+
+def _events(plan: StreamPlan) -> list[EventRule]:
+    return _rules(plan, "events")
+
+
 def _events_of(plan: StreamPlan, record: dict[str, Any]) -> list[EventPayload]:
-    payloads = [map_event(rule, record) for rule in plan.events]
+    payloads = [part.map_record(record) for part in plan.parts if part.kind == "events"]
     assert all(isinstance(payload, EventPayload) for payload in payloads)
     return [payload for payload in payloads if isinstance(payload, EventPayload)]
 
@@ -57,7 +81,7 @@ def test_plan_of_a_stream_listed_several_times_has_a_rule_for_each_in_order() ->
     ]
     plan = _compile(catalog_stream(), events=entries, metadata=[{"property": "a", "name": "global"}])
     events = _events_of(_plan_of(plan, "s"), RECORD)
-    assert [("first", "7"), ("n", "8"), ("last", "7")] == [(event.name, event.key) for event in events]
+    assert [("first", "7"), ("n", "8"), ("last", "7")] == [(event.name, event.key.value) for event in events]
     assert [["b", "a"], ["global"], []] == [list(event.metadata) for event in events]
 
 
@@ -65,13 +89,13 @@ def test_plan_of_a_stream_in_both_lists_has_contacts_and_events() -> None:
     """Amplitude's users live in its events."""
     entries = [{"stream": "s", "event_name": "e"}]
     plan = _plan_of(_compile(catalog_stream(), users={"streams": [{"stream": "s"}]}, events=entries), "s")
-    assert (1, 1) == (len(plan.users), len(plan.events))
+    assert (1, 1) == (len(_users(plan)), len(_events(plan)))
 
 
 def test_plan_of_a_users_list_that_names_a_stream_twice_has_two_rules() -> None:
     """A record may be about two people."""
     users = {"streams": [{"stream": "s"}, {"stream": "s", "identity_property": "other"}]}
-    rules = _plan_of(_compile(catalog_stream(), users=users), "s").users
+    rules = _users(_plan_of(_compile(catalog_stream(), users=users), "s"))
     assert ["7", "8"] == [rule.identity.read(RECORD) for rule in rules]
 
 
@@ -85,7 +109,7 @@ def test_plan_of_filters_applies_the_global_ones_and_the_streams_own() -> None:
         filters=[set_a],
     )
     rules = _plan_of(plan, "s")
-    conditions = [rule.holds for rule in rules.events] + [rule.holds for rule in rules.users]
+    conditions = [rule.holds for rule in _events(rules)] + [rule.holds for rule in _users(rules)]
     answers = [[holds({"b": 1}) for holds in held] for held in conditions]
     assert [[False, True], [False], []] == answers
 
@@ -143,7 +167,7 @@ def test_plan_of_streams_that_share_a_name_gives_each_its_own_entry() -> None:
         ]
     }
     plan = _compile(_stream("s", "a"), _stream("s", "b"), users=users)
-    found = [[rule.identity.read(RECORD) for rule in _plan_of(plan, "s", namespace).users] for namespace in "ab"]
+    found = [[rule.identity.read(RECORD) for rule in _users(_plan_of(plan, "s", namespace))] for namespace in "ab"]
     assert [["7"], ["8"]] == found
     assert plan.of("s", None) is None
     assert plan.of("s", "c") is None
@@ -241,14 +265,14 @@ def test_plan_of_an_attribute_takes_its_type_from_the_entry_else_the_schema(
     """A type is told by the entry, else the schema, and never guessed."""
     properties: dict[str, Any] = {"id": {}, "plan": {"type": declared} if declared else {}}
     users = {"streams": [{"stream": "s"}], "attributes": [{"property": "plan", "attribute": "Plan", "type": own}]}
-    (rule,) = _plan_of(_compile(_stream("s", **properties), users=users), "s").users
+    (rule,) = _users(_plan_of(_compile(_stream("s", **properties), users=users), "s"))
     assert [("Plan", expected)] == [(attribute.target, attribute.type) for attribute in rule.attributes]
 
 
 def test_plan_of_not_before_is_its_second() -> None:
     """The bound is compiled once."""
     plan = _compile(catalog_stream(), events=[{"stream": "s", "event_name": "e"}], not_before="1970-01-02")
-    assert [86_400] == [rule.not_before for rule in _plan_of(plan, "s").events]
+    assert [86_400] == [rule.not_before for rule in _events(_plan_of(plan, "s"))]
 
 
 def test_catalog_when_configured_tells_name_namespace_schema_and_mode() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, strategies as st
 from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.contacts.attributes import MOST_ATTRIBUTES, Attributes, Workspace, check_attributes
 from destination_intercom.errors import ConfigurationError
-from destination_intercom.intercom.calls import Answer, Call, CreateDataAttribute, ListDataAttributes
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes
 from unit_tests.strategies import JSON
 
 
@@ -168,27 +169,31 @@ def _listed(*attributes: Any) -> Answer:
 
 
 def _settle(attributes: Attributes, listing: Answer, creation: Answer | None = None) -> list[Call]:
-    """Answer all of the questions, and give them back."""
+    """Answer all of the calls, and give them back."""
     asked: list[Call] = []
-    for call in attributes.questions():
-        asked.append(call)
-        if isinstance(call, CreateDataAttribute):
-            made = {**call.payload, "type": "data_attribute"}
-            attributes.note(call, creation or Answer(200, "json", made))
-        else:
-            attributes.note(call, listing)
-    return asked
+    steps = attributes.settle()
+    try:
+        call = next(steps)
+        while True:
+            asked.append(call)
+            if isinstance(call, CreateDataAttribute):
+                made = {**call.payload, "type": "data_attribute"}
+                call = steps.send(creation or Answer(200, "json", made))
+            else:
+                call = steps.send(listing)
+    except StopIteration:
+        return asked
 
 
-def test_questions_when_nothing_is_selected_are_none() -> None:
+def test_calls_when_nothing_is_selected_are_none() -> None:
     """The identity alone needs no attribute."""
-    assert [] == _settle(Attributes({}, "create"), _listed())
+    assert [] == _settle(Attributes("create", wanted={}), _listed())
 
 
-def test_questions_when_nothing_is_missing_are_one() -> None:
+def test_calls_when_nothing_is_missing_are_one() -> None:
     """One call at the start of a sync, whatever is to be done about missing ones."""
     for missing in ("fail", "create", "skip"):
-        attributes = Attributes({"plan": None, "email": None}, missing)
+        attributes = Attributes(missing, wanted={"plan": None, "email": None})
         assert [ListDataAttributes()] == _settle(attributes, _listed(_attribute("plan", "date", options=["a"])))
         assert ({"plan": "date"}, {"plan": frozenset({"a"})}) == (attributes.types, attributes.options)
         assert (frozenset(), []) == (attributes.skipped, attributes.warnings)
@@ -196,7 +201,7 @@ def test_questions_when_nothing_is_missing_are_one() -> None:
 
 def test_missing_attributes_when_to_be_created_are_with_their_types() -> None:
     """Each of them once, as an attribute of contacts, and it is said."""
-    attributes = Attributes({"plan": "string", "here": None, "since": "date"}, "create")
+    attributes = Attributes("create", wanted={"plan": "string", "here": None, "since": "date"})
     _, *created = _settle(attributes, _listed(_attribute("here", "float")))
     expected = [("plan", "string"), ("since", "date")]
     assert [
@@ -208,7 +213,7 @@ def test_missing_attributes_when_to_be_created_are_with_their_types() -> None:
 
 def test_missing_attributes_when_to_be_created_without_a_type_are_refused_before_any_is_created() -> None:
     """A type is never guessed, for it cannot be changed."""
-    attributes = Attributes({"plan": "string", "odd": None}, "create")
+    attributes = Attributes("create", wanted={"plan": "string", "odd": None})
     with pytest.raises(ConfigurationError, match='nobody tells the type of "odd"'):
         _settle(attributes, _listed())
 
@@ -221,7 +226,7 @@ def test_missing_attributes_when_there_is_no_room_are_refused_before_any_is_crea
         _attribute("old", archived=True),
         _attribute("own", custom=False),
     ]
-    attributes = Attributes({"plan": "string", "since": "date"}, "create")
+    attributes = Attributes("create", wanted={"plan": "string", "since": "date"})
     if fits:
         assert 3 == len(_settle(attributes, _listed(*listing)))
         return
@@ -232,7 +237,7 @@ def test_missing_attributes_when_there_is_no_room_are_refused_before_any_is_crea
 def test_missing_attributes_when_intercom_refuses_one_are_refused_in_its_words() -> None:
     """A name that it does not allow, or one that companies have."""
     envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "You already have 'plan'"}]}
-    attributes = Attributes({"plan": "string"}, "create")
+    attributes = Attributes("create", wanted={"plan": "string"})
     with pytest.raises(ConfigurationError) as caught:
         _settle(attributes, _listed(), Answer(400, "json", envelope))
     assert "does not create the custom attribute \"plan\": You already have 'plan'" in caught.value.message
@@ -240,7 +245,7 @@ def test_missing_attributes_when_intercom_refuses_one_are_refused_in_its_words()
 
 def test_missing_attributes_in_a_dry_run_are_only_said_to_be_created() -> None:
     """Their values are converted as they would be."""
-    attributes = Attributes({"plan": "integer"}, "create", create=False)
+    attributes = Attributes("create", create=False, wanted={"plan": "integer"})
     assert [ListDataAttributes()] == _settle(attributes, _listed())
     assert {"plan": "integer"} == attributes.types
     assert ['The custom attributes "plan" would be created.'] == attributes.warnings
@@ -248,7 +253,7 @@ def test_missing_attributes_in_a_dry_run_are_only_said_to_be_created() -> None:
 
 def test_missing_attributes_when_to_be_skipped_are_warned_of() -> None:
     """Nothing is created, and the rest is written."""
-    attributes = Attributes({"plan": None, "here": None}, "skip")
+    attributes = Attributes("skip", wanted={"plan": None, "here": None})
     assert [ListDataAttributes()] == _settle(attributes, _listed(_attribute("here")))
     assert frozenset({"plan"}) == attributes.skipped
     assert {"here": "string"} == attributes.types

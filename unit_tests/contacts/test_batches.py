@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from destination_intercom.contacts.batches import LARGEST_SIZE, LONGEST_AGE, Batches
+from destination_intercom.contacts.batches import LARGEST_SIZE, LONGEST_AGE, ContactBatch, ContactBatches
 from destination_intercom.contacts.cache import WrittenContacts
 from destination_intercom.contacts.diff import KnownContact
 from destination_intercom.contacts.lookup import MOST_KEYS
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.delivery.scheduler import Batch
+from unit_tests.keys import by_id
 from unit_tests.task_bench import FakeTime
 
 
@@ -21,16 +21,16 @@ class Desk:
 
     def __init__(self) -> None:
         self.written = WrittenContacts(FakeTime().now)
-        self.closed: list[Batch] = []
-        self.batches = Batches(written=self.written, look_up=self.closed.append)
+        self.closed: list[ContactBatch] = []
+        self.batches = ContactBatches(written=self.written, look_up=self.closed.append)
 
     def due(self) -> float | None:
         """When the open batch closes by its age."""
         return self.batches.due
 
-    def add(self, key: str, *, size: int = 1, now: float = 0.0, **fields: Any) -> Batch | None:
+    def add(self, key: str, *, size: int = 1, now: float = 0.0, **fields: Any) -> ContactBatch | None:
         """Add a change of `key` as the pipeline does."""
-        batch = self.batches.add(ContactChange(key, email=False, fields=fields, attributes={}), size=size, now=now)
+        batch = self.batches.add(ContactChange(by_id(key), fields=fields, attributes={}), size=size, now=now)
         self.batches.close_if_full()
         return batch
 
@@ -69,7 +69,7 @@ def test_batch_when_it_is_old_enough_closes_without_more_input() -> None:
     desk.batches.close_if_due(10.0 + LONGEST_AGE - 0.01)
     assert [] == desk.closed
     desk.batches.close_if_due(10.0 + LONGEST_AGE)
-    assert [["a", "b"]] == [list(batch.emails) for batch in desk.closed]
+    assert [[by_id("a"), by_id("b")]] == [list(batch.emails) for batch in desk.closed]
     assert None is desk.due()
 
 
@@ -105,7 +105,7 @@ def test_batch_when_the_input_has_ended_closes_at_once() -> None:
 def test_contact_when_this_run_has_written_it_is_not_looked_up() -> None:
     """We know better than the search."""
     desk = Desk()
-    desk.written.note("a", KnownContact("1"))
+    desk.written.note(by_id("a"), KnownContact("1"))
     assert None is desk.add("a")
     assert None is desk.due()
 
@@ -127,7 +127,7 @@ def test_batch_when_a_key_comes_again_keeps_the_last_address(
     for each in fields:
         desk.add("a", **each)
     desk.batches.close()
-    assert {"a": expected} == desk.closed[0].emails
+    assert {by_id("a"): expected} == desk.closed[0].emails
 
 
 @settings(deadline=None)
@@ -140,7 +140,7 @@ def test_batch_when_a_key_comes_again_keeps_the_last_address(
 def test_batches_lose_nothing_and_never_exceed_their_limits(steps: list[tuple[int, int, float, bool]]) -> None:
     """Each change waits for the batch that it was told, which is closed in the end and holds its key."""
     desk, now = Desk(), 0.0
-    told: list[tuple[str, Batch | None, int]] = []
+    told: list[tuple[str, ContactBatch | None, int]] = []
     for number, size, seconds, looked_up in steps:
         now += seconds
         told.append((f"k{number}", desk.add(f"k{number}", size=size, now=now), size))
@@ -151,7 +151,7 @@ def test_batches_lose_nothing_and_never_exceed_their_limits(steps: list[tuple[in
     for key, batch, _ in told:
         assert batch in desk.closed
         assert batch is not None
-        assert key in batch.emails
+        assert by_id(key) in batch.emails
     assert len({id(batch) for batch in desk.closed}) == len(desk.closed)
     for batch in desk.closed:
         assert 1 <= len(batch.emails) <= MOST_KEYS

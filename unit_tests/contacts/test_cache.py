@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies as st
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, Bounded, Memory, WrittenContacts
+from destination_intercom.bounded import Bounded
+from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, ContactCache, WrittenContacts
 from destination_intercom.contacts.diff import KnownContact
 from destination_intercom.outcomes import rejected
+from unit_tests.keys import by_id
 from unit_tests.task_bench import FakeTime
 
 
@@ -36,20 +38,20 @@ def test_written_contacts_when_too_many_keep_the_young_ones_ids() -> None:
     time = FakeTime()
     written = WrittenContacts(time.now, capacity=2)
     for name in "abc":
-        written.note(name, contact(name))
-    assert KnownContact("a") == written.get("a")
-    assert contact("b") == written.get("b")
-    assert contact("c") == written.get("c")
-    assert all(name in written for name in "abc")
+        written.note(by_id(name), contact(name))
+    assert KnownContact("a") == written.get(by_id("a"))
+    assert contact("b") == written.get(by_id("b"))
+    assert contact("c") == written.get(by_id("c"))
+    assert all(by_id(name) in written for name in "abc")
 
 
 def test_written_contact_when_written_again_is_whole_again() -> None:
     """And the next oldest loses its values in its place."""
     written = WrittenContacts(FakeTime().now, capacity=2)
     for name in "abca":
-        written.note(name, contact(name))
-    assert contact("a") == written.get("a")
-    bare = written.get("b")
+        written.note(by_id(name), contact(name))
+    assert contact("a") == written.get(by_id("a"))
+    bare = written.get(by_id("b"))
     assert bare is not None
     assert bare.values is None
 
@@ -58,36 +60,36 @@ def test_written_contact_when_older_than_ten_minutes_is_forgotten_where_there_is
     """By then the search shows it."""
     time = FakeTime()
     written = WrittenContacts(time.now, capacity=1)
-    written.note("a", contact("a"))
-    written.note("b", contact("b"))
+    written.note(by_id("a"), contact("a"))
+    written.note(by_id("b"), contact("b"))
     time.seconds += SEARCH_LAG_SECONDS
-    written.note("c", contact("c"))
-    assert "a" in written
-    assert "b" in written
+    written.note(by_id("c"), contact("c"))
+    assert by_id("a") in written
+    assert by_id("b") in written
     time.seconds += 1.0
-    written.note("d", contact("d"))
-    assert ["c", "d"] == [name for name in "abcd" if name in written]
+    written.note(by_id("d"), contact("d"))
+    assert ["c", "d"] == [name for name in "abcd" if by_id(name) in written]
 
 
 def test_written_contact_when_there_is_room_is_kept_however_old() -> None:
     """What this run wrote is known better than by any search."""
     time = FakeTime()
     written = WrittenContacts(time.now, capacity=2)
-    written.note("a", contact("a"))
+    written.note(by_id("a"), contact("a"))
     time.seconds += 100 * SEARCH_LAG_SECONDS
-    written.note("b", contact("b"))
-    assert contact("a") == written.get("a")
+    written.note(by_id("b"), contact("b"))
+    assert contact("a") == written.get(by_id("a"))
 
 
 def test_written_contact_when_forgotten_is_gone_from_both_shelves() -> None:
     """With its values and without."""
     written = WrittenContacts(FakeTime().now, capacity=1)
-    written.note("a", contact("a"))
-    written.note("b", contact("b"))
+    written.note(by_id("a"), contact("a"))
+    written.note(by_id("b"), contact("b"))
     for name in ("a", "b", "never there"):
-        written.forget(name)
-        assert name not in written
-        assert None is written.get(name)
+        written.forget(by_id(name))
+        assert by_id(name) not in written
+        assert None is written.get(by_id(name))
 
 
 @settings(deadline=None)
@@ -101,20 +103,20 @@ def test_written_contacts_never_forget_a_young_one_and_never_hold_too_many_value
     moments: dict[str, float] = {}
     for name, seconds in steps:
         time.seconds += seconds
-        written.note(name, contact(name))
+        written.note(by_id(name), contact(name))
         moments[name] = time.seconds
         young = {each for each, moment in moments.items() if time.seconds - moment < SEARCH_LAG_SECONDS}
-        assert all(each in written for each in young)
-        held = [known for each in moments if (known := written.get(each)) is not None]
+        assert all(by_id(each) in written for each in young)
+        held = [known for each in moments if (known := written.get(by_id(each))) is not None]
         assert sum(known.values is not None for known in held) <= capacity
-        assert contact(name) == written.get(name)
+        assert contact(name) == written.get(by_id(name))
         assert len(held) <= capacity + len(young) + 1
 
 
 def test_person_when_written_is_no_stranger_any_more() -> None:
     """A person whose events were refused can be known later in the same run."""
-    memory = Memory(FakeTime().now)
-    memory.strangers.note("k", rejected(outcomes.UNKNOWN_USER))
-    memory.note_contact("k", contact("1"))
-    assert "k" not in memory.strangers
-    assert contact("1") == memory.contacts.get("k")
+    cache = ContactCache(FakeTime().now)
+    cache.unknown.note(by_id("k"), rejected(outcomes.UNKNOWN_USER))
+    cache.note_written(by_id("k"), contact("1"))
+    assert by_id("k") not in cache.unknown
+    assert contact("1") == cache.written.get(by_id("k"))

@@ -11,6 +11,7 @@ from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.contacts.diff import KnownContact, diff, merge, read_contact
 from destination_intercom.contacts.mapping import ContactChange, convert_field, convert_typed
 from destination_intercom.values import MISSING
+from unit_tests.keys import by_email, by_id
 from unit_tests.strategies import JSON
 
 TYPES = {
@@ -26,7 +27,7 @@ TYPES = {
 
 def change(fields: dict[str, Any] | None = None, attributes: dict[str, Any] | None = None) -> ContactChange:
     """A change to the contact `k`."""
-    return ContactChange("k", email=False, fields=fields or {}, attributes=attributes or {})
+    return ContactChange(by_id("k"), fields=fields or {}, attributes=attributes or {})
 
 
 def known(**body: Any) -> KnownContact:
@@ -155,9 +156,9 @@ def test_email_verified_when_compared_goes_only_where_the_address_goes(has: Any,
 
 def test_diff_when_made_keeps_who_it_is_and_what_was_trimmed() -> None:
     """Only fields and attributes become fewer."""
-    wanted = ContactChange("k@example.com", True, {"name": "N"}, {"text": "t"}, (("count", "no_integer"),))
+    wanted = ContactChange(by_email("k@example.com"), {"name": "N"}, {"text": "t"}, (("count", "no_integer"),))
     left = diff(wanted, known(name="N", custom_attributes={"text": "t"}), TYPES)
-    assert ContactChange("k@example.com", True, {}, {}, (("count", "no_integer"),)) == left
+    assert ContactChange(by_email("k@example.com"), {}, {}, (("count", "no_integer"),)) == left
 
 
 def test_merge_when_several_change_one_contact_lets_the_last_value_win() -> None:
@@ -226,7 +227,7 @@ def test_diff_when_made_is_a_part_of_the_change(wanted: ContactChange, body: dic
     assert left.fields.items() <= wanted.fields.items()
     assert left.attributes.items() <= wanted.attributes.items()
     assert "email_verified" not in left.fields or "email" in left.fields
-    assert (wanted.key, wanted.email, wanted.trims) == (left.key, left.email, left.trims)
+    assert (wanted.key, wanted.trims) == (left.key, left.trims)
 
 
 @settings(deadline=None)

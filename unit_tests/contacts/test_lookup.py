@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from destination_intercom.contacts.lookup import (
+    HALVE,
     MOST_KEYS,
     MOST_PAGES,
     TRY_AGAIN_SECONDS,
     Found,
     SearchSize,
     look_up,
-    question,
+    search_query,
 )
 from destination_intercom.delivery.tasks import Step
-from destination_intercom.intercom.calls import Answer, SearchContacts
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import SearchContacts
 from unit_tests.task_bench import Bench, listed, refusal
 
 DOCUMENTED_FILTERS = 15
@@ -80,7 +82,7 @@ class Service:
 @pytest.mark.parametrize("count", range(1, MOST_KEYS + 1))
 def test_question_of_each_size_keeps_within_the_limits_and_asks_for_each_key_once(count: int) -> None:
     """At most ten lists of 15 in one OR, in one page of 150."""
-    body = question("external_id", keys(count))
+    body = search_query("external_id", keys(count))
     assert keys(count) == keys_of(body)
     assert {"per_page": 150} == body["pagination"]
     assert {"query", "pagination"} == body.keys()
@@ -105,12 +107,12 @@ def test_question_of_each_size_keeps_within_the_limits_and_asks_for_each_key_onc
 )
 def test_question_when_small_has_no_more_around_it_than_it_needs(count: int, query: dict[str, Any]) -> None:
     """One key is compared, one list stands alone, several are an OR."""
-    assert query == question("email", keys(count))["query"]
+    assert query == search_query("email", keys(count))["query"]
 
 
 def test_question_when_it_goes_on_names_where() -> None:
     """The next page of the same question."""
-    body = question("email", ["a", "b"], after="x")
+    body = search_query("email", ["a", "b"], after="x")
     assert {"per_page": 150, "starting_after": "x"} == body["pagination"]
 
 
@@ -121,7 +123,7 @@ def test_lookup_when_all_is_well_is_one_search() -> None:
     assert found is not None
     assert keys(MOST_KEYS) == list(found)
     assert [MOST_KEYS] == service.asked
-    assert [] == service.size.notes
+    assert [] == list(service.size.notes.take())
 
 
 @pytest.mark.parametrize("refused", [FULL, refusal(422, "parameter_invalid"), Answer(413, "other")])
@@ -132,13 +134,13 @@ def test_lookup_when_its_size_is_refused_asks_in_halves_and_remembers(refused: A
     assert found is not None
     assert keys(MOST_KEYS) == list(found)
     assert [150, 75, 37, 37, 37, 37, 2] == service.asked
-    assert 1 == len(service.size.notes)
-    assert "150" in service.size.notes[0]
+    (note,) = service.size.notes.take()
+    assert "150" in note.text
     service.bench.time.seconds += 10 * TRY_AGAIN_SECONDS
     service.asked.clear()
     service.look_up(keys(74))
     assert [37, 37] == service.asked
-    assert 1 == len(service.size.notes)
+    assert [] == list(service.size.notes.take())
 
 
 def test_lookup_when_only_single_keys_are_taken_asks_for_each() -> None:
@@ -209,7 +211,7 @@ def test_lookup_when_a_500_speaks_against_its_size_probes_and_tries_in_full_afte
     service.bench.time.seconds += 1
     service.look_up(keys(MOST_KEYS))
     assert [150] == service.asked
-    assert [] == service.size.notes
+    assert [] == list(service.size.notes.take())
 
 
 def test_lookup_when_a_probe_never_worked_forgets_it() -> None:
@@ -231,10 +233,10 @@ def test_lookups_when_they_overlap_never_make_the_size_larger_again() -> None:
     small.size = size
     small.look_up(keys(MOST_KEYS))
     lowest = size.refused_above
-    notes = len(size.notes)
+    assert 1 == len(list(size.notes.take()))
     step = late.send(FULL)
     assert lowest == size.refused_above
-    assert notes == len(size.notes)
+    assert [] == list(size.notes.take())
     assert isinstance(step, SearchContacts)
     assert lowest == len(keys_of(step.query))
     late.close()
@@ -248,7 +250,10 @@ def test_lookup_when_there_is_a_next_page_follows_it() -> None:
     found, calls, _ = bench.drive(steps, *answers)
     assert found is not None
     assert {"a": ["id-a"], "b": ["id-b", "twin"]} == ids(found)
-    expected = [SearchContacts(question("external_id", ["a", "b"], after=after)) for after in (None, "p2", "p3")]
+    expected = [
+        SearchContacts(search_query("external_id", ["a", "b"], after=after), gives_up=HALVE)
+        for after in (None, "p2", "p3")
+    ]
     assert expected == calls
 
 

@@ -8,10 +8,11 @@ from hypothesis import given, strategies as st
 
 from destination_intercom import outcomes
 from destination_intercom.configuration.config import STANDARD_FIELDS
-from destination_intercom.configuration.plan import UserRule
 from destination_intercom.contacts.mapping import ContactChange, map_contact
+from destination_intercom.contacts.rules import UserRule
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
 from destination_intercom.values import TRIM_REASONS
+from unit_tests.keys import by_id
 from unit_tests.strategies import TEXTS, records, user_rule
 
 LONG = "x" * 300
@@ -306,7 +307,7 @@ def test_contact_that_a_filter_holds_back_is_filtered_before_its_identity_is_rea
 @pytest.mark.parametrize("identity", [2**64 + 1, "18446744073709551617"])
 def test_contact_of_a_long_number_keeps_every_digit(identity: object) -> None:
     """A number and its text name the same person."""
-    assert _change(user_rule(), user_id=identity).key == "18446744073709551617"
+    assert _change(user_rule(), user_id=identity).key == by_id("18446744073709551617")
 
 
 def test_contact_when_printed_hides_the_person() -> None:
@@ -359,4 +360,4 @@ def test_contact_of_any_record_never_raises_and_changes_nothing(
 def test_contact_of_a_good_identity_is_written_whatever_its_properties(record: dict[str, Any], key: str) -> None:
     """No property but the e-mail can keep a contact from being written."""
     rule = user_rule({"property": "name"}, {"property": "signed_up_at"}, {"property": "a"})
-    assert key == _change(rule, **{**record, "user_id": key}).key
+    assert key == _change(rule, **{**record, "user_id": key}).key.value

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from destination_intercom import outcomes
+from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry, Ledger
 from destination_intercom.delivery.report import MOST_NAMES, MOST_WARNINGS, Report
 from destination_intercom.errors import StreamName
@@ -31,7 +32,7 @@ def _take(report: Report, *results: Outcome, stream: StreamName = EVENTS, kind: 
 
 def _summary(report: Report) -> list[tuple[str, str]]:
     _said(report)
-    report.summarise(calls={}, retries=0, refused=0, differing=0, used_share=None)
+    report.summarise(calls={}, retries=0, refused=0, used_share=None)
     return _said(report)
 
 
@@ -102,7 +103,7 @@ def test_event_names_when_many_have_no_room_then_each_is_told_exactly_once(count
     report = Report()
     names = [f"name {number}." for number in range(count)]
     for name in [*names, *names]:
-        report.name_refused(name)
+        report.note(Note(f'no room for "{name}"', "Without room, too", name))
     told = " ".join(text for _, text in [*_said(report), *_summary(report)])
     assert [1] * count == [told.count(f'"{name}"') for name in names]
     assert "and more" not in told
@@ -112,7 +113,7 @@ def test_event_names_when_there_are_too_many_for_the_summary_then_it_says_so() -
     """A hundred names are listed, and that there are others."""
     report = Report()
     for number in range(MOST_WARNINGS + MOST_NAMES + 50):
-        report.name_refused(f"name {number:04}.")
+        report.note(Note(f"no room: {number}", "Without room, too", f"name {number:04}."))
     [(level, text), _] = _summary(report)
     assert "WARN" == level
     assert (MOST_NAMES, True) == (text.count('"name '), text.endswith(" and more."))
@@ -158,7 +159,7 @@ def test_summary_when_a_stream_is_ordinary_then_it_is_short() -> None:
 def test_summary_when_calls_were_made_then_they_are_told_by_endpoint() -> None:
     """Calls, retries and answers of 429."""
     report = Report()
-    report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, differing=0, used_share=0.9964)
+    report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, used_share=0.9964)
     expected = (
         "Calls to Intercom: 8 (GET /me 1, POST /events 7); retries: 3; refused by the quota (429): 2;"
         " share of the quota used: 99.6%."
@@ -185,23 +186,20 @@ def test_trims_when_properties_cannot_be_sent_then_each_is_told_once_and_counted
     assert '"plan": 3 cut' in text
 
 
-def test_duplicates_when_they_differ_then_it_is_told_once_and_counted() -> None:
-    """Intercom would drop them without a word."""
+def test_note_when_it_comes_again_then_it_is_told_once() -> None:
+    """What a kind of object has to say may come with each of its payloads."""
     report = Report()
-    for total in (0, 1, 2):
-        report.count_differing_duplicates(total)
-    assert 1 == len(_said(report))
-    report.summarise(calls={}, retries=0, refused=0, differing=2, used_share=None)
-    assert ("WARN", "Duplicate events whose metadata differed from the one that was sent: 2.") == _said(report)[0]
+    for _ in range(3):
+        report.note(Note("Duplicates."))
+    assert [("WARN", "Duplicates.")] == _said(report)
+    assert 1 == len(_summary(report))
 
 
-def test_event_name_when_the_workspace_is_full_then_it_is_told_short_and_printable() -> None:
-    """The user must know which name; a name may be anything."""
+def test_summary_when_kinds_have_more_to_say_then_it_is_told_before_the_calls() -> None:
+    """As warnings."""
     report = Report()
-    report.name_refused("Song\n\x1b[31m Played" + "x" * 500)
-    report.name_refused("Song\n\x1b[31m Played" + "x" * 500)
-    [(_, text)] = _said(report)
-    assert ('"Song[31m Played' in text, True) == (True, len(text) < 400)
+    report.summarise(calls={}, retries=0, refused=0, used_share=None, more_warnings=["Two differed."])
+    assert ("WARN", "Two differed.") == _said(report)[0]
 
 
 def test_names_when_they_hold_half_a_character_then_the_lines_leave() -> None:

@@ -17,7 +17,8 @@ from destination_intercom.delivery.retry import (
     delay,
 )
 from destination_intercom.errors import ConfigurationError, DeliveryError, MaybeSentError
-from destination_intercom.intercom.calls import Answer, Call, GetMe, PostEvent, RateHeaders
+from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.calls import Call, GetMe, PostEvent
 from destination_intercom.intercom.classify import Judgement, Verdict
 from destination_intercom.intercom.client import Client
 from destination_intercom.intercom.quota import LONGEST_RETRY_AFTER, Quota

@@ -14,8 +14,8 @@ from hypothesis import given, settings, strategies as st
 from destination_intercom import outcomes
 from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, Mailbox
-from destination_intercom.delivery.scheduler import CallTask, Scheduler, Task, Work, WriteTask
-from destination_intercom.delivery.tasks import Pause, Step as ErrandStep
+from destination_intercom.delivery.scheduler import Scheduler
+from destination_intercom.delivery.tasks import CallTask, Pause, Step as TaskStep, Task, TaskSteps, WriteTask
 from destination_intercom.errors import (
     AttemptError,
     ConfigurationError,
@@ -25,14 +25,16 @@ from destination_intercom.errors import (
     StreamName,
 )
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.calls import Answer, Call, PostEvent, RateHeaders
+from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.calls import Call, PostEvent
 from destination_intercom.intercom.classify import Judgement, Verdict
 from destination_intercom.intercom.quota import Permit, Quota
 from destination_intercom.outcomes import Outcome
 from integration_tests.support.virtual_clock import START, VirtualClock
+from unit_tests.keys import by_id
 
 Step: TypeAlias = Literal["ok", "retry", "throttle", "fatal", "bug", "pause"]
-"""What becomes of one call of an steps; `pause` is no call but a wait of the steps's own."""
+"""What becomes of one call of a task; `pause` is no call but a wait of the task's own."""
 
 RESULTS: dict[Step, tuple[Answer | AttemptError, Judgement]] = {
     "ok": (Answer(202, "empty"), Judgement(Verdict.ANSWER)),
@@ -78,7 +80,7 @@ class Floor:
         self.mailbox = Mailbox(self.clock)
         self.scheduler = Scheduler(
             attempt=self._attempt,
-            make_steps=self._errand,
+            make_steps=self._make_steps,
             quota=self.quota,
             mailbox=self.mailbox,
             clock=self.clock,
@@ -101,8 +103,8 @@ class Floor:
         number = len(self.jobs)
         self.scripts[number] = list(script)
         entry = self._ledger.enter(STREAM, parts=1, size=1)
-        self.jobs.append(WriteTask(entry, EventPayload(key, email=False, name=str(number), created_at=0, metadata={})))
-        self.scheduler.send(self.jobs[-1])
+        self.jobs.append(WriteTask(entry, EventPayload(by_id(key), name=str(number), created_at=0, metadata={})))
+        self.scheduler.send(entry, self.jobs[-1].payload)
 
     def collect(self, count: int | None = None) -> None:
         """Wait until `count` jobs (or all) are concluded, or a failure has come."""
@@ -132,9 +134,9 @@ class Floor:
 
     def key_of(self, job: int) -> str:
         """The key of a job."""
-        return self.jobs[job].payload.key
+        return self.jobs[job].payload.key.value
 
-    def _errand(self, tasks: Sequence[Task]) -> Work:
+    def _make_steps(self, tasks: Sequence[Task]) -> TaskSteps:
         (task,) = tasks
         if isinstance(task, CallTask):
             return self._asking(task)
@@ -145,13 +147,13 @@ class Floor:
     def _asking(self, question: CallTask) -> Generator[Call, Answer, Answer]:
         return (yield question.call)
 
-    def _sending(self, payload: EventPayload) -> Generator[ErrandStep, Answer, list[Outcome]]:
+    def _sending(self, payload: EventPayload) -> Generator[TaskStep, Answer, list[Outcome]]:
         number = int(payload.name)
         for step in self.scripts[number]:
             if step == "pause":
                 yield Pause(PAUSE_SECONDS)
             elif step not in {"retry", "throttle"}:
-                answer = yield PostEvent({"job": number, "key": payload.key})
+                answer = yield PostEvent({"job": number, "key": payload.key.value})
                 assert answer.status == 202
         return [outcomes.DELIVERED]
 
@@ -198,7 +200,7 @@ def assert_ordered(floor: Floor) -> None:
     """Fail unless each job was concluded once, in the order of its key, with one call per key at a time."""
     concluded = [job for job, _ in floor.done]
     assert sorted(concluded) == sorted(set(concluded))
-    for key in {job.payload.key for job in floor.jobs}:
+    for key in {job.payload.key.value for job in floor.jobs}:
         own = [job for job in concluded if floor.key_of(job) == key]
         assert sorted(own) == own
         calls = sorted((made for made in floor.made if made.key == key), key=lambda made: (made.began, made.ended))
@@ -494,7 +496,7 @@ def test_jobs_whatever_happens_to_their_calls_are_each_concluded_once_and_in_ord
 
 def assert_prompt(floor: Floor, began: float) -> None:
     """Fail if a key waited for anything but its own calls and pauses: there is a worker for each."""
-    for key in {job.payload.key for job in floor.jobs}:
+    for key in {job.payload.key.value for job in floor.jobs}:
         own = [number for number in floor.scripts if floor.key_of(number) == key]
         steps = [step for number in own for step in floor.scripts[number]]
         # At most four retries in a row: up to 1, 2, 4 and 8 seconds.

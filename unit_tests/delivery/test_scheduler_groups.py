@@ -8,30 +8,21 @@ from typing import Any
 
 import pytest
 
-from destination_intercom.contacts.cache import Memory
+from destination_intercom.contacts.batches import ContactBatch
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.upsert import ContactUpserter, Policy
 from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import Concluded, Failed, LookedUp, Mailbox
-from destination_intercom.delivery.scheduler import Batch, Scheduler, WriteTask
-from destination_intercom.dispatch import Dispatch
+from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.errors import AnswerTooLargeError, AttemptError, DeliveryError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.events.sender import EventSender
-from destination_intercom.intercom.calls import (
-    Answer,
-    Call,
-    CreateContact,
-    PostEvent,
-    RateHeaders,
-    SearchContacts,
-    UpdateContact,
-)
+from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.calls import Call, CreateContact, PostEvent, SearchContacts, UpdateContact
 from destination_intercom.intercom.classify import Judgement, Verdict, judge
 from destination_intercom.intercom.quota import Permit, Quota
 from destination_intercom.outcomes import Status
 from integration_tests.support.virtual_clock import START, VirtualClock
-from unit_tests.task_bench import listed, refusal
+from unit_tests.keys import by_id
+from unit_tests.task_bench import listed, refusal, sync_parts
 
 AMPLE = RateHeaders(10_000_000, 10_000_000, 1_700_000_010.0, 10.0)
 SEARCH_SECONDS = 10.0
@@ -56,7 +47,7 @@ class Floor:
     looked_up: int = 0
 
     def __post_init__(self) -> None:
-        memory = Memory(self.clock.now)
+        kinds, _ = sync_parts(self.clock.now)
         self._ledger = Ledger(stop_after_rejected=0)
         self._sent = 0
         self.mailbox = Mailbox(self.clock)
@@ -66,12 +57,7 @@ class Floor:
         self.quota.settle(permit, AMPLE)
         self.scheduler = Scheduler(
             attempt=self._attempt,
-            make_steps=Dispatch(
-                memory=memory,
-                upserter=ContactUpserter(memory=memory, policy=Policy(), types={}),
-                events=EventSender(memory=memory, upserter=None),
-                email=False,
-            ),
+            make_steps=kinds.make_steps,
             quota=self.quota,
             mailbox=self.mailbox,
             clock=self.clock,
@@ -83,24 +69,24 @@ class Floor:
         """Seconds from the start."""
         return round(self.clock.now() - START, 6)
 
-    def batch(self) -> Batch:
+    def batch(self) -> ContactBatch:
         """A batch that is open."""
-        return Batch(self.clock.now())
+        return ContactBatch(self.clock.now())
 
-    def change(self, key: str, batch: Batch | None, name: str) -> None:
+    def change(self, key: str, batch: ContactBatch | None, name: str) -> None:
         """Send a change of a contact's name; it waits for `batch`."""
         if batch is not None:
-            batch.emails[key] = None
-        self._send(ContactChange(key, email=False, fields={"name": name}, attributes={}), batch)
+            batch.emails[by_id(key)] = None
+        self._send(ContactChange(by_id(key), fields={"name": name}, attributes={}), batch)
 
     def event(self, key: str, name: str) -> None:
         """Send an event."""
-        self._send(EventPayload(key, email=False, name=name, created_at=self._sent, metadata={}), None)
+        self._send(EventPayload(by_id(key), name=name, created_at=self._sent, metadata={}), None)
 
-    def _send(self, payload: ContactChange | EventPayload, batch: Batch | None) -> None:
+    def _send(self, payload: ContactChange | EventPayload, batch: ContactBatch | None) -> None:
         self._sent += 1
         entry = self._ledger.enter(StreamName("s"), parts=1, size=1)
-        self.scheduler.send(WriteTask(entry, payload, batch))
+        self.scheduler.send(entry, payload, batch)
 
     def collect(self) -> None:
         """Wait until all is concluded, or a failure has come."""
@@ -182,7 +168,7 @@ def test_contact_when_its_batch_is_open_waits_and_what_follows_it_waits_too(make
     floor.event("a", "did")
     floor.wait(100.0)
     assert [] == floor.made
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.wait(SEARCH_SECONDS - 0.1)
     assert [] == floor.told()
     floor.collect()
@@ -209,7 +195,7 @@ def test_contacts_of_one_batch_and_key_are_one_update(make_floor: Callable[..., 
     for name in ("A", "B", "C"):
         floor.change("a", batch, name)
     floor.change("b", batch, "X")
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.collect()
     assert ["update:C a"] == floor.told("a")
     assert ["create:X b"] == floor.told("b")
@@ -224,7 +210,7 @@ def test_contacts_when_refused_together_go_one_by_one(make_floor: Callable[..., 
     for name in ("A", "C", "BAD"):
         floor.change("a", batch, name)
     floor.event("a", "did")
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.collect()
     first = "update" if found else "create"
     assert [f"{first}:BAD a", f"{first}:A a", "update:C a", "update:BAD a", "did a"] == floor.told()
@@ -240,7 +226,7 @@ def test_event_when_between_two_changes_keeps_its_place(make_floor: Callable[...
     floor.event("a", "did")
     floor.change("a", batch, "C")
     floor.change("a", batch, "D")
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.collect()
     assert ["create:B a", "did a", "update:D a"] == floor.told()
     assert [1, 2, 3, 4, 5] == [number for number, _ in floor.done]
@@ -252,10 +238,10 @@ def test_changes_of_two_batches_are_two_updates_in_their_order(make_floor: Calla
     first, second = floor.batch(), floor.batch()
     floor.change("a", first, "A")
     floor.change("a", second, "B")
-    floor.scheduler.look_up(second)
+    floor.scheduler.look_up("contacts", second)
     floor.wait(SEARCH_SECONDS + 5.0)
     assert [] == floor.told()
-    floor.scheduler.look_up(first)
+    floor.scheduler.look_up("contacts", first)
     floor.collect()
     assert ["create:A a", "update:B a"] == floor.told()
 
@@ -265,13 +251,13 @@ def test_change_when_its_predecessor_is_being_written_waits_for_its_own_batch(ma
     floor = make_floor()
     first, second = floor.batch(), floor.batch()
     floor.change("a", first, "A")
-    floor.scheduler.look_up(first)
+    floor.scheduler.look_up("contacts", first)
     floor.wait(SEARCH_SECONDS + 0.5)
     floor.change("a", second, "B")
     floor.event("a", "did")
     floor.wait(50.0)
     assert ["create:A a"] == floor.told()
-    floor.scheduler.look_up(second)
+    floor.scheduler.look_up("contacts", second)
     floor.collect()
     assert ["create:A a", "update:B a", "did a"] == floor.told()
 
@@ -282,7 +268,7 @@ def test_lookups_of_several_batches_overlap(make_floor: Callable[..., Floor]) ->
     for number in range(5):
         batch = floor.batch()
         floor.change(f"k{number}", batch, "A")
-        floor.scheduler.look_up(batch)
+        floor.scheduler.look_up("contacts", batch)
     floor.collect()
     assert 5 == floor.looked_up
     assert pytest.approx(SEARCH_SECONDS + CALL_SECONDS) == floor.now
@@ -294,7 +280,7 @@ def test_many_people_of_one_batch_are_written_side_by_side(make_floor: Callable[
     batch = floor.batch()
     for number in range(16):
         floor.change(f"k{number}", batch, "A")
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.collect()
     assert pytest.approx(SEARCH_SECONDS + 2 * CALL_SECONDS) == floor.now
     assert 16 == len(set(floor.told()))
@@ -308,7 +294,7 @@ def test_lookup_when_it_fails_is_tried_again_and_then_all_goes_on(
     floor = make_floor(searches=[failure, failure, listed(contact("a", "A"))])
     batch = floor.batch()
     floor.change("a", batch, "A")
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.collect()
     assert [] == floor.told()
     assert [(1, Status.UNCHANGED)] == floor.done
@@ -320,7 +306,7 @@ def test_lookup_when_it_fails_for_ever_ends_the_sync(make_floor: Callable[..., F
     floor = make_floor(searches=[Answer(502, "other")] * 200)
     batch = floor.batch()
     floor.change("a", batch, "A")
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.collect()
     assert [] == floor.done
     assert [] == floor.told()
@@ -335,7 +321,7 @@ def test_lookup_when_it_ends_in_a_500_twice_is_asked_in_halves(make_floor: Calla
     batch = floor.batch()
     floor.change("a", batch, "A")
     floor.change("b", batch, "A")
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.collect()
     assert 4 == sum(what == "search" for _, _, what in floor.made)
     assert [Status.UNCHANGED] * 2 == [status for _, status in floor.done]
@@ -349,7 +335,7 @@ def test_lookup_when_the_answer_is_too_large_is_asked_in_halves_at_once(make_flo
     batch = floor.batch()
     floor.change("a", batch, "A")
     floor.change("b", batch, "A")
-    floor.scheduler.look_up(batch)
+    floor.scheduler.look_up("contacts", batch)
     floor.collect()
     assert 3 == sum(what == "search" for _, _, what in floor.made)
     assert 0 == floor.scheduler.retries

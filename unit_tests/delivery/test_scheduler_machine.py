@@ -16,14 +16,12 @@ from typing import Any, Literal, TypeAlias
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from destination_intercom.contacts.batches import LARGEST_SIZE, LONGEST_AGE, Batches
-from destination_intercom.contacts.cache import Memory
+from destination_intercom.contacts.batches import LARGEST_SIZE, LONGEST_AGE
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.upsert import ContactUpserter, Policy
 from destination_intercom.delivery.ledger import Entry, Ledger
 from destination_intercom.delivery.mailbox import Concluded, Failed, LookedUp, Mailbox
-from destination_intercom.delivery.scheduler import Batch, Scheduler, WriteTask
-from destination_intercom.dispatch import Dispatch
+from destination_intercom.delivery.scheduler import Scheduler
+from destination_intercom.delivery.tasks import Batch
 from destination_intercom.errors import (
     AnswerTooLargeError,
     AttemptError,
@@ -34,15 +32,13 @@ from destination_intercom.errors import (
     StreamName,
 )
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.events.sender import EventSender
+from destination_intercom.intercom.answers import Answer, RateHeaders
 from destination_intercom.intercom.calls import (
-    Answer,
     Call,
     CreateContact,
     FindByExternalId,
     GetContact,
     PostEvent,
-    RateHeaders,
     SearchContacts,
     UpdateContact,
 )
@@ -50,7 +46,8 @@ from destination_intercom.intercom.classify import Judgement, Verdict, judge
 from destination_intercom.intercom.quota import Permit, Quota
 from destination_intercom.outcomes import Status
 from integration_tests.support.virtual_clock import START, VirtualClock
-from unit_tests.task_bench import listed, refusal
+from unit_tests.keys import by_id
+from unit_tests.task_bench import listed, refusal, sync_parts
 
 Fate: TypeAlias = Literal[
     "ok", "refused", "invalid", "throttled", "broken", "html", "unsent", "lost", "young", "slow", "unauthorized", "bug"
@@ -235,32 +232,27 @@ class WriterMachine(RuleBasedStateMachine):
         self.concurrency = concurrency
         self.clock = VirtualClock()
         self.mailbox = Mailbox(self.clock)
-        self.memory = Memory(self.clock.now)
+        kinds, parts = sync_parts(self.clock.now, self._look_up)
+        self.kind, self.cache = parts.contacts, parts.contacts.cache
+        self.batches = self.kind.batches
         self.ledger = Ledger(stop_after_rejected=0)
         quota = Quota(self.clock)
         permit = quota.acquire()
         assert permit is not None
         quota.settle(permit, AMPLE)
         self.intercom = SmallIntercom(self.clock, quota, fates)
-        upserter = ContactUpserter(memory=self.memory, policy=Policy(), types={})
         self.scheduler = Scheduler(
             attempt=self.intercom.attempt,
-            make_steps=Dispatch(
-                memory=self.memory,
-                upserter=upserter,
-                events=EventSender(memory=self.memory, upserter=None),
-                email=False,
-            ),
+            make_steps=kinds.make_steps,
             quota=quota,
             mailbox=self.mailbox,
             clock=self.clock,
             concurrency=concurrency,
         )
-        self.batches = Batches(written=self.memory.contacts, look_up=self._look_up)
 
-    def _look_up(self, batch: Batch) -> None:
+    def _look_up(self, kind: str, batch: Batch) -> None:
         self.looking_up += 1
-        self.scheduler.look_up(batch)
+        self.scheduler.look_up(kind, batch)
 
     # -------------------------------------------------------- what the pipeline does
 
@@ -285,17 +277,17 @@ class WriterMachine(RuleBasedStateMachine):
 
     def _send_change(self, entry: Entry, person: str, size: int) -> None:
         name = f"name {len(self.sent)}"
-        change = ContactChange(person, email=False, fields={"name": name}, attributes={})
+        change = ContactChange(by_id(person), fields={"name": name}, attributes={})
         self.sent.append(_Sent(entry, person, name))
-        batch = self.batches.add(change, size=size, now=self.clock.now())
-        self.scheduler.send(WriteTask(entry, change, batch))
+        batch = self.kind.batch(change, size=size, now=self.clock.now())
+        self.scheduler.send(entry, change, batch)
         self.batches.close_if_full()
 
     def _send_event(self, entry: Entry, person: str) -> None:
         second = len(self.sent)
         self.sent.append(_Sent(entry, person, second))
-        event = EventPayload(person, email=False, name="did it", created_at=second, metadata={})
-        self.scheduler.send(WriteTask(entry, event))
+        event = EventPayload(by_id(person), name="did it", created_at=second, metadata={})
+        self.scheduler.send(entry, event)
 
     @precondition(lambda self: not self.ended)
     @rule(stream=st.sampled_from((None, *STREAMS)))

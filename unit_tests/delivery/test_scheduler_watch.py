@@ -10,15 +10,17 @@ import pytest
 from destination_intercom import outcomes
 from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import Concluded, Mailbox
-from destination_intercom.delivery.scheduler import Scheduler, Task, Work, WriteTask
-from destination_intercom.delivery.tasks import Pause, Step
+from destination_intercom.delivery.scheduler import Scheduler
+from destination_intercom.delivery.tasks import Pause, Step, Task, TaskSteps, WriteTask
 from destination_intercom.errors import AttemptError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.calls import Answer, Call, PostEvent, RateHeaders
+from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.calls import Call, PostEvent
 from destination_intercom.intercom.classify import Judgement, Verdict
 from destination_intercom.intercom.quota import Permit, Quota
 from destination_intercom.outcomes import Outcome
 from integration_tests.support.virtual_clock import START, VirtualClock
+from unit_tests.keys import by_id
 
 STREAM = StreamName("events")
 AMPLE = RateHeaders(10_000_000, 10_000_000, 1_700_000_010.0, 10.0)
@@ -46,7 +48,7 @@ class Shop:
         self._quota.settle(permit, AMPLE)
         self.scheduler = Scheduler(
             attempt=self._attempt,
-            make_steps=self._errand,
+            make_steps=self._make_steps,
             quota=self._quota,
             mailbox=self._mailbox,
             clock=self.clock,
@@ -57,7 +59,7 @@ class Shop:
         """Send a job for each key."""
         for key in keys:
             entry = self._ledger.enter(STREAM, parts=1, size=1)
-            self.scheduler.send(WriteTask(entry, EventPayload(key, email=False, name=key, created_at=0, metadata={})))
+            self.scheduler.send(entry, EventPayload(by_id(key), name=key, created_at=0, metadata={}))
             self.sent.append(key)
 
     def collect(self, count: int) -> None:
@@ -68,11 +70,11 @@ class Shop:
                 assert isinstance(notice, Concluded)
                 self.ended[self.sent[notice.entry.ordinal - 1]] = self.clock.now() - START
 
-    def _errand(self, tasks: Sequence[Task]) -> Work:
+    def _make_steps(self, tasks: Sequence[Task]) -> TaskSteps:
         (task,) = tasks
         assert isinstance(task, WriteTask)
         assert isinstance(task.payload, EventPayload)
-        return self._sending(task.payload.key)
+        return self._sending(task.payload.key.value)
 
     def _sending(self, key: str) -> Generator[Step, Answer, list[Outcome]]:
         if key.startswith("pause"):

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from destination_intercom import outcomes
-from destination_intercom.configuration.plan import EventRule
 from destination_intercom.events.mapping import EventPayload, map_event
+from destination_intercom.events.rules import EventRule
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
 from destination_intercom.values import TRIM_REASONS
+from unit_tests.keys import by_id
 from unit_tests.strategies import TEXTS, event_rule, records
 
 GOOD: dict[str, Any] = {"user_id": "42", "name": "Song Played", "at": "2026-01-31T12:05:06Z"}
@@ -280,7 +281,7 @@ def test_fingerprint_of_any_text_is_made(name: str, key: str) -> None:
 def test_metadata_digest_of_events_that_differ_differs() -> None:
     """A duplicate that is none is warned of; the order of the keys says nothing."""
     events = [
-        EventPayload("k", email=False, name="n", created_at=1, metadata=data)
+        EventPayload(by_id("k"), name="n", created_at=1, metadata=data)
         for data in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1}, {"a": "1", "b": 2})
     ]
     assert events[0].metadata_digest == events[1].metadata_digest
@@ -289,7 +290,7 @@ def test_metadata_digest_of_events_that_differ_differs() -> None:
 
 def test_event_when_printed_hides_the_person() -> None:
     """Neither identity nor metadata reach a log."""
-    event = EventPayload("canary", email=False, name="n", created_at=1, metadata={"p": "canary"})
+    event = EventPayload(by_id("canary"), name="n", created_at=1, metadata={"p": "canary"})
     assert "canary" not in repr(event)
 
 

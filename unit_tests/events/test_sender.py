@@ -1,4 +1,4 @@
-"""Errands of events driven by hand: the calls that one event takes, and what each answer comes to."""
+"""Steps of events driven by hand: the calls that one event takes, and what each answer comes to."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.cache import Bounded
+from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.diff import KnownContact
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.matching import NOTHING_FOUND
-from destination_intercom.contacts.upsert import ContactUpserter, Policy
-from destination_intercom.delivery.tasks import id_in, read_refusal
+from destination_intercom.contacts.matching import NOTHING_FOUND, id_in
+from destination_intercom.contacts.people import People
+from destination_intercom.delivery.kinds import Notes
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.events.sender import NEW_CONTACT_RETRY_SECONDS, EventSender
+from destination_intercom.events.sender import NEW_CONTACT_RETRY_SECONDS, EventCache, EventSender
+from destination_intercom.identity import Key
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
-    Answer,
     Call,
     CreateContact,
     FindByExternalId,
@@ -25,7 +26,9 @@ from destination_intercom.intercom.calls import (
     SearchContacts,
     UpdateContact,
 )
+from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, Refusal, Status
+from unit_tests.keys import by_id
 from unit_tests.task_bench import (
     CONFLICT,
     ID,
@@ -34,7 +37,7 @@ from unit_tests.task_bench import (
     NOT_FOUND,
     OTHER_ID,
     VAGUE_CONFLICT,
-    Bench as ErrandBench,
+    Bench as TaskBench,
     refusal,
     shown,
 )
@@ -46,26 +49,33 @@ POST = PostEvent({"event_name": "did it", "created_at": 7, "user_id": "k"})
 FIND = FindByExternalId("k")
 
 
-class Bench(ErrandBench):
+class Bench(TaskBench):
     """Events and contacts whose tasks are driven by hand."""
 
     def __init__(self, *, create_unknown: bool = False) -> None:
         super().__init__()
-        self.upserter = ContactUpserter(memory=self.memory, policy=Policy(), types={})
-        self.events = EventSender(memory=self.memory, upserter=self.upserter if create_unknown else None)
+        self.notes = Notes()
+        self.events = EventCache()
+        people = People(cache=self.cache, creator=self.upserter() if create_unknown else None)
+        self.sender = EventSender(cache=self.events, people=people, notes=self.notes, now=self.time.now)
+
+    @property
+    def said(self) -> list[str]:
+        """Whatever the user is told of, by name where there is one."""
+        return [note.name or note.text for note in self.notes.take()]
 
     def send(self, event: EventPayload, *answers: Answer) -> tuple[Outcome, list[Call], list[float]]:
         """Drive the steps of an event."""
-        return self.drive(self.events.send(event), *answers)
+        return self.drive(self.sender.send(event), *answers)
 
     def write(self, *answers: Answer) -> None:
         """Write the person `k` in this run."""
-        self.drive(self.upserter.write([ContactChange("k", False, {"name": "N"}, {})], NOTHING_FOUND), *answers)
+        self.drive(self.upserter().write([ContactChange(by_id("k"), {"name": "N"}, {})], NOTHING_FOUND), *answers)
 
 
 def event(key: str = "k", *, email: bool = False, name: str = "did it", at: int = 7, **metadata: Any) -> EventPayload:
     """An event."""
-    return EventPayload(key, email, name, at, metadata)
+    return EventPayload(Key("email" if email else "external_id", key), name, at, metadata)
 
 
 def known(contact_id: str = ID) -> KnownContact:
@@ -110,7 +120,7 @@ def test_event_when_refused_is_rejected_for_this_reason(email: bool, answer: Ans
     assert answer.status == outcome.refusal.status
     assert 1 == len(calls)
     assert [] == pauses
-    assert sent.fingerprint not in bench.memory.delivered_events
+    assert sent.fingerprint not in bench.events.delivered
 
 
 def test_event_when_sent_before_is_a_duplicate_without_a_call() -> None:
@@ -118,9 +128,9 @@ def test_event_when_sent_before_is_a_duplicate_without_a_call() -> None:
     bench = Bench()
     bench.send(event(name="Did.It", x=1), TAKEN)
     assert outcomes.DUPLICATE == bench.send(event(name="did$it", x=1))[0]
-    assert 0 == bench.memory.differing_duplicates
+    assert 0 == bench.events.differing_duplicates
     assert outcomes.DUPLICATE == bench.send(event(name="DID-IT", x=2))[0]
-    assert 1 == bench.memory.differing_duplicates
+    assert 1 == bench.events.differing_duplicates
     for other in (event("k2", name="did.it"), event(name="did it"), event(name="did.it", at=8)):
         assert outcomes.DELIVERED == bench.send(other, TAKEN)[0]
 
@@ -140,7 +150,7 @@ def test_event_name_when_there_is_no_room_is_not_tried_again() -> None:
     outcome, calls, _ = bench.send(event("k2", name="new"))
     assert (Status.REJECTED, outcomes.EVENT_NAME_LIMIT) == (outcome.status, outcome.reason)
     assert [] == calls
-    assert ["New"] == bench.memory.refused_new_names
+    assert ["New"] == bench.said
 
 
 def test_event_of_a_stranger_when_it_comes_again_costs_no_call() -> None:
@@ -178,7 +188,7 @@ def test_event_of_a_young_contact_is_tried_again_until_it_is_seen(tries: int) ->
 def test_event_of_a_contact_of_this_run_is_tried_again_without_a_question() -> None:
     """This run wrote the contact: nobody needs to be asked whether it exists."""
     bench = Bench()
-    bench.memory.note_contact("k", known())
+    bench.cache.note_written(by_id("k"), known())
     outcome, calls, pauses = bench.send(event(), NOT_FOUND, TAKEN)
     assert outcome == outcomes.DELIVERED
     assert [POST, POST] == calls
@@ -188,7 +198,7 @@ def test_event_of_a_contact_of_this_run_is_tried_again_without_a_question() -> N
 def test_event_when_its_contact_stays_unseen_for_a_minute_is_rejected_and_its_like_are_sent_once_each() -> None:
     """Sixty seconds, no longer; further events of the person are sent, and do not wait as long again."""
     bench = Bench()
-    bench.memory.note_contact("k", known())
+    bench.cache.note_written(by_id("k"), known())
     outcome, calls, pauses = bench.send(event(), *[NOT_FOUND] * 10, CREATED)
     assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (outcome.status, outcome.reason)
     assert [*[POST] * 10, FIND] == calls
@@ -200,38 +210,38 @@ def test_event_when_its_contact_stays_unseen_for_a_minute_is_rejected_and_its_li
     seen, calls, _ = bench.send(event(), TAKEN)
     assert outcomes.DELIVERED == seen
     assert [POST] == calls
-    assert "k" not in bench.memory.waited_in_vain
+    assert by_id("k") not in bench.events.not_visible
 
 
 def test_event_when_it_waited_in_vain_for_a_contact_that_exists_leaves_what_was_written_known() -> None:
     """The search may still show what the contact was before this run wrote to it."""
     bench = Bench()
-    bench.memory.note_contact("k", known())
+    bench.cache.note_written(by_id("k"), known())
     bench.send(event(), *[NOT_FOUND] * 10, CREATED)
-    assert known() == bench.memory.contacts.get("k")
+    assert known() == bench.cache.written.get(by_id("k"))
 
 
 def test_event_when_its_contact_was_deleted_since_finds_nobody_and_says_so() -> None:
     """The contact that this run wrote is gone: the person is a stranger, and costs no more calls."""
     bench = Bench()
-    bench.memory.note_contact("k", known())
+    bench.cache.note_written(by_id("k"), known())
     outcome, calls, _ = bench.send(event(), *[NOT_FOUND] * 11)
     assert (Status.REJECTED, outcomes.UNKNOWN_USER) == (outcome.status, outcome.reason)
     assert FIND == calls[-1]
-    assert "k" not in bench.memory.contacts
+    assert by_id("k") not in bench.cache.written
     assert [] == bench.send(event(at=8))[1]
 
 
 def test_event_when_its_contact_was_deleted_since_makes_them_anew_with_create() -> None:
     """`unknown_users: create`: a new contact with the identity, and then the event."""
     bench = Bench(create_unknown=True)
-    bench.memory.note_contact("k", known())
+    bench.cache.note_written(by_id("k"), known())
     created = shown(OTHER_ID, external_id="k")
     outcome, calls, pauses = bench.send(event(), *[NOT_FOUND] * 10, NOT_FOUND, created, NOT_FOUND, TAKEN)
     assert outcomes.DELIVERED == outcome
     assert [FIND, CREATE_BARE, POST, POST] == calls[10:]
     assert [0.0, 1.0] == pauses[9:]
-    now_known = bench.memory.contacts.get("k")
+    now_known = bench.cache.written.get(by_id("k"))
     assert now_known is not None
     assert OTHER_ID == now_known.contact_id
 
@@ -239,7 +249,7 @@ def test_event_when_its_contact_was_deleted_since_makes_them_anew_with_create() 
 def test_event_when_it_is_refused_after_a_wait_is_rejected_as_that() -> None:
     """The wait is for the person only; another refusal ends it."""
     bench = Bench()
-    bench.memory.note_contact("k", known())
+    bench.cache.note_written(by_id("k"), known())
     outcome, _, _ = bench.send(event(), NOT_FOUND, INVALID)
     assert (Status.REJECTED, outcomes.REFUSED) == (outcome.status, outcome.reason)
 
@@ -272,7 +282,7 @@ def test_event_of_a_stranger_when_strangers_are_created_creates_and_sends_it() -
     assert outcome == outcomes.DELIVERED
     assert [POST, FIND, CREATE_BARE, POST] == calls
     assert [0.0] == pauses
-    made = bench.memory.contacts.get("k")
+    made = bench.cache.written.get(by_id("k"))
     assert made is not None
     assert ID == made.contact_id
 
@@ -298,7 +308,7 @@ def test_event_of_a_created_stranger_when_not_visible_yet_waits() -> None:
 def test_event_when_it_was_forgotten_is_sent_again() -> None:
     """What is forgotten costs a call, and Intercom drops the second event itself."""
     bench = Bench()
-    bench.memory.delivered_events = Bounded(1)
+    bench.events.delivered = Bounded(1)
     bench.send(event(), TAKEN)
     bench.send(event(at=8), TAKEN)
     outcome, calls, _ = bench.send(event(), TAKEN)
@@ -312,7 +322,7 @@ def test_event_when_its_422_is_not_the_name_limit_rejects_only_its_record() -> N
     outcome, _, _ = bench.send(event(), refusal(422, "parameter_invalid", "metadata is wrong"))
     assert (Status.REJECTED, outcomes.REFUSED) == (outcome.status, outcome.reason)
     assert outcomes.DELIVERED == bench.send(event("k2"), TAKEN)[0]
-    assert [] == bench.memory.refused_new_names
+    assert [] == bench.said
 
 
 def test_event_of_a_created_stranger_when_they_are_there_already_updates_nobody() -> None:
@@ -358,9 +368,9 @@ def test_refusal_when_there_is_no_envelope_holds_the_status_and_the_request_id()
     assert "conflict" == read_refusal(VAGUE_CONFLICT).code
 
 
-def test_errand_when_made_asks_nothing_before_it_is_driven() -> None:
-    """An steps that nobody drives costs nothing and remembers nothing."""
+def test_steps_when_made_asks_nothing_before_it_is_driven() -> None:
+    """Steps that nobody drives cost nothing and remember nothing."""
     bench = Bench()
-    bench.events.send(event()).close()
-    assert event().fingerprint not in bench.memory.delivered_events
-    assert [] == bench.memory.refused_new_names
+    bench.sender.send(event()).close()
+    assert event().fingerprint not in bench.events.delivered
+    assert [] == bench.said

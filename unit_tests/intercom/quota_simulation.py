@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from destination_intercom.intercom.calls import RateHeaders
+from destination_intercom.intercom.answers import RateHeaders
 from destination_intercom.intercom.quota import Permit, Quota
 
 BEGIN = 50_000.0

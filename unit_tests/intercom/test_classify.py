@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from destination_intercom.errors import MaybeSentError, NotSentError
+from destination_intercom.intercom.answers import Answer, BodyKind
 from destination_intercom.intercom.calls import (
-    Answer,
-    BodyKind,
     Call,
     CreateContact,
     FindByExternalId,
@@ -19,7 +18,7 @@ from destination_intercom.intercom.calls import (
     SearchContacts,
     UpdateContact,
 )
-from destination_intercom.intercom.classify import Verdict, fatal_error, is_success, judge, refusal_of
+from destination_intercom.intercom.classify import Verdict, fatal_error, judge, refusal_of
 from destination_intercom.outcomes import Refusal
 
 CONTACT = {"type": "contact", "id": "6745", "external_id": "42"}
@@ -90,7 +89,7 @@ def test_success_when_the_body_is_right_then_only_the_described_status_is_one(
     call: Call, success: int, kind: BodyKind, body: Any
 ) -> None:
     """A success at another status acknowledges nothing."""
-    found = [status for status in range(100, 600) if is_success(call, Answer(status, kind, body))]
+    found = [status for status in range(100, 600) if call.is_answered_by(Answer(status, kind, body))]
     answered = [
         status for status in range(100, 600) if judge(call, Answer(status, kind, body)).verdict is Verdict.ANSWER
     ]
@@ -101,7 +100,7 @@ def test_success_when_the_body_is_right_then_only_the_described_status_is_one(
 @pytest.mark.parametrize("status", [200, 202])
 def test_success_when_the_body_is_an_error_then_it_is_none(call: Call, status: int) -> None:
     """An envelope under a 2xx delivers nothing."""
-    assert not is_success(call, Answer(status, "json", _envelope()))
+    assert not call.is_answered_by(Answer(status, "json", _envelope()))
 
 
 @pytest.mark.parametrize("call", [CreateContact({}), UpdateContact("1", {}), GetContact("1"), FindByExternalId("1")])

@@ -21,9 +21,8 @@ from hypothesis import given, strategies as st
 from requests.adapters import BaseAdapter
 
 from destination_intercom.errors import AttemptError, InternalError, MaybeSentError, NotSentError
-from destination_intercom.intercom.answers import server_time
+from destination_intercom.intercom.answers import Answer, RateHeaders, server_time
 from destination_intercom.intercom.calls import (
-    Answer,
     Call,
     CreateContact,
     FindByExternalId,
@@ -31,7 +30,6 @@ from destination_intercom.intercom.calls import (
     GetMe,
     ListDataAttributes,
     PostEvent,
-    RateHeaders,
     SearchContacts,
     UpdateContact,
 )

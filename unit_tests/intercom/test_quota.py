@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from destination_intercom.delivery.retry import attempt_once
-from destination_intercom.intercom.calls import PostEvent, RateHeaders
+from destination_intercom.intercom.answers import RateHeaders
+from destination_intercom.intercom.calls import PostEvent
 from destination_intercom.intercom.client import Client
 from destination_intercom.intercom.quota import (
     BLIND_PER_SECOND,

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from destination_intercom.intercom.calls import RateHeaders
+from destination_intercom.intercom.answers import RateHeaders
 from destination_intercom.intercom.quota import FIRST_CALLS
 from destination_intercom.intercom.rate_windows import Permit, RateWindows
 from unit_tests.intercom.quota_simulation import BEGIN, Demand, Line, Noise, Server, Style, exact, play

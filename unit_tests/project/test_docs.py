@@ -17,16 +17,9 @@ from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.retry import CEILING_SECONDS, GIVE_UP_ON_ONE_SECONDS, GIVE_UP_SECONDS
 from destination_intercom.destination import load_spec
 from destination_intercom.intercom import classify
+from destination_intercom.intercom.answers import Answer, BodyKind
 from destination_intercom.intercom.ca_certificates import VARIABLES
-from destination_intercom.intercom.calls import (
-    Answer,
-    BodyKind,
-    Call,
-    CreateContact,
-    FindByExternalId,
-    PostEvent,
-    UpdateContact,
-)
+from destination_intercom.intercom.calls import Call, CreateContact, FindByExternalId, PostEvent, UpdateContact
 from destination_intercom.intercom.classify import REJECTING, Verdict, judge
 from destination_intercom.intercom.client import ANSWER_TIMEOUT, LARGEST_BODY
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS

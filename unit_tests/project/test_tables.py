@@ -13,7 +13,6 @@ import inspect
 import re
 import socket
 import ssl
-import typing
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -32,16 +31,18 @@ from destination_intercom.errors import (
     UntrustedError,
 )
 from destination_intercom.intercom import calls
-from destination_intercom.intercom.calls import Answer, BodyKind, Call, GetMe, ListDataAttributes, PostEvent
+from destination_intercom.intercom.answers import Answer, BodyKind
+from destination_intercom.intercom.calls import GetMe, ListDataAttributes, PostEvent
 from destination_intercom.intercom.classify import Verdict, judge
 from destination_intercom.intercom.client import Client
 from integration_tests.contract import DATA, require_data
+from unit_tests.endpoints import CALLS
 
 API_PAGE = DATA.parent / "intercom-api.md"
 
 # ---------------------------------------------------------------- statuses
 
-ENDPOINTS = typing.get_args(Call)
+ENDPOINTS = CALLS
 """Every kind of call that there is."""
 
 

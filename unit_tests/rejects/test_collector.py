@@ -16,7 +16,7 @@ from destination_intercom.delivery.mailbox import Failed, Mailbox, Stored
 from destination_intercom.errors import ConfigurationError, DeliveryError, StorageError, StreamName
 from destination_intercom.outcomes import Outcome, Refusal, rejected
 from destination_intercom.rejects import collector as rejects_module
-from destination_intercom.rejects.collector import AGE_SECONDS, AGE_WITHOUT_ROOM, UPLOADS, Rejects, make_row
+from destination_intercom.rejects.collector import AGE_SECONDS, AGE_WITHOUT_ROOM, UPLOADS, RejectedRecords, make_row
 from integration_tests.support.fake_storage import DENIED, TIMEOUT, FakeStorage
 from integration_tests.support.virtual_clock import START, VirtualClock
 
@@ -26,14 +26,14 @@ STREAM = StreamName("events")
 
 
 class Desk:
-    """Rejects with a storage in memory, and a ledger that the records come from."""
+    """RejectedRecords with a storage in memory, and a ledger that the records come from."""
 
     def __init__(self, *, compressed: bool = False, **storage: Any) -> None:
         self.clock = VirtualClock()
         self.mailbox = Mailbox(self.clock)
         self.storage = FakeStorage(self.clock, **storage)
         self.ledger = Ledger(stop_after_rejected=0, stores_rejected=True)
-        self.rejects = Rejects(
+        self.rejects = RejectedRecords(
             self.storage, folder="p/1/", compressed=compressed, secret="token-1", mailbox=self.mailbox, clock=self.clock
         )
 

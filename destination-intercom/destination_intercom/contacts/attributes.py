@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.errors import ConfigurationError
-from destination_intercom.intercom.calls import Answer, Call, CreateDataAttribute, ListDataAttributes
-from destination_intercom.intercom.classify import is_success, refusal_of
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes
+from destination_intercom.intercom.classify import read_refusal
 
 MOST_ATTRIBUTES: Final = 250
 """Custom attributes of a workspace (Intercom's help centre)."""
@@ -102,45 +103,48 @@ def _quoted(names: Sequence[str]) -> str:
 class Attributes:
     """The attributes of one sync, settled with the workspace before the first record.
 
-    `questions` gives the calls to make, one after the other; `note` takes the answer to each.
+    `wanted` maps each name to the type that it would be created with, None where nobody tells it; `fields`
+    are the standard ones that are written, or compared in any case. `types` and `options` are the
+    workspace's, `skipped` what it lacks and may lack.
     `create` says that missing ones may be created: a dry run only says that they would be.
     """
 
-    wanted: Mapping[str, str | None]
     missing: str
     create: bool = True
+    wanted: dict[str, str | None] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset({"email"})
     types: dict[str, str] = field(default_factory=dict)
     options: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     skipped: frozenset[str] = frozenset()
     warnings: list[str] = field(default_factory=list)
-    _refused: tuple[str, str] | None = None
     _to_create: list[tuple[str, str]] = field(default_factory=list)
 
-    def questions(self) -> Iterator[Call]:
-        """Give the calls to make; each must be answered before the next is asked for."""
-        if not self.wanted:
-            return
-        yield ListDataAttributes()
-        for name, kind in self._to_create:
-            yield CreateDataAttribute({"name": name, "model": "contact", "data_type": kind})
-            if self._refused is not None:
-                # It may be there by now: made by another app, or by an attempt of ours whose answer was lost.
-                yield ListDataAttributes()
+    def want(self, name: str, kind: str | None) -> None:
+        """Note that an attribute is written, and the type that one of the streams tells."""
+        self.wanted[name] = self.wanted.get(name) or kind
+        self.fields |= STANDARD_FIELDS.intersection({name})
 
-    def note(self, call: Call, answer: Answer) -> None:
-        """Take the answer to one of the questions.
+    def settle(self) -> Generator[Call, Answer, list[str]]:
+        """Yield the calls to make, taking the answer to each; return what to warn of.
 
         Raises:
             ConfigurationError: what is wanted cannot be had.
         """
-        if isinstance(call, CreateDataAttribute):
-            self._created(call, answer)
-        elif self._refused is not None:
-            self._find_refused(answer)
-        else:
-            self._settle(answer)
+        if self.wanted:
+            listing = yield ListDataAttributes()
+            self._compare(listing)
+        for name, kind in self._to_create:
+            call = CreateDataAttribute({"name": name, "model": "contact", "data_type": kind})
+            answer = yield call
+            if call.is_answered_by(answer):
+                self.warnings.append(f'Created the custom attribute "{name}" ({kind}).')
+            else:
+                # It may be there by now: made by another app, or by an attempt of ours whose answer was lost.
+                listing = yield ListDataAttributes()
+                self._find_refused(name, answer, listing)
+        return self.warnings
 
-    def _settle(self, answer: Answer) -> None:
+    def _compare(self, answer: Answer) -> None:
         workspace = check_attributes(self.wanted, answer.body, missing=self.missing)
         self.types.update(workspace.types)
         self.options.update(workspace.options)
@@ -152,11 +156,11 @@ class Attributes:
         elif workspace.missing:
             self._plan(workspace)
 
-    def _find_refused(self, answer: Answer) -> None:
+    def _find_refused(self, name: str, refused: Answer, listing: Answer) -> None:
         """Go on if the attribute that was not created is there all the same, with the type that is wanted."""
-        (name, words), self._refused = self._refused or ("", ""), None
-        workspace = check_attributes({name: None}, answer.body, missing="skip")
+        workspace = check_attributes({name: None}, listing.body, missing="skip")
         if workspace.types.get(name) != self.types[name]:
+            words = read_refusal(refused).message or f"status {refused.status}"
             raise ConfigurationError(
                 f'users.attributes: Intercom does not create the custom attribute "{name}": {words}.'
             )
@@ -179,12 +183,3 @@ class Attributes:
             self._to_create = planned
         else:
             self.warnings.append(f"The custom attributes {_quoted(workspace.missing)} would be created.")
-
-    def _created(self, call: CreateDataAttribute, answer: Answer) -> None:
-        name = call.payload["name"]
-        if is_success(call, answer):
-            self.warnings.append(f'Created the custom attribute "{name}" ({call.payload["data_type"]}).')
-            return
-        refusal = refusal_of(answer)
-        words = refusal.message if refusal is not None and refusal.message else f"status {answer.status}"
-        self._refused = (name, words)

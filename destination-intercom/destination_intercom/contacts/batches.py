@@ -7,34 +7,56 @@ reason for small ones. A contact that this run has written is not looked up: we 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from destination_intercom.contacts.cache import WrittenContacts
 from destination_intercom.contacts.lookup import MOST_KEYS
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.delivery.scheduler import Batch
+from destination_intercom.contacts.matching import Found
+from destination_intercom.identity import Key
 
 LONGEST_AGE: Final = 0.5
 LARGEST_SIZE: Final = 4 * 1024 * 1024
 
 
-class Batches:
+class ContactBatch:
+    """Contacts that are looked up together: their keys with the addresses beside them, and what was found."""
+
+    __slots__ = ("emails", "found", "opened_at")
+
+    def __init__(self, opened_at: float) -> None:
+        self.opened_at = opened_at
+        self.emails: dict[Key, str | None] = {}
+        self.found: dict[Key, Found] | None = None
+
+    @property
+    def keys(self) -> Collection[Key]:
+        """Tell whose payloads wait for it."""
+        return self.emails.keys()
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Say whether it is known what Intercom has."""
+        return self.found is not None
+
+
+class ContactBatches:
     """Collects contacts; `look_up` takes each batch that is complete."""
 
-    def __init__(self, *, written: WrittenContacts, look_up: Callable[[Batch], None]) -> None:
+    def __init__(self, *, written: WrittenContacts, look_up: Callable[[ContactBatch], None]) -> None:
         self._written = written
         self._look_up = look_up
-        self._open: Batch | None = None
+        self._open: ContactBatch | None = None
         self._bytes = 0
         self._waiting = 0
 
-    def add(self, change: ContactChange, *, size: int, now: float) -> Batch | None:
+    def add(self, change: ContactChange, *, size: int, now: float) -> ContactBatch | None:
         """Tell the batch that a change of `size` bytes waits for; None if it needs none. Close with `close_if_full`."""
         if change.key in self._written:
             return None
         if self._open is None:
-            self._open, self._bytes = Batch(now), 0
+            self._open, self._bytes = ContactBatch(now), 0
         address = change.fields.get("email")
         self._open.emails[change.key] = address if isinstance(address, str) else self._open.emails.get(change.key)
         self._bytes += size

@@ -1,117 +1,99 @@
-"""What one run has learned of the workspace: bounded, and used by one steps at a time.
+"""What one run has learned of people: bounded, and used by one step of any task at a time.
 
-What it forgets costs calls, never correctness.
+What it forgets costs calls, never correctness. What is known of a contact is kept by Intercom's own id;
+the keys under which records name the person only lead there.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import Final
 
+from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.diff import KnownContact
 from destination_intercom.contacts.lookup import SearchSize
+from destination_intercom.identity import Key
 from destination_intercom.outcomes import Outcome, Refusal
 
-REMEMBERED_EVENTS: Final = 100_000
-REMEMBERED_PEOPLE: Final = 100_000
-REMEMBERED_NAMES: Final = 10_000
+MAX_CONTACTS: Final = 100_000
+"""Contacts, and people who are unknown, that a run remembers."""
 
 SEARCH_LAG_SECONDS: Final = 600.0
 """For so long the search may not show what was written (it lags by up to minutes, says Intercom)."""
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Bounded(Generic[K, V]):
-    """A dictionary that forgets its oldest entries beyond `capacity`."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._entries: OrderedDict[K, V] = OrderedDict()
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._entries
-
-    def get(self, key: K) -> V | None:
-        """Tell what was noted for `key` last, or None."""
-        return self._entries.get(key)
-
-    def note(self, key: K, value: V) -> None:
-        """Note `value` for `key`, as the newest."""
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._capacity:
-            self._entries.popitem(last=False)
-
-    def forget(self, key: K) -> None:
-        """Drop `key`, if it is there."""
-        self._entries.pop(key, None)
 
 
 class WrittenContacts:
     """The contacts that this run has written, in front of the search, which lags.
 
-    The newest `capacity` of them are kept with their values. Of older ones that were written in the
-    last ten minutes only the id is kept: such a contact is always sent, since nobody can tell
+    The `capacity` of them that were written last are kept with their values. Of older ones that were written
+    in the last ten minutes only the id is kept: such a contact is always sent, since nobody can tell
     whether the search is right about it.
     """
 
-    def __init__(self, now: Callable[[], float], *, capacity: int = REMEMBERED_PEOPLE) -> None:
+    def __init__(self, now: Callable[[], float], *, capacity: int = MAX_CONTACTS) -> None:
         self._now = now
         self._capacity = capacity
+        self._ids: dict[Key, str] = {}
+        self._keys: dict[str, set[Key]] = {}
         self._whole: OrderedDict[str, tuple[float, KnownContact]] = OrderedDict()
         self._bare: OrderedDict[str, tuple[float, KnownContact]] = OrderedDict()
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._whole or key in self._bare
+    def __contains__(self, key: Key) -> bool:
+        return key in self._ids
 
-    def get(self, key: str) -> KnownContact | None:
+    def get(self, key: Key) -> KnownContact | None:
         """Tell what this run last wrote to the contact of `key`; None if it wrote nothing that counts any more."""
-        entry = self._whole.get(key) or self._bare.get(key)
+        contact_id = self._ids.get(key)
+        if contact_id is None:
+            return None
+        entry = self._whole.get(contact_id) or self._bare.get(contact_id)
         return None if entry is None else entry[1]
 
-    def note(self, key: str, contact: KnownContact) -> None:
+    def note(self, key: Key, contact: KnownContact) -> None:
         """Note what the contact of `key` is now."""
-        now = self._now()
-        self._bare.pop(key, None)
-        self._whole[key] = (now, contact)
-        self._whole.move_to_end(key)
+        now, contact_id = self._now(), contact.contact_id
+        if self._ids.get(key) != contact_id:
+            self.forget(key)
+            self._ids[key] = contact_id
+            self._keys.setdefault(contact_id, set()).add(key)
+        self._bare.pop(contact_id, None)
+        self._whole[contact_id] = (now, contact)
+        self._whole.move_to_end(contact_id)
         if len(self._whole) > self._capacity:
-            old, (moment, oldest) = self._whole.popitem(last=False)
-            self._bare[old] = (moment, KnownContact(oldest.contact_id))
+            old, (moment, _) = self._whole.popitem(last=False)
+            self._bare[old] = (moment, KnownContact(old))
         while self._bare and next(iter(self._bare.values()))[0] < now - SEARCH_LAG_SECONDS:
-            self._bare.popitem(last=False)
+            self._drop(next(iter(self._bare)))
 
-    def forget(self, key: str) -> None:
-        """Drop `key`, if it is there."""
-        self._whole.pop(key, None)
-        self._bare.pop(key, None)
+    def forget(self, key: Key) -> None:
+        """Let `key` lead nowhere any more; what is known of its contact is kept for its other keys."""
+        contact_id = self._ids.pop(key, None)
+        if contact_id is not None:
+            self._keys[contact_id].discard(key)
+            if not self._keys[contact_id]:
+                self._drop(contact_id)
+
+    def _drop(self, contact_id: str) -> None:
+        for key in self._keys.pop(contact_id, ()):
+            del self._ids[key]
+        self._whole.pop(contact_id, None)
+        self._bare.pop(contact_id, None)
 
 
-@dataclass(slots=True)
-class Memory:
-    """All that a run remembers; `now` tells seconds."""
+class ContactCache:
+    """All that a run remembers of people; `now` tells seconds."""
 
-    now: Callable[[], float]
-    contacts: WrittenContacts = field(init=False)
-    strangers: Bounded[str, Outcome] = field(default_factory=lambda: Bounded(REMEMBERED_PEOPLE))
-    delivered_events: Bounded[bytes, bytes] = field(default_factory=lambda: Bounded(REMEMBERED_EVENTS))
-    refused_names: Bounded[str, Refusal] = field(default_factory=lambda: Bounded(REMEMBERED_NAMES))
-    waited_in_vain: Bounded[str, None] = field(default_factory=lambda: Bounded(REMEMBERED_PEOPLE))
-    unrestorable: Bounded[str, Refusal] = field(default_factory=lambda: Bounded(REMEMBERED_PEOPLE))
-    refused_new_names: list[str] = field(default_factory=list)
-    differing_duplicates: int = 0
-    search_size: SearchSize = field(default_factory=SearchSize)
-    busy: set[str] = field(default_factory=set)
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        self.written = WrittenContacts(now)
+        self.unknown: Bounded[Key, Outcome] = Bounded(MAX_CONTACTS)
+        """People whom Intercom does not know, with the outcome of what was meant for them."""
+        self.unrestorable: Bounded[str, Refusal] = Bounded(MAX_CONTACTS)
+        """Ids of archived contacts that cannot be restored, with Intercom's word on it."""
+        self.search_size = SearchSize()
 
-    def __post_init__(self) -> None:
-        """Begin with nothing."""
-        self.contacts = WrittenContacts(self.now)
-
-    def note_contact(self, key: str, contact: KnownContact) -> None:
-        """Note that this run has written the person `key`, who is no stranger then."""
-        self.contacts.note(key, contact)
-        self.strangers.forget(key)
+    def note_written(self, key: Key, contact: KnownContact) -> None:
+        """Note that this run has written the person `key`, who is known then."""
+        self.written.note(key, contact)
+        self.unknown.forget(key)

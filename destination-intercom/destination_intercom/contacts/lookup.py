@@ -1,8 +1,13 @@
 """What Intercom already has, asked for many people in one search.
 
-An steps like those of `deliver`: it yields calls and is sent answers. The question is an OR of
-`IN` lists, within the limits that are documented: 15 filters in a group, and 15 values in a list,
-as a third party says. What the API refuses all the same is asked in halves, down to one key.
+Steps of a task: they yield calls and are sent answers. The search is an OR of `IN` lists, within the limits
+that are documented: 15 filters in a group, and 15 values in a list, as a third party says.
+
+This is the one place that decides what a search that fails comes to. Refused (400, 413, 422), or answered by
+a 500 twice, which may mean the same (an SDK's issue), it is made in halves, down to one key; so is one whose
+answer is too large. What was refused is remembered for the run, what was a 500 for five minutes. A single key
+that is refused is left out; but a search in which "not found" would make a second contact is never given up
+for one key: it is tried like any other call.
 """
 
 from __future__ import annotations
@@ -12,16 +17,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from destination_intercom.contacts.diff import KnownContact, read_contact
-from destination_intercom.intercom.calls import Answer, Call, SearchContacts
-from destination_intercom.intercom.classify import is_success
+from destination_intercom.delivery.kinds import Note, Notes
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import NEVER, Call, GiveUp, SearchContacts
 
 LIST_LENGTH: Final = 15
 MOST_LISTS: Final = 10
 MOST_KEYS: Final = LIST_LENGTH * MOST_LISTS
-"""Keys of one question: as many as one page of the answer may hold (Intercom's API description)."""
+"""Keys of one search: as many as one page of the answer may hold (Intercom's API description)."""
 
 TRY_AGAIN_SECONDS: Final = 300.0
-"""After so long a question of full size is tried again, where a 500 alone spoke against it."""
+"""After so long a search of full size is tried again, where a 500 alone spoke against it."""
 
 MOST_PAGES: Final = 20
 
@@ -29,17 +35,20 @@ REFUSALS: Final = frozenset({400, 413, 422})
 MOST_REFUSALS: Final = 3
 """Single keys refused in a row before searching is taken for impossible."""
 
+HALVE: Final = GiveUp(after_500s=2, if_too_large=True)
+"""A search that goes on failing so is answered with its failure: a smaller one may succeed."""
+
 
 @dataclass(slots=True)
 class SearchSize:
-    """How many keys a question may hold: what was refused for good, and what failed for now."""
+    """How many keys a search may hold: what was refused for good, and what failed for now."""
 
     refused_above: int = MOST_KEYS
     refusals: int = 0
     probing: int | None = None
     probing_until: float = 0.0
     is_told: bool = False
-    notes: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
     def now(self, moment: float) -> int:
         """Tell the size to use at `moment` (seconds)."""
@@ -48,7 +57,7 @@ class SearchSize:
         return self.refused_above
 
 
-def question(field_name: str, keys: Sequence[str], *, after: str | None = None) -> dict[str, Any]:
+def search_query(field_name: str, keys: Sequence[str], *, after: str | None = None) -> dict[str, Any]:
     """Make the body of the search for the contacts whose `field_name` is one of `keys`."""
     lists = [keys[start : start + LIST_LENGTH] for start in range(0, len(keys), LIST_LENGTH)]
     filters = [{"field": field_name, "operator": "IN", "value": list(values)} for values in lists]
@@ -75,11 +84,11 @@ def look_up(
     trim: Callable[[KnownContact], KnownContact] = lambda contact: contact,
     decisive: bool = False,
 ) -> Generator[Call, Answer, Found | None]:
-    """Ask for the contacts of `keys`; None if even a single key's question fails.
+    """Ask for the contacts of `keys`; None if even a single key's search fails.
 
-    A key whose own question is refused is left out, and says nothing about the size of others. Where
+    A key whose own search is refused is left out, and says nothing about the size of others. Where
     nothing but refusals comes, no more is asked in this run. `decisive` says that who is not found counts
-    as not there: a single key's question is not given up then. `trim` keeps of a contact what is needed.
+    as not there: a single key's search is not given up then. `trim` keeps of a contact what is needed.
     """
     found: Found = {}
     rest, before = list(keys), size.refused_above
@@ -96,7 +105,7 @@ def look_up(
             size.refusals += 1
             size.refused_above = max(before, size.refused_above)
         else:
-            # No smaller question helped, so what failed for now says nothing about sizes.
+            # No smaller search helped, so what failed for now says nothing about sizes.
             size.probing = None
             return None
     return found
@@ -111,9 +120,11 @@ def _shrink(size: SearchSize, asked: int, answer: Answer, now: float) -> None:
         size.refused_above = half
         if not size.is_told:
             size.is_told = True
-            size.notes.append(
-                f"Intercom refuses to look up {asked} contacts in one search (status {answer.status}): fewer are asked"
-                " for at a time."
+            size.notes.add(
+                Note(
+                    f"Intercom refuses to look up {asked} contacts in one search (status {answer.status}): fewer are"
+                    " asked for at a time."
+                )
             )
     else:
         size.probing, size.probing_until = half, now + TRY_AGAIN_SECONDS
@@ -130,10 +141,10 @@ def _ask_pages(
     """Ask for all pages; None if all were answered, else the answer that is none."""
     after: str | None = None
     for _ in range(MOST_PAGES):
-        query = question(field_name, keys, after=after)
-        call = SearchContacts(query, decisive=decisive, smallest=len(keys) == 1)
+        query = search_query(field_name, keys, after=after)
+        call = SearchContacts(query, decisive, NEVER if decisive and len(keys) == 1 else HALVE)
         answer = yield call
-        if not is_success(call, answer):
+        if not call.is_answered_by(answer):
             return answer
         _note(field_name, keys, answer.body.get("data"), found, trim)
         after = _next_page(answer.body)

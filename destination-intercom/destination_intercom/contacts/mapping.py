@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
 from destination_intercom.configuration.config import STANDARD_FIELDS
-from destination_intercom.configuration.plan import UserRule
-from destination_intercom.identity import identify
+from destination_intercom.contacts.rules import UserRule
+from destination_intercom.identity import Key, identify
 from destination_intercom.outcomes import Outcome, filtered, rejected
 from destination_intercom.values import (
     MAX_TEXT,
@@ -36,11 +36,16 @@ NEVER_CLEARED: Final = frozenset({"email", "email_verified"})
 class ContactChange:
     """What a contact is to become: `fields` are Intercom's own, `attributes` the custom ones."""
 
-    key: str = field(repr=False)
-    email: bool
+    kind: ClassVar[str] = "contacts"
+    key: Key
     fields: dict[str, Any] = field(repr=False)
     attributes: dict[str, Any] = field(repr=False)
     trims: tuple[Trim, ...] = ()
+
+    @property
+    def by_email(self) -> bool:
+        """Say whether the identity is the e-mail address."""
+        return self.key.field == "email"
 
     @property
     def update_body(self) -> dict[str, Any]:
@@ -50,7 +55,7 @@ class ContactChange:
     @property
     def create_body(self) -> dict[str, Any]:
         """Make the body of `POST /contacts` for a user."""
-        return {"role": "user", "email" if self.email else "external_id": self.key, **self.update_body}
+        return {"role": "user", self.key.field: self.key.value, **self.update_body}
 
 
 NO_OPTIONS: Final[Mapping[str, frozenset[str]]] = {}
@@ -91,8 +96,8 @@ def map_contact(
             trims.append((target, problem))
         if converted is not MISSING:
             (fields if target in STANDARD_FIELDS else attributes)[target] = converted
-    _settle_email(fields, key if rule.identity.email else None, trims)
-    return ContactChange(key, rule.identity.email, fields, attributes, tuple(trims))
+    _settle_email(fields, key.value if key.field == "email" else None, trims)
+    return ContactChange(key, fields, attributes, tuple(trims))
 
 
 def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim]) -> None:

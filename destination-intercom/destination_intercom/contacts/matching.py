@@ -24,6 +24,10 @@ PAYLOAD_REASONS: Final = frozenset(
 
 REFUSED_TRIM: Final = "refused"
 
+CONFLICT_STATUS: Final = 409
+
+_ID_IN_MESSAGE = re.compile(r"\bid=([0-9a-f]{24})\b")
+_ANY_ID_IN_MESSAGE = re.compile(r"\bid=([A-Za-z0-9_-]+)")
 _NAMED_ATTRIBUTE = re.compile(r"'([^']+)'|\"([^\"]+)\"")
 
 
@@ -40,18 +44,17 @@ NOTHING_FOUND: Final = Found()
 
 def is_same_person(change: ContactChange, contact: KnownContact) -> bool:
     """Say whether `contact` bears the identity of `change`."""
-    if change.email:
-        return contact.email == change.key
-    return contact.external_id == change.key and contact.role != "lead"
+    if change.by_email:
+        return contact.email == change.key.value
+    return contact.external_id == change.key.value and contact.role != "lead"
 
 
 def is_another(change: ContactChange, body: Mapping[str, Any]) -> bool:
     """Say whether the contact that was written to bears another identity than `change`."""
-    name = "email" if change.email else "external_id"
-    if name not in body:
+    if change.key.field not in body:
         return False
     contact = read_contact(body)
-    return (contact.email if change.email else contact.external_id) != change.key
+    return (contact.email if change.by_email else contact.external_id) != change.key.value
 
 
 def overlay(known: KnownContact | None, contact: KnownContact) -> KnownContact:
@@ -60,7 +63,6 @@ def overlay(known: KnownContact | None, contact: KnownContact) -> KnownContact:
         return contact
     return replace(
         contact,
-        external_id=contact.external_id or known.external_id,
         values={**known.values, **(contact.values or {})},
         attributes={**(known.attributes or {}), **(contact.attributes or {})},
     )
@@ -73,7 +75,7 @@ def choose(change: ContactChange, found: Found) -> KnownContact | Outcome | None
         return rejected(outcomes.AMBIGUOUS_EMAIL)
     if users:
         return users[0]
-    leads = found.by_identity if change.email else ()
+    leads = found.by_identity if change.by_email else ()
     if len(leads) > 1:
         return rejected(outcomes.AMBIGUOUS_EMAIL)
     return leads[0] if leads else None
@@ -97,3 +99,10 @@ def without_named(change: ContactChange, refusal: Refusal) -> ContactChange | No
             attributes = {other: value for other, value in change.attributes.items() if other != name}
             return replace(change, attributes=attributes, trims=(*change.trims, (name, REFUSED_TRIM)))
     return None
+
+
+def id_in(refusal: Refusal) -> str | None:
+    """Read the contact's id from a conflict's message (Intercom's documentation of the 409)."""
+    message = refusal.message or ""
+    match = _ID_IN_MESSAGE.search(message) or _ANY_ID_IN_MESSAGE.search(message)
+    return match[1] if match else None

@@ -1,25 +1,26 @@
-"""How one contact is written: the rungs from what is known of it to an outcome.
+"""How one contact is written: from what is known of it, through Intercom's conflicts, to an outcome.
 
 Nobody is written to before it is sure that it is the same person: a search that finds nothing
-proves nothing, and the id in a conflict may be another person's. The scheduler runs one steps of
-a key at a time, and never two steps of any tasks at once, so that `Memory` needs no lock.
+proves nothing, and the id in a conflict may be another person's. The scheduler carries out one task of
+a key at a time, and never two steps of any tasks at once, so that the cache needs no lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from destination_intercom import outcomes
-from destination_intercom.configuration.config import STANDARD_FIELDS
-from destination_intercom.contacts.cache import Memory
+from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.diff import KnownContact, diff, merge, read_contact
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import (
+    CONFLICT_STATUS,
     REFUSED_TRIM,
     Found,
     choose,
+    id_in,
     is_another,
     is_free,
     is_refused_payload,
@@ -27,9 +28,10 @@ from destination_intercom.contacts.matching import (
     overlay,
     without_named,
 )
-from destination_intercom.delivery.tasks import CONFLICT_STATUS, GONE, Pause, Step, Steps, id_in, read_refusal
+from destination_intercom.delivery.tasks import Acquire, Pause, Release, Step, Steps
+from destination_intercom.identity import Key
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
-    Answer,
     ArchiveContact,
     CreateContact,
     FindByExternalId,
@@ -37,21 +39,23 @@ from destination_intercom.intercom.calls import (
     UnarchiveContact,
     UpdateContact,
 )
-from destination_intercom.intercom.classify import is_success
+from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, Refusal, rejected
 
 MAX_CREATE_ATTEMPTS: Final = 3
 """Creates of one contact: each that ends in a conflict with somebody who is gone by then is tried again."""
 
-BUSY_PAUSE_SECONDS: Final = 0.5
+RESTORED_PAUSE_SECONDS: Final = 0.5
+"""Before a contact that was just restored is read once more."""
 
+GONE: Final = frozenset({404, 410})
 
 NO_IDENTITY: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the user wants of the rungs."""
+    """What the user wants to happen to people whom Intercom knows, does not know, or has archived."""
 
     write_mode: str = "upsert"
     send_unchanged: bool = False
@@ -59,21 +63,25 @@ class Policy:
     adopt: bool = True
 
 
-class ContactUpserter:
-    """Makes the tasks that write contacts; `fields` are the standard ones that are written, `types` the others."""
+class WrittenNames(Protocol):
+    """What of contacts is written at all: see `attributes.Attributes`."""
 
-    def __init__(
-        self,
-        *,
-        memory: Memory,
-        policy: Policy,
-        types: Mapping[str, str],
-        fields: frozenset[str] = STANDARD_FIELDS,
-    ) -> None:
-        self._memory = memory
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Tell the types of the custom attributes that are written."""
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Tell the standard fields that are written."""
+
+
+class ContactUpserter:
+    """Makes the steps that write contacts; `names` are the fields and attributes that are written."""
+
+    def __init__(self, *, cache: ContactCache, policy: Policy, names: WrittenNames) -> None:
+        self._cache = cache
         self._policy = policy
-        self._types = types
-        self._fields = fields
+        self._names = names
 
     @property
     def looks_by_email(self) -> bool:
@@ -94,7 +102,7 @@ class ContactUpserter:
         return alone
 
     def _write(self, change: ContactChange, found: Found, *, always: bool) -> Steps:
-        known = self._memory.contacts.get(change.key) or choose(change, found)
+        known = self._cache.written.get(change.key) or choose(change, found)
         if isinstance(known, Outcome):
             return known
         if known is None:
@@ -105,7 +113,7 @@ class ContactUpserter:
         outcome = yield from self._update(change, known, always=always)
         if outcome is not None:
             return outcome
-        self._memory.contacts.forget(change.key)
+        self._cache.written.forget(change.key)
         return (yield from self._write_unknown(change, replace(found, by_identity=())))
 
     def _update(
@@ -113,11 +121,11 @@ class ContactUpserter:
     ) -> Generator[Step, Answer, Outcome | None]:
         """Bring a contact up to date; None if it is not there any more."""
         # An event may have come before the person was there: those that follow are sent.
-        self._memory.strangers.forget(change.key)
+        self._cache.unknown.forget(change.key)
         if self._policy.write_mode == "create_only":
             return outcomes.UNCHANGED
         always = always or self._policy.send_unchanged
-        least = change if always else diff(change, known, self._types)
+        least = change if always else diff(change, known, self._names.types)
         if not least.update_body:
             return outcomes.UNCHANGED
         answer, least = yield from self._put(known.contact_id, least)
@@ -134,19 +142,19 @@ class ContactUpserter:
         self._note(change.key, contact)
         outcome = yield from self._update(change, contact, always=False)
         if outcome is None:
-            self._memory.contacts.forget(change.key)
+            self._cache.written.forget(change.key)
         return outcome
 
-    def _note(self, key: str, contact: KnownContact) -> None:
+    def _note(self, key: Key, contact: KnownContact) -> None:
         """Remember a contact, newer than the search has it."""
-        self._memory.note_contact(key, self.trim(contact))
+        self._cache.note_written(key, self.trim(contact))
 
     def _write_unknown(self, change: ContactChange, found: Found) -> Steps:
         if self._policy.write_mode == "update_only":
             return (yield from self._update_unseen(change))
         # The batch looked for one address of each person; another record of theirs may name another one, or none.
         by_email = [contact for contact in found.by_email if contact.email == change.fields.get("email")]
-        if not change.email and by_email:
+        if not change.by_email and by_email:
             outcome = yield from self._match_email(change, by_email)
             if outcome is not None:
                 return outcome
@@ -154,29 +162,29 @@ class ContactUpserter:
 
     def _update_unseen(self, change: ContactChange) -> Steps:
         """Ask once more before a person counts as not there: the search lags."""
-        if change.email or change.key in {".", ".."}:
+        if change.by_email or change.key.value in {".", ".."}:
             return rejected(outcomes.NOT_FOUND)
-        call = FindByExternalId(change.key)
+        call = FindByExternalId(change.key.value)
         answer = yield call
-        if not is_success(call, answer):
+        if not call.is_answered_by(answer):
             return rejected(outcomes.NOT_FOUND, read_refusal(answer))
         contact = read_contact(answer.body)
         self._note(change.key, contact)
-        least = change if self._policy.send_unchanged else diff(change, contact, self._types)
+        least = change if self._policy.send_unchanged else diff(change, contact, self._names.types)
         if not least.update_body:
             return outcomes.UNCHANGED
         put, least = yield from self._put(answer.body["id"], least)
         if put is not None and put.status in GONE:
-            self._memory.contacts.forget(change.key)
+            self._cache.written.forget(change.key)
             return rejected(outcomes.NOT_FOUND, read_refusal(put))
         return self._written(least, put, contact)
 
     def _create(self, change: ContactChange) -> Steps:
-        climbs = 0
+        creates = 0
         while True:
             call = CreateContact(change.create_body)
             answer = yield call
-            if is_success(call, answer):
+            if call.is_answered_by(answer):
                 return self._written(change, answer)
             refusal = read_refusal(answer)
             if answer.status != CONFLICT_STATUS:
@@ -185,14 +193,14 @@ class ContactUpserter:
                     return rejected(outcomes.REFUSED, refusal)
                 change = smaller
                 continue
-            outcome = yield from self._climb(change, refusal)
+            outcome = yield from self._resolve_conflict(change, refusal)
             if outcome is not None:
                 return outcome
-            climbs += 1
-            if climbs == MAX_CREATE_ATTEMPTS:
+            creates += 1
+            if creates == MAX_CREATE_ATTEMPTS:
                 return rejected(outcomes.CONFLICT, refusal)
 
-    def _climb(self, change: ContactChange, conflict: Refusal) -> Generator[Step, Answer, Outcome | None]:
+    def _resolve_conflict(self, change: ContactChange, conflict: Refusal) -> Generator[Step, Answer, Outcome | None]:
         """Find out who is in the way; None if nobody is any more."""
         contact_id = id_in(conflict)
         if contact_id is None:
@@ -207,7 +215,7 @@ class ContactUpserter:
             return (yield from self._unarchive(change, contact_id, conflict))
         if answer.status == 410:  # noqa: PLR2004
             return rejected(outcomes.CONTACT_MERGED, conflict)
-        if not is_success(call, answer):
+        if not call.is_answered_by(answer):
             return rejected(outcomes.REFUSED, read_refusal(answer))
         return (yield from self._settle_conflict(change, read_contact(answer.body), conflict))
 
@@ -217,57 +225,53 @@ class ContactUpserter:
         if is_same_person(change, contact):
             return (yield from self._update_read(change, contact))
         has_email = contact.email is not None and contact.email == change.fields.get("email")
-        if has_email and not change.email and is_free(contact):
+        if has_email and not change.by_email and is_free(contact):
             return (yield from self._match_email(change, (contact,)))
         return rejected(outcomes.IDENTITY_CONFLICT, conflict)
 
     def _unarchive(self, change: ContactChange, contact_id: str, conflict: Refusal) -> Steps:
-        """Restore a contact, one steps at a time; if it is another person's after all, archive it again."""
+        """Restore a contact, one task at a time; if it is another person's after all, archive it again."""
         if not self._policy.unarchive or self._policy.write_mode == "create_only":
             return rejected(outcomes.CONTACT_ARCHIVED, conflict)
-        yield from self._enter(contact_id)
-        try:
-            # Asked in this steps's turn: whoever had it before may have learned it in minutes.
-            if (refusal := self._memory.unrestorable.get(contact_id)) is not None:
-                return rejected(outcomes.NOT_RESTORABLE, refusal)
-            call = GetContact(contact_id)
-            answer = yield call
-            restored = not is_success(call, answer)
-            if restored:
-                restore = UnarchiveContact(contact_id)
-                answer = yield restore
-                if is_success(restore, answer):
-                    answer = yield from self._read_restored(call)
-                else:
-                    refusal = read_refusal(answer)
-                    # An attempt whose answer was lost may have restored it; and a refusal by a 500 counts only
-                    # while Intercom answers something else.
-                    answer = yield call
-                    if not is_success(call, answer):
-                        self._memory.unrestorable.note(contact_id, refusal)
-                        return rejected(outcomes.NOT_RESTORABLE, refusal)
-            if is_success(call, answer) and is_same_person(change, contact := read_contact(answer.body)):
-                outcome = yield from self._update_read(change, contact)
-                return rejected(outcomes.CONTACT_ARCHIVED, conflict) if outcome is None else outcome
-            reason = outcomes.IDENTITY_CONFLICT if is_success(call, answer) else outcomes.CONFLICT
-            if restored:
-                yield ArchiveContact(contact_id)
-            return rejected(reason, conflict)
-        finally:
-            self._memory.busy.discard(contact_id)
+        yield Acquire(contact_id)
+        outcome = yield from self._unarchive_held(change, contact_id, conflict)
+        yield Release(contact_id)
+        return outcome
+
+    def _unarchive_held(self, change: ContactChange, contact_id: str, conflict: Refusal) -> Steps:
+        # Asked once the contact is held: whoever held it before may have learned it in minutes.
+        if (refusal := self._cache.unrestorable.get(contact_id)) is not None:
+            return rejected(outcomes.NOT_RESTORABLE, refusal)
+        call = GetContact(contact_id)
+        answer = yield call
+        restored = not call.is_answered_by(answer)
+        if restored:
+            restore = UnarchiveContact(contact_id)
+            answer = yield restore
+            if restore.is_answered_by(answer):
+                answer = yield from self._read_restored(call)
+            else:
+                refusal = read_refusal(answer)
+                # An attempt whose answer was lost may have restored it; and a refusal by a 500 counts only
+                # while Intercom answers something else.
+                answer = yield call
+                if not call.is_answered_by(answer):
+                    self._cache.unrestorable.note(contact_id, refusal)
+                    return rejected(outcomes.NOT_RESTORABLE, refusal)
+        if call.is_answered_by(answer) and is_same_person(change, contact := read_contact(answer.body)):
+            outcome = yield from self._update_read(change, contact)
+            return rejected(outcomes.CONTACT_ARCHIVED, conflict) if outcome is None else outcome
+        reason = outcomes.IDENTITY_CONFLICT if call.is_answered_by(answer) else outcomes.CONFLICT
+        if restored:
+            yield ArchiveContact(contact_id)
+        return rejected(reason, conflict)
 
     def _read_restored(self, call: GetContact) -> Generator[Step, Answer, Answer]:
         answer = yield call
-        if not is_success(call, answer):
-            yield Pause(BUSY_PAUSE_SECONDS)
+        if not call.is_answered_by(answer):
+            yield Pause(RESTORED_PAUSE_SECONDS)
             answer = yield call
         return answer
-
-    def _enter(self, contact_id: str) -> Generator[Step, Answer, None]:
-        """Wait for this steps's turn with a contact whose owner is in question."""
-        while contact_id in self._memory.busy:
-            yield Pause(BUSY_PAUSE_SECONDS)
-        self._memory.busy.add(contact_id)
 
     def _match_email(
         self, change: ContactChange, by_email: Sequence[KnownContact]
@@ -285,27 +289,29 @@ class ContactUpserter:
 
     def _adopt(self, change: ContactChange, contact_id: str) -> Generator[Step, Answer, Outcome | None]:
         """Read the contact right before it is written, one adoption of it at a time."""
-        yield from self._enter(contact_id)
-        try:
-            call = GetContact(contact_id)
-            answer = yield call
-            if not is_success(call, answer):
-                return None
-            contact = read_contact(answer.body)
-            if not is_free(contact) or contact.email != change.fields.get("email"):
-                return None
-            if self._policy.write_mode == "create_only":
-                return outcomes.UNCHANGED
-            identity: dict[str, Any] = {"external_id": change.key}
-            if contact.role == "lead":
-                identity["role"] = "user"
-            put, change = yield from self._put(contact_id, change, identity=identity)
-            if put is not None and put.status in {CONFLICT_STATUS, *GONE}:
-                # Somebody has the id by now, or the contact has gone: creating one tells who.
-                return None
-            return self._written(change, put, contact)
-        finally:
-            self._memory.busy.discard(contact_id)
+        yield Acquire(contact_id)
+        outcome = yield from self._adopt_held(change, contact_id)
+        yield Release(contact_id)
+        return outcome
+
+    def _adopt_held(self, change: ContactChange, contact_id: str) -> Generator[Step, Answer, Outcome | None]:
+        call = GetContact(contact_id)
+        answer = yield call
+        if not call.is_answered_by(answer):
+            return None
+        contact = read_contact(answer.body)
+        if not is_free(contact) or contact.email != change.fields.get("email"):
+            return None
+        if self._policy.write_mode == "create_only":
+            return outcomes.UNCHANGED
+        identity: dict[str, Any] = {"external_id": change.key.value}
+        if contact.role == "lead":
+            identity["role"] = "user"
+        put, change = yield from self._put(contact_id, change, identity=identity)
+        if put is not None and put.status in {CONFLICT_STATUS, *GONE}:
+            # Somebody has the id by now, or the contact has gone: creating one tells who.
+            return None
+        return self._written(change, put, contact)
 
     def _put(
         self, contact_id: str, change: ContactChange, *, identity: Mapping[str, Any] = NO_IDENTITY
@@ -327,7 +333,7 @@ class ContactUpserter:
         if answer.status == 200:  # noqa: PLR2004
             if is_another(change, answer.body):
                 # The search had not seen yet that the contact has become somebody else's.
-                self._memory.contacts.forget(change.key)
+                self._cache.written.forget(change.key)
                 return rejected(outcomes.IDENTITY_CONFLICT)
             self._note(change.key, overlay(known, read_contact(answer.body)))
             return replace(outcomes.DELIVERED, trims=trims)
@@ -340,16 +346,16 @@ class ContactUpserter:
         if answer is None or answer.status != 200:  # noqa: PLR2004
             return self._written(change, answer)
         contact = read_contact(answer.body)
-        for key in (contact.external_id, contact.email):
-            self._memory.contacts.forget(key or "")
-        self._memory.contacts.forget(change.key)
+        for key in (Key("external_id", contact.external_id or ""), Key("email", contact.email or "")):
+            self._cache.written.forget(key)
+        self._cache.written.forget(change.key)
         return outcomes.DELIVERED
 
     def trim(self, contact: KnownContact) -> KnownContact:
         """Keep of a contact what is ever compared."""
-        values, attributes = contact.values, contact.attributes
+        values, attributes, names = contact.values, contact.attributes, self._names
         return replace(
             contact,
-            values=None if values is None else {name: values[name] for name in values if name in self._fields},
-            attributes=None if attributes is None else {n: v for n, v in attributes.items() if n in self._types},
+            values=None if values is None else {name: values[name] for name in values if name in names.fields},
+            attributes=None if attributes is None else {n: v for n, v in attributes.items() if n in names.types},
         )

@@ -1,60 +1,47 @@
 """A dry run: what would be written is answered here instead, and counted.
 
-What Intercom has is really asked for. Example payloads are shown with their values masked, so
-that the mapping can be checked in a log that anybody may read.
+What Intercom has is really asked for; whatever does not say of itself that it only reads is never sent.
+Example payloads are shown with their values masked, so that the mapping can be checked in a log that
+anybody may read.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from destination_intercom.intercom.calls import (
-    Answer,
-    ArchiveContact,
-    Call,
-    CreateContact,
-    CreateDataAttribute,
-    PostEvent,
-    UnarchiveContact,
-    UpdateContact,
-)
+from destination_intercom.errors import InternalError
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call, ReadCall, WriteCall
 
 EXAMPLES: Final = 3
-WRITES: Final = (ArchiveContact, CreateContact, CreateDataAttribute, PostEvent, UnarchiveContact, UpdateContact)
 
 
 class DryRun:
-    """Answers every call that would write; used by one thread at a time."""
+    """Answers every call that does not only read; `writes` are the ones that the summary counts, in its order.
 
-    def __init__(self) -> None:
-        self._created = 0
-        self._updated = 0
-        self._sent = 0
-        self._written: Counter[str] = Counter()
+    Used by one thread at a time.
+    """
+
+    def __init__(self, writes: Sequence[type[WriteCall]]) -> None:
+        self._counts: Counter[str] = Counter({call.dry_run_label: 0 for call in writes if call.dry_run_label})
+        self._answered = 0
+        self._changed: Counter[str] = Counter()
         self._examples: list[str] = []
 
     def answer(self, call: Call) -> Answer | None:
         """Answer a call that would write as Intercom would if all went well; None for one that only reads."""
-        if not isinstance(call, WRITES):
+        if isinstance(call, ReadCall):
             return None
-        if isinstance(call, PostEvent):
-            self._sent += 1
-            self._show(call.endpoint, call.payload)
-            return Answer(202, "empty")
-        if isinstance(call, CreateContact):
-            self._created += 1
-            self._show(call.endpoint, call.payload)
-            return Answer(200, "json", {"id": f"dry-run-{self._created}", **call.payload})
-        if isinstance(call, UpdateContact):
-            self._updated += 1
-            self._written.update(_names(call.payload))
-            self._show(call.endpoint, call.payload)
-            return Answer(200, "json", {"id": call.contact_id, **call.payload})
-        if isinstance(call, CreateDataAttribute):
-            return Answer(200, "json", dict(call.payload))
-        return Answer(200, "json", {"id": call.contact_id})
+        if not isinstance(call, WriteCall):
+            raise InternalError(f"{call.endpoint} says neither that it reads nor that it writes.")
+        self._answered += 1
+        if call.dry_run_label:
+            self._counts[call.dry_run_label] += 1
+            self._changed.update(call.written_names)
+            self._show(call.endpoint, call.body or {})
+        return call.dry_run_answer(self._answered)
 
     def _show(self, endpoint: str, payload: dict[str, Any]) -> None:
         if len(self._examples) < EXAMPLES:
@@ -62,20 +49,17 @@ class DryRun:
 
     def summary(self) -> Iterator[str]:
         """Tell what would have been written."""
+        counts = ", ".join(f"{count} {label}" for label, count in self._counts.items())
         yield (
-            f"Dry run: {self._created} contacts would be created, {self._updated} updated, {self._sent} events sent."
+            f"Dry run: {counts}."
             " Whether Intercom knows the people of the events, and whether it would take each of these, only a real"
             " sync can tell."
         )
-        if self._written:
-            names = ", ".join(f"{name} {count}" for name, count in self._written.most_common())
+        if self._changed:
+            names = ", ".join(f"{name} {count}" for name, count in self._changed.most_common())
             yield f"Dry run: updates would write {names}."
         for example in self._examples:
             yield f"Dry run, an example: {example}"
-
-
-def _names(payload: dict[str, Any]) -> list[str]:
-    return [name for name in payload if name != "custom_attributes"] + list(payload.get("custom_attributes", ()))
 
 
 def mask(value: Any) -> str:

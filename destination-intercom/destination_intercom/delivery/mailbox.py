@@ -15,7 +15,7 @@ from destination_intercom.airbyte.reader import Input, Lines
 from destination_intercom.clock import Clock
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.errors import IntercomDestinationError
-from destination_intercom.intercom.calls import Answer
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.outcomes import Outcome
 
 INPUT_BYTES: Final = 8 * 1024 * 1024
@@ -40,7 +40,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """A batch was looked up: the next one may be."""
+    """A batch of the kind `kind` was looked up: the next one may be."""
+
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)

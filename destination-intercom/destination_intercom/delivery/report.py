@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from destination_intercom.airbyte.output import log_line
+from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.errors import StreamName
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
@@ -22,9 +23,7 @@ MOST_WARNINGS: Final = 40
 """Warnings of one sync; the summary counts what no warning names."""
 
 MOST_NAMES: Final = 100
-"""Refused event names that the summary lists."""
-
-LONGEST_NAME: Final = 120
+"""Names below one heading that the summary lists."""
 
 
 @dataclass(slots=True)
@@ -44,7 +43,7 @@ class Report:
         self._trims: Counter[tuple[StreamName, Trim]] = Counter()
         self._warned: set[tuple[object, ...]] = set()
         self._always_warned: set[tuple[object, ...]] = set()
-        self._untold_names: set[str] = set()
+        self._untold: dict[str, set[str]] = {}
         self._pending: list[bytes] = []
 
     def warn(self, text: str) -> None:
@@ -65,7 +64,7 @@ class Report:
             )
 
     def count_part(self, entry: Entry, kind: str, outcome: Outcome) -> None:
-        """Count what became of one part of a record; `kind` is `contacts` or `events`."""
+        """Count what became of one part of a record; `kind` is the name of its kind of object."""
         self._of(entry.stream).parts[f"{kind} {outcome.status.value}"] += 1
         if outcome.status is Status.REJECTED:
             self._warn_always_once(
@@ -83,25 +82,13 @@ class Report:
         if outcome.status is Status.REJECTED:
             counts.rejected[outcome.reason] += 1
 
-    def count_differing_duplicates(self, total: int) -> None:
-        """Warn where an event with the person, name and second of another one differs from it."""
-        if total:
-            self._warn_once(
-                ("duplicates",),
-                "An event has the person, name and second of another one but other metadata: Intercom would drop it,"
-                " so it was not sent. The summary counts such duplicates.",
-            )
-
-    def name_refused(self, name: str) -> None:
-        """Tell that Intercom has no room for a new event name."""
-        shown = "".join(character for character in name if character.isprintable())[:LONGEST_NAME]
-        said = self._warn_once(
-            ("name", shown),
-            f'The event name "{shown}" is new and the workspace already has 120 active ones: its records are rejected.'
-            " Archive event names in Intercom, or select fewer.",
-        )
-        if not said and len(self._untold_names) <= MOST_NAMES:
-            self._untold_names.add(shown)
+    def note(self, note: Note) -> None:
+        """Warn once of what a kind of object has to say; where there were too many warnings, the summary names it."""
+        said = self._warn_once((note.text,), note.text)
+        if not said and note.heading:
+            names = self._untold.setdefault(note.heading, set())
+            if len(names) <= MOST_NAMES:
+                names.add(note.name)
 
     def lines(self) -> Iterator[bytes]:
         """Give up the messages that have come up since the last call."""
@@ -125,9 +112,15 @@ class Report:
             self._say("INFO", text)
 
     def summarise(
-        self, *, calls: Mapping[str, int], retries: int, refused: int, differing: int, used_share: float | None
+        self,
+        *,
+        calls: Mapping[str, int],
+        retries: int,
+        refused: int,
+        used_share: float | None,
+        more_warnings: Iterable[str] = (),
     ) -> None:
-        """Write the summary: a line per stream, one for what was trimmed, one for the calls."""
+        """Write the summary: a line per stream, one for what was trimmed, what kinds have to say, the calls."""
         for stream, counts in self._streams.items():
             self._say("INFO", _stream_summary(stream, counts))
         trims = [
@@ -136,12 +129,12 @@ class Report:
         ]
         if trims:
             self._say("WARN", "Not sent as they were: " + "; ".join(trims) + ".")
-        if self._untold_names:
-            names = ", ".join(f'"{name}"' for name in sorted(self._untold_names)[:MOST_NAMES])
-            more = " and more" if len(self._untold_names) > MOST_NAMES else ""
-            self._say("WARN", f"Event names that are new and without room, too: {names}{more}.")
-        if differing:
-            self._say("WARN", f"Duplicate events whose metadata differed from the one that was sent: {differing}.")
+        for heading, untold in self._untold.items():
+            names = ", ".join(f'"{name}"' for name in sorted(untold)[:MOST_NAMES])
+            more = " and more" if len(untold) > MOST_NAMES else ""
+            self._say("WARN", f"{heading}: {names}{more}.")
+        for text in more_warnings:
+            self._say("WARN", text)
         by_endpoint = ", ".join(f"{endpoint} {count}" for endpoint, count in sorted(calls.items()))
         self._say(
             "INFO",

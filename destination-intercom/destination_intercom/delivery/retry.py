@@ -11,8 +11,9 @@ from typing import Final
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from destination_intercom.clock import Clock
-from destination_intercom.errors import AttemptError, DeliveryError, UntrustedError
-from destination_intercom.intercom.calls import Answer, Call
+from destination_intercom.errors import AnswerTooLargeError, AttemptError, DeliveryError, UntrustedError
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.classify import Judgement, Verdict, fatal_error, judge
 from destination_intercom.intercom.client import Client
 from destination_intercom.intercom.quota import LONGEST_RETRY_AFTER, Permit, Quota
@@ -33,6 +34,30 @@ def delay(attempts: int, retry_after: float | None = None) -> float:
     state = RetryCallState(retry_object=Retrying(), fn=None, args=(), kwargs={})
     state.attempt_number = attempts
     return max(_WAIT(state), min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+
+
+def failure_as_answer(
+    call: Call, result: Answer | AttemptError, *, attempts: int, seconds_of_500s: float
+) -> Answer | None:
+    """Give a failure out as an answer, where whoever made the call wants that; None for one to be tried again.
+
+    `attempts` of the call have failed so far, and for `seconds_of_500s` with nothing but Intercom's own 500.
+    """
+    give_up = call.give_up
+    if give_up.if_too_large and isinstance(result, AnswerTooLargeError):
+        return Answer(413, "other")
+    if isinstance(result, AttemptError) or not is_plain_500(result):
+        return None
+    if give_up.after_500s is not None and attempts >= give_up.after_500s:
+        return result
+    if give_up.after_seconds_of_500s is not None and seconds_of_500s >= give_up.after_seconds_of_500s:
+        return result
+    return None
+
+
+def is_plain_500(result: Answer | AttemptError) -> bool:
+    """Say whether it is Intercom's own 500, and not one of something between us."""
+    return isinstance(result, Answer) and result.status == 500 and result.kind == "json"  # noqa: PLR2004
 
 
 class Patience:

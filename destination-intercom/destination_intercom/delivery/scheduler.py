@@ -1,9 +1,9 @@
 """Workers that deliver payloads: order per key and only per key, one attempt at a time for each.
 
 A key that has something to send is a lane. Any free worker takes any ready lane, makes one
-call for it under a permit of the quota, and hands the answer to the lane's steps. A lane that
-waits (for a retry, for a contact to become visible) occupies no worker. The scheduler knows
-nothing of HTTP or of contacts and events: it runs tasks.
+call for it under a permit of the quota, and hands the answer to the steps of the lane's task. A lane
+that waits (for a retry, for a contact to become visible, for what another lane holds) occupies no
+worker. The scheduler knows nothing of HTTP or of any kind of object: it carries out tasks.
 
 All of its state is under one lock, and nothing waits inside that lock but on its condition.
 """
@@ -13,100 +13,71 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Final, TypeAlias
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeAlias
 
 from destination_intercom.clock import Clock
-from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.matching import Found
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox
-from destination_intercom.delivery.retry import GIVE_UP_SECONDS, Patience, delay
-from destination_intercom.delivery.tasks import Pause, Step
-from destination_intercom.errors import AnswerTooLargeError, AttemptError, IntercomDestinationError, InternalError
-from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.calls import Answer, Call, SearchContacts, UnarchiveContact
+from destination_intercom.delivery.retry import Patience, delay, failure_as_answer, is_plain_500
+from destination_intercom.delivery.tasks import (
+    Acquire,
+    Batch,
+    CallTask,
+    LookupTask,
+    Pause,
+    Release,
+    Task,
+    TaskSteps,
+    WriteTask,
+)
+from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError
+from destination_intercom.identity import Key
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.classify import Judgement, Verdict, fatal_error
 from destination_intercom.intercom.quota import Permit, Quota
 from destination_intercom.outcomes import Outcome
+from destination_intercom.payloads import Payload
 
-Payload: TypeAlias = ContactChange | EventPayload
 Attempt: TypeAlias = Callable[[Call, Permit], tuple[Answer | AttemptError, Judgement]]
-
-SEARCH_ATTEMPTS_BEFORE_GIVING_UP: Final = 2
-"""Attempts at a search that end in a 500 before its steps hears of it: it may be malformed (an SDK's issue)."""
-
-UNARCHIVE_SECONDS_BEFORE_GIVING_UP: Final = 0.9 * GIVE_UP_SECONDS
-"""So long only 500s come of an unarchive before they say that it cannot be done (recorded): no outage lasts so long."""
-
-
-class Batch:
-    """Contacts that are looked up together: their keys, and what was found once `found` is there."""
-
-    __slots__ = ("emails", "found", "opened_at")
-
-    def __init__(self, opened_at: float) -> None:
-        self.opened_at = opened_at
-        self.emails: dict[str, str | None] = {}
-        self.found: Mapping[str, Found] | None = None
-
-
-@dataclass(slots=True)
-class WriteTask:
-    """A payload on its way, the record that it is a part of, and the batch that it waits for."""
-
-    entry: Entry
-    payload: Payload
-    batch: Batch | None = None
-
-    @property
-    def is_ready(self) -> bool:
-        """Say whether nothing is left to look up."""
-        return self.batch is None or self.batch.found is not None
-
-
-@dataclass(slots=True)
-class LookupTask:
-    """The question what Intercom has of a batch."""
-
-    batch: Batch
-    is_ready: ClassVar[bool] = True
-
-
-@dataclass(slots=True)
-class CallTask:
-    """A call that belongs to no record; its answer is posted."""
-
-    call: Call
-    is_ready: ClassVar[bool] = True
-
-
-Task: TypeAlias = WriteTask | LookupTask | CallTask
-Work: TypeAlias = Generator[Step, Answer, list[Outcome] | Mapping[str, Found] | Answer]
-MakeSteps: TypeAlias = Callable[[Sequence[Task]], Work]
+MakeSteps: TypeAlias = Callable[[Sequence[Task]], TaskSteps]
+LaneKey: TypeAlias = Key | int | str
+"""A person; else the number of a lookup, or "" for calls that belong to no record."""
 
 
 class _Lane:
     """What is to be sent for one key, in the order of arrival, and how far the first of it has come."""
 
-    __slots__ = ("attempts", "broken_since", "call", "failing_since", "key", "parked", "steps", "taken", "tasks")
+    __slots__ = (
+        "attempts",
+        "call",
+        "failing_since",
+        "held",
+        "key",
+        "only_500s_since",
+        "parked",
+        "steps",
+        "taken",
+        "tasks",
+    )
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: LaneKey) -> None:
         self.key = key
         self.tasks: deque[Task] = deque()
         self.taken: list[Task] = []
         self.parked = False
-        self.steps: Work | None = None
+        self.held: list[Hashable] = []
+        self.steps: TaskSteps | None = None
         self.call: Call | None = None
         self.attempts = 0
         self.failing_since: float | None = None
-        self.broken_since: float | None = None
+        self.only_500s_since: float | None = None
 
     def note_failure(self, result: Answer | AttemptError, verdict: Verdict, now: float) -> float:
         """Tell since when the call fails or is throttled; note since when nothing came but Intercom's own 500."""
         if verdict is not Verdict.THROTTLED:  # That tells nothing of an outage.
-            self.broken_since = (self.broken_since or now) if _is_broken(result) else None
+            self.only_500s_since = (self.only_500s_since or now) if is_plain_500(result) else None
         self.failing_since = now if self.failing_since is None else self.failing_since
         return self.failing_since
 
@@ -129,14 +100,15 @@ class Scheduler:
         pretend: Callable[[Call], Answer | None] | None = None,
     ) -> None:
         self._attempt = attempt
-        self._make_errand = make_steps
+        self._make_steps = make_steps
         self._quota = quota
         self._mailbox = mailbox
         self._clock = clock
         self._concurrency = concurrency
         self._pretend = pretend
         self._changed = clock.condition()
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[LaneKey, _Lane] = {}
+        self._held: dict[Hashable, deque[_Lane]] = {}
         self._ready: deque[_Lane] = deque()
         self._waiting: list[tuple[float, int, _Lane]] = []
         self._sequence = 0
@@ -149,19 +121,19 @@ class Scheduler:
         self.calls_made = 0
         self.retries = 0
 
-    def send(self, job: WriteTask) -> None:
-        """Take a job; it is delivered after those of the same key that came before. Never waits."""
-        self._enqueue(job.payload.key, job)
+    def send(self, entry: Entry, payload: Payload, batch: Batch | None = None) -> None:
+        """Take a part of a record; it is delivered after those of the same key that came before. Never waits."""
+        self._enqueue(payload.key, WriteTask(entry, payload, batch))
 
-    def look_up(self, batch: Batch) -> None:
-        """Ask what Intercom has of a batch that is complete; its jobs go on once that is known. Never waits."""
-        self._enqueue(f"\0{id(batch)}", LookupTask(batch))
+    def look_up(self, kind: str, batch: Batch) -> None:
+        """Ask what Intercom has of a batch that is complete; what waits for it goes on then. Never waits."""
+        self._enqueue(id(batch), LookupTask(kind, batch))
 
     def ask(self, call: Call) -> None:
         """Make a call that belongs to no record; its answer is posted. Never waits."""
         self._enqueue("", CallTask(call))
 
-    def _enqueue(self, key: str, task: Task) -> None:
+    def _enqueue(self, key: LaneKey, task: Task) -> None:
         with self._changed:
             if (lane := self._lanes.get(key)) is not None:
                 lane.tasks.append(task)
@@ -292,7 +264,9 @@ class Scheduler:
             return
         since = lane.note_failure(result, judgement.verdict, now)
         self._patience.note_failure(now)
-        if (told := _telling(lane, call, result, now=now)) is not None:
+        seconds = 0.0 if lane.only_500s_since is None else now - lane.only_500s_since
+        told = failure_as_answer(call, result, attempts=lane.attempts + 1, seconds_of_500s=seconds)
+        if told is not None:
             self._answered(lane, told)
             return
         if judgement.verdict is Verdict.FATAL and isinstance(result, Answer):
@@ -307,7 +281,7 @@ class Scheduler:
         self._wait(lane, delay(lane.attempts, result.retry_after if isinstance(result, Answer) else None))
 
     def _answered(self, lane: _Lane, answer: Answer) -> None:
-        lane.attempts, lane.failing_since, lane.broken_since = 0, None, None
+        lane.attempts, lane.failing_since, lane.only_500s_since = 0, None, None
         steps = lane.steps
         if self._step(lane, answer):
             # An steps that was begun goes on at once; the lane's next one queues up behind the other lanes.
@@ -322,7 +296,7 @@ class Scheduler:
                     lane.parked = True
                     return False
                 lane.taken = _group(lane.tasks)
-                lane.steps = self._make_errand(lane.taken)
+                lane.steps = self._make_steps(lane.taken)
             try:
                 step = next(lane.steps) if answer is None else lane.steps.send(answer)
             except StopIteration as stop:
@@ -330,34 +304,61 @@ class Scheduler:
                     return False
                 answer = None
                 continue
-            if isinstance(step, Pause):
+            answer = None
+            if isinstance(step, Release):
+                self._release(lane, step.name)
+            elif isinstance(step, Acquire):
+                if not self._acquire(lane, step.name):
+                    return False
+            elif isinstance(step, Pause):
                 self._wait(lane, step.seconds)
                 return False
-            lane.call = step
-            return True
+            else:
+                lane.call = step
+                return True
 
-    def _conclude(self, lane: _Lane, result: list[Outcome] | Mapping[str, Found] | Answer) -> bool:
+    def _acquire(self, lane: _Lane, name: Hashable) -> bool:
+        """Let a lane hold `name`; False if another one does, which will wake it."""
+        waiting = self._held.get(name)
+        if waiting is None:
+            self._held[name] = deque()
+            lane.held.append(name)
+            return True
+        waiting.append(lane)
+        return False
+
+    def _release(self, lane: _Lane, name: Hashable) -> None:
+        """Give `name` to the lane that has waited for it longest."""
+        lane.held.remove(name)
+        if not self._held[name]:
+            del self._held[name]
+            return
+        heir = self._held[name].popleft()
+        heir.held.append(name)
+        self._make_ready(heir)
+
+    def _conclude(self, lane: _Lane, result: list[Outcome] | Answer | None) -> bool:
         """Post what the lane's first tasks came to; True if there are others."""
         taken, lane.taken, lane.steps = lane.taken, [], None
+        for name in list(lane.held):
+            self._release(lane, name)
         if isinstance(result, Answer):
             self._mailbox.post(Answered(result))
         elif isinstance(result, list):
-            for job, outcome in zip(taken, result, strict=True):
-                if isinstance(job, WriteTask):
-                    kind = "contacts" if isinstance(job.payload, ContactChange) else "events"
-                    self._mailbox.post(Concluded(job.entry, outcome, kind))
-        elif isinstance(look_up := taken[0], LookupTask):
-            self._resolve(look_up.batch, result)
+            for task, outcome in zip(taken, result, strict=True):
+                if isinstance(task, WriteTask):
+                    self._mailbox.post(Concluded(task.entry, outcome, task.payload.kind))
+        elif isinstance(lookup := taken[0], LookupTask):
+            self._wake_those_looked_up(lookup)
         if not lane.tasks:
             del self._lanes[lane.key]
             return False
         return True
 
-    def _resolve(self, batch: Batch, found: Mapping[str, Found]) -> None:
-        """Let the lanes go on that waited for `batch`."""
-        batch.found = found
-        self._mailbox.post(LookedUp())
-        for key in batch.emails:
+    def _wake_those_looked_up(self, lookup: LookupTask) -> None:
+        """Let the lanes go on that waited for a batch."""
+        self._mailbox.post(LookedUp(lookup.kind))
+        for key in lookup.batch.keys:
             lane = self._lanes.get(key)
             if lane is not None and lane.parked and lane.tasks[0].is_ready:
                 lane.parked = False
@@ -369,32 +370,10 @@ class Scheduler:
         self.stop()
 
 
-def _telling(lane: _Lane, call: Call, result: Answer | AttemptError, *, now: float) -> Answer | None:
-    """Make an answer of a failure that tells the steps something; None for one to be tried again."""
-    if isinstance(call, SearchContacts) and call.decisive and call.smallest:
-        return None
-    if isinstance(call, SearchContacts) and isinstance(result, AnswerTooLargeError):
-        return Answer(413, "other")
-    if isinstance(result, AttemptError) or not _is_broken(result):
-        return None
-    if isinstance(call, SearchContacts):
-        return result if lane.attempts + 1 >= SEARCH_ATTEMPTS_BEFORE_GIVING_UP else None
-    seconds = 0.0 if lane.broken_since is None else now - lane.broken_since
-    return result if isinstance(call, UnarchiveContact) and seconds >= UNARCHIVE_SECONDS_BEFORE_GIVING_UP else None
-
-
-def _is_broken(result: Answer | AttemptError) -> bool:
-    return isinstance(result, Answer) and result.status == 500 and result.kind == "json"  # noqa: PLR2004
-
-
 def _group(tasks: deque[Task]) -> list[Task]:
-    """Take the first task, and with a contact those right behind it that were looked up with it."""
-    taken = [tasks.popleft()]
-    first = taken[0]
-    if not isinstance(first, WriteTask) or first.batch is None or not isinstance(first.payload, ContactChange):
-        return taken
-    while tasks and isinstance(other := tasks[0], WriteTask):
-        if other.batch is not first.batch or not isinstance(other.payload, ContactChange):
-            break
+    """Take the first task, and those right behind it that are written with it."""
+    first = tasks.popleft()
+    taken = [first]
+    while isinstance(first, WriteTask) and tasks and first.belongs_with(tasks[0]):
         taken.append(tasks.popleft())
     return taken

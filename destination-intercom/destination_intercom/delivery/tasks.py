@@ -1,46 +1,104 @@
-"""The words between the scheduler and the tasks that it runs.
+"""The words between the scheduler and the tasks that it carries out.
 
-An steps is a generator. It yields a `Call` and is sent the `Answer`, once there is one that
+The steps of a task are a generator. It yields a `Call` and is sent the `Answer`, once there is one that
 means something: retries, waiting for the quota and fatal errors happen elsewhere. It yields a
-`Pause` to be woken later, and returns what it came to.
+`Pause` to be woken later, `Acquire` to have something to itself, and returns what it came to.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Hashable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
-from destination_intercom.intercom.calls import Answer, Call
-from destination_intercom.intercom.classify import refusal_of
-from destination_intercom.outcomes import Outcome, Refusal
+from destination_intercom.delivery.ledger import Entry
+from destination_intercom.identity import Key
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call
+from destination_intercom.outcomes import Outcome
+from destination_intercom.payloads import Payload
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wake the steps after `seconds`; its key waits meanwhile, and nobody else."""
+    """Wake the task after `seconds`; its key waits meanwhile, and nobody else."""
 
     seconds: float
 
 
-Step: TypeAlias = Call | Pause
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Go on once no other task holds `name`, and hold it until it is released or the task ends.
+
+    Whoever waits occupies no worker. To hold two names can end in two tasks that wait for each other.
+    """
+
+    name: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let the next one have `name`."""
+
+    name: Hashable
+
+
+Step: TypeAlias = Call | Pause | Acquire | Release
 Steps: TypeAlias = Generator[Step, Answer, Outcome]
 
-GONE: Final = frozenset({404, 410})
-CONFLICT_STATUS: Final = 409
 
-_ID_IN_MESSAGE = re.compile(r"\bid=([0-9a-f]{24})\b")
-_ANY_ID_IN_MESSAGE = re.compile(r"\bid=([A-Za-z0-9_-]+)")
+class Batch(Protocol):
+    """Payloads that wait until it is known what Intercom has of them."""
+
+    @property
+    def keys(self) -> Collection[Key]:
+        """Tell whose payloads wait."""
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Say whether they need not wait any longer."""
 
 
-def read_refusal(answer: Answer) -> Refusal:
-    """Read Intercom's account of a refusal, as far as it gave one."""
-    return refusal_of(answer) or Refusal(answer.status, request_id=answer.request_id)
+@dataclass(slots=True)
+class WriteTask:
+    """A payload on its way, the record that it is a part of, and the batch that it waits for."""
+
+    entry: Entry
+    payload: Payload
+    batch: Batch | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether nothing is left to look up."""
+        return self.batch is None or self.batch.is_looked_up
+
+    def belongs_with(self, other: Task) -> bool:
+        """Say whether `other`, which comes right behind, is to be written with this one."""
+        return (
+            isinstance(other, WriteTask)
+            and self.batch is not None
+            and other.batch is self.batch
+            and other.payload.kind == self.payload.kind
+        )
 
 
-def id_in(refusal: Refusal) -> str | None:
-    """Read the contact's id from a conflict's message (Intercom's documentation of the 409)."""
-    message = refusal.message or ""
-    match = _ID_IN_MESSAGE.search(message) or _ANY_ID_IN_MESSAGE.search(message)
-    return match[1] if match else None
+@dataclass(slots=True)
+class LookupTask:
+    """The question what Intercom has of a batch of the kind `kind`."""
+
+    kind: str
+    batch: Batch
+    is_ready: ClassVar[bool] = True
+
+
+@dataclass(slots=True)
+class CallTask:
+    """A call that belongs to no record; its answer is posted."""
+
+    call: Call
+    is_ready: ClassVar[bool] = True
+
+
+Task: TypeAlias = WriteTask | LookupTask | CallTask
+TaskSteps: TypeAlias = Generator[Step, Answer, list[Outcome] | Answer | None]
+"""The steps of one task, or of several writes to one person: their outcomes; an answer; nothing for a lookup."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
-from destination_intercom.configuration.plan import EventRule
-from destination_intercom.identity import identify
+from destination_intercom.events.rules import EventRule
+from destination_intercom.identity import Key, identify
 from destination_intercom.outcomes import Outcome, filtered, rejected
 from destination_intercom.values import MAX_TEXT, MISSING, Converted, Trim, text_value, to_text, to_time
 
@@ -27,8 +27,8 @@ _FOLD: Final = str.maketrans({".": "-", "$": "-"})
 class EventPayload:
     """An event as Intercom takes it: `key` is the person's identity, `created_at` unix seconds."""
 
-    key: str = field(repr=False)
-    email: bool
+    kind: ClassVar[str] = "events"
+    key: Key
     name: str
     created_at: int
     metadata: dict[str, Any] = field(repr=False)
@@ -40,7 +40,7 @@ class EventPayload:
         body: dict[str, Any] = {
             "event_name": self.name,
             "created_at": self.created_at,
-            "email" if self.email else "user_id": self.key,
+            "email" if self.key.field == "email" else "user_id": self.key.value,
         }
         return {**body, "metadata": self.metadata} if self.metadata else body
 
@@ -52,7 +52,7 @@ class EventPayload:
     @property
     def fingerprint(self) -> bytes:
         """Tell what Intercom takes for one event: the same person, name and second."""
-        text = repr((self.key, self.folded_name, self.created_at)).encode("utf-8", "backslashreplace")
+        text = repr((*self.key, self.folded_name, self.created_at)).encode("utf-8", "backslashreplace")
         return hashlib.blake2b(text, digest_size=16).digest()
 
     @property
@@ -79,7 +79,7 @@ def map_event(rule: EventRule, data: dict[str, Any]) -> EventPayload | Outcome:
     if rule.not_before is not None and created_at < rule.not_before:
         return filtered(outcomes.TOO_OLD)
     metadata, trims = _metadata(rule, data)
-    return EventPayload(key, rule.identity.email, name, created_at, metadata, trims)
+    return EventPayload(key, name, created_at, metadata, trims)
 
 
 def _name(rule: EventRule, data: dict[str, Any]) -> str | Outcome:

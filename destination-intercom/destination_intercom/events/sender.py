@@ -1,49 +1,98 @@
-"""How one event is delivered: the calls that it takes, and what each answer means.
+"""How one event is sent: the calls that it takes, and what each answer means.
 
-The scheduler runs one steps of a key at a time, and never two steps of any tasks at once, so
-that `Memory` needs no lock.
+The scheduler carries out one task of a key at a time, and never two steps of any tasks at once, so
+that the cache needs no lock.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
-from typing import Any, Final
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.cache import Memory
-from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.matching import NOTHING_FOUND
-from destination_intercom.contacts.upsert import ContactUpserter
-from destination_intercom.delivery.tasks import Pause, Steps, read_refusal
+from destination_intercom.bounded import Bounded
+from destination_intercom.delivery.kinds import Note, Notes
+from destination_intercom.delivery.tasks import Pause, Step, Steps
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.calls import Answer, Call, FindByExternalId, PostEvent, SearchContacts
-from destination_intercom.intercom.classify import is_success
+from destination_intercom.identity import Key
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import NEVER, Call, FindByExternalId, PostEvent, SearchContacts
+from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, Refusal, rejected
 
 NEW_CONTACT_RETRY_SECONDS: Final = 60.0
 """For so long an event's 404 is tried again where the contact exists: Intercom takes seconds, sometimes longer."""
 
+MAX_EVENTS: Final = 100_000
+MAX_PEOPLE: Final = 100_000
+MAX_NAMES: Final = 10_000
+
+LONGEST_SHOWN_NAME: Final = 120
 
 _NAME_LIMIT = re.compile(r"more than \d+ active event names", re.IGNORECASE)
 
 
-class EventSender:
-    """Makes the tasks that send events; `upserter` creates unknown people, None where that is not wanted."""
+class KnownPeople(Protocol):
+    """What the sender needs to know of people, and to have done for them."""
 
-    def __init__(self, *, memory: Memory, upserter: ContactUpserter | None) -> None:
-        self._memory = memory
-        self._ladder = upserter
+    @property
+    def may_be_created(self) -> bool:
+        """Say whether a person whom Intercom does not know is created."""
+
+    def unknown(self, key: Key) -> Outcome | None:
+        """Tell the outcome of what is meant for a person whom Intercom does not know; None for others."""
+
+    def note_unknown(self, key: Key, outcome: Outcome) -> None:
+        """Note that Intercom does not know a person, and what becomes of what is meant for them."""
+
+    def was_written(self, key: Key) -> bool:
+        """Say whether this run has written the person, so that Intercom will show them soon."""
+
+    def forget(self, key: Key) -> None:
+        """Note that a person is not there any more."""
+
+    def create(self, key: Key) -> Generator[Step, Answer, Outcome | None]:
+        """Create a person: None if they are there then, else why they are not."""
+
+
+@dataclass(slots=True)
+class EventCache:
+    """What one run has learned of events; what it forgets costs calls, never correctness."""
+
+    delivered: Bounded[bytes, bytes] = field(default_factory=lambda: Bounded(MAX_EVENTS))
+    """Events that Intercom took, by what it takes for one event, with a digest of their metadata."""
+    refused_names: Bounded[str, Refusal] = field(default_factory=lambda: Bounded(MAX_NAMES))
+    not_visible: Bounded[Key, None] = field(default_factory=lambda: Bounded(MAX_PEOPLE))
+    """People whom Intercom knows, and whose events it refused for as long as a new contact may take."""
+    differing_duplicates: int = 0
+
+
+class EventSender:
+    """Makes the steps that send events; `now` tells seconds."""
+
+    def __init__(self, *, cache: EventCache, people: KnownPeople, notes: Notes, now: Callable[[], float]) -> None:
+        self._cache = cache
+        self._now = now
+        self._people = people
+        self._notes = notes
+
+    def summary(self) -> Iterator[str]:
+        """Tell what became of duplicates that were none to the source."""
+        if differing := self._cache.differing_duplicates:
+            yield f"Duplicate events whose metadata differed from the one that was sent: {differing}."
 
     def send(self, event: EventPayload) -> Steps:
         """Send an event, for as long as its contact may still become visible."""
-        memory = self._memory
-        if (delivered := memory.delivered_events.get(event.fingerprint)) is not None:
-            memory.differing_duplicates += delivered != event.metadata_digest
+        cache = self._cache
+        if (delivered := cache.delivered.get(event.fingerprint)) is not None:
+            if delivered != event.metadata_digest:
+                self._note_differing()
             return outcomes.DUPLICATE
-        if (known := memory.refused_names.get(event.folded_name)) is not None:
+        if (known := cache.refused_names.get(event.folded_name)) is not None:
             return rejected(outcomes.EVENT_NAME_LIMIT, known)
-        if (unknown := memory.strangers.get(event.key)) is not None:
+        if (unknown := self._people.unknown(event.key)) is not None:
             return unknown
         call = PostEvent(event.body)
         answer = yield call
@@ -51,77 +100,86 @@ class EventSender:
             return (yield from self._after_not_found(event, call, read_refusal(answer)))
         return self._sent(event, call, answer)
 
+    def _note_differing(self) -> None:
+        self._cache.differing_duplicates += 1
+        self._notes.add(
+            Note(
+                "An event has the person, name and second of another one but other metadata: Intercom would drop it,"
+                " so it was not sent. The summary counts such duplicates."
+            )
+        )
+
+    def _note_refused_name(self, event: EventPayload, refusal: Refusal) -> None:
+        self._cache.refused_names.note(event.folded_name, refusal)
+        shown = "".join(character for character in event.name if character.isprintable())[:LONGEST_SHOWN_NAME]
+        self._notes.add(
+            Note(
+                f'The event name "{shown}" is new and the workspace already has 120 active ones: its records are'
+                " rejected. Archive event names in Intercom, or select fewer.",
+                heading="Event names that are new and without room, too",
+                name=shown,
+            )
+        )
+
     def _sent(self, event: EventPayload, call: Call, answer: Answer) -> Outcome:
-        if is_success(call, answer):
-            self._memory.delivered_events.note(event.fingerprint, event.metadata_digest)
-            self._memory.waited_in_vain.forget(event.key)
+        if call.is_answered_by(answer):
+            self._cache.delivered.note(event.fingerprint, event.metadata_digest)
+            self._cache.not_visible.forget(event.key)
             return outcomes.DELIVERED
         refusal = read_refusal(answer)
         if _is_name_limit(refusal):
-            self._memory.refused_names.note(event.folded_name, refusal)
-            self._memory.refused_new_names.append(event.name)
+            self._note_refused_name(event, refusal)
             return rejected(outcomes.EVENT_NAME_LIMIT, refusal)
-        if event.email and _is_ambiguous(refusal):
+        if event.key.field == "email" and _is_ambiguous(refusal):
             return rejected(outcomes.AMBIGUOUS_EMAIL, refusal)
         return rejected(outcomes.REFUSED, refusal)
 
     def _after_not_found(self, event: EventPayload, call: PostEvent, refusal: Refusal) -> Steps:
         """Learn whether the person exists, create them where that is wanted, and send the event again."""
-        memory = self._memory
-        if event.key in memory.contacts and event.key not in memory.waited_in_vain:
-            answer = yield from self._send_while_young(event, call, pause=1.0)
+        people = self._people
+        if people.was_written(event.key) and event.key not in self._cache.not_visible:
+            answer = yield from self._send_while_new(event, call, pause=1.0)
             if not _is_not_found(answer):
                 return self._sent(event, call, answer)
         # Somebody may have deleted the contact since: it is looked for, and created, anew.
         unknown = yield from self._look_for(event, refusal)
         if unknown is not None:
             # What this run has written stays known otherwise: the search lags behind it.
-            memory.contacts.forget(event.key)
-        is_new = unknown is not None and self._ladder is not None
-        if unknown is not None and self._ladder is not None:
-            unknown = yield from self._create(self._ladder, event)
+            people.forget(event.key)
+        is_new = unknown is not None and people.may_be_created
+        if is_new:
+            unknown = yield from people.create(event.key)
         if unknown is not None:
-            memory.strangers.note(event.key, unknown)
+            people.note_unknown(event.key, unknown)
             return unknown
-        if event.key in memory.waited_in_vain and not is_new:
+        if event.key in self._cache.not_visible and not is_new:
             return rejected(outcomes.UNKNOWN_USER, refusal)
-        answer = yield from self._send_while_young(event, call, pause=0.0 if is_new else 1.0)
+        answer = yield from self._send_while_new(event, call, pause=0.0 if is_new else 1.0)
         return rejected(outcomes.UNKNOWN_USER, refusal) if _is_not_found(answer) else self._sent(event, call, answer)
 
-    def _send_while_young(
-        self, event: EventPayload, call: PostEvent, *, pause: float
-    ) -> Generator[Call | Pause, Answer, Answer]:
+    def _send_while_new(self, event: EventPayload, call: PostEvent, *, pause: float) -> Generator[Step, Answer, Answer]:
         """Send an event again and again, until its contact is visible or no longer young; `pause` seconds first."""
-        memory = self._memory
-        until = memory.now() + NEW_CONTACT_RETRY_SECONDS
+        until = self._now() + NEW_CONTACT_RETRY_SECONDS
         while True:
-            yield Pause(min(pause, max(until - memory.now(), 0.0)))
+            yield Pause(min(pause, max(until - self._now(), 0.0)))
             answer = yield call
             if not _is_not_found(answer):
                 return answer
-            if memory.now() >= until:
+            if self._now() >= until:
                 # Later events of this person are sent once each, and made to wait no more.
-                memory.waited_in_vain.note(event.key, None)
+                self._cache.not_visible.note(event.key, None)
                 return answer
             pause = min(max(pause * 2, 1.0), 10.0)
 
-    def _look_for(self, event: EventPayload, refusal: Refusal) -> Generator[Call | Pause, Answer, Outcome | None]:
+    def _look_for(self, event: EventPayload, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:
         """Ask whether Intercom knows the person after all: None if so, else the outcome of their events."""
-        call = _question_about(event)
+        call = _call_that_finds(event.key)
         answer = yield call
-        if is_success(call, answer) and (not isinstance(call, SearchContacts) or answer.body.get("data")):
+        if call.is_answered_by(answer) and (not isinstance(call, SearchContacts) or answer.body.get("data")):
             return None
         if answer.status == 410:  # noqa: PLR2004
             return rejected(outcomes.CONTACT_MERGED, read_refusal(answer))
         return rejected(outcomes.UNKNOWN_USER, refusal)
-
-    def _create(
-        self, upserter: ContactUpserter, event: EventPayload
-    ) -> Generator[Call | Pause, Answer, Outcome | None]:
-        """Create the contact of an event: None if it is there now, else the outcome of its events."""
-        change = ContactChange(event.key, event.email, {}, {})
-        outcome = (yield from upserter.write([change], NOTHING_FOUND))[0]
-        return outcome if outcome.status is outcomes.Status.REJECTED else None
 
 
 def _is_not_found(answer: Answer) -> bool:
@@ -138,22 +196,20 @@ def _is_ambiguous(refusal: Refusal) -> bool:
     return refusal.status in {400, 409} and "multiple" in (refusal.message or "").lower()
 
 
-def _question_about(event: EventPayload) -> Call:
-    """Make the call that tells whether Intercom knows the person of an event."""
-    if event.email:
-        return SearchContacts(_users_with("email", event.key), decisive=True, smallest=True)
+def _call_that_finds(key: Key) -> FindByExternalId | SearchContacts:
+    """Make the call that tells whether Intercom knows a person."""
     # As a part of a path, these two would be taken for folders by everything on the way.
-    if event.key in {".", ".."}:
-        return SearchContacts(_users_with("external_id", event.key), decisive=True, smallest=True)
-    return FindByExternalId(event.key)
+    if key.field == "email" or key.value in {".", ".."}:
+        return SearchContacts(_users_with(key), decisive=True, gives_up=NEVER)
+    return FindByExternalId(key.value)
 
 
-def _users_with(name: str, value: str) -> dict[str, Any]:
+def _users_with(key: Key) -> dict[str, Any]:
     return {
         "query": {
             "operator": "AND",
             "value": [
-                {"field": name, "operator": "=", "value": value},
+                {"field": key.field, "operator": "=", "value": key.value},
                 {"field": "role", "operator": "=", "value": "user"},
             ],
         }

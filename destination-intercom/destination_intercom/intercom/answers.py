@@ -10,14 +10,47 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import orjson
 
-from destination_intercom.intercom.calls import Answer, BodyKind, RateHeaders
-
 _CANONICAL = re.compile(r"</contacts/([A-Za-z0-9_-]+)>\s*;\s*rel=\"?canonical\"?")
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+
+
+BodyKind = Literal["json", "empty", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class RateHeaders:
+    """The quota as an answer tells it.
+
+    `limit` and `remaining` are calls, `reset_at` the reset as it stands there (unix seconds by Intercom's
+    clock), `reset_in` the seconds from the answer until then, by that clock too.
+    """
+
+    limit: int
+    remaining: int
+    reset_at: float
+    reset_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of Intercom's, or of something between us and Intercom.
+
+    `body` is the parsed JSON where `kind` is "json", else None. `canonical_id` is the contact that
+    the `Link` header of a merged one points to.
+    """
+
+    status: int
+    kind: BodyKind
+    body: Any = field(default=None, repr=False)
+    request_id: str | None = None
+    retry_after: float | None = None
+    rate: RateHeaders | None = None
+    canonical_id: str | None = None
 
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes, *, wall: Callable[[], float]) -> Answer:
@@ -89,3 +122,12 @@ def server_time(date: str | None, wall: Callable[[], float]) -> float:
         return wall() if parsed is None else float(email.utils.mktime_tz(parsed))
     except (ValueError, OverflowError, TypeError, IndexError):
         return wall()
+
+
+def first_error(answer: Answer) -> dict[str, Any] | None:
+    """Read the first entry of Intercom's error envelope; None where the body is none, or lists no error."""
+    body = answer.body
+    if not isinstance(body, dict) or body.get("type") != "error.list" or not isinstance(body.get("errors"), list):
+        return None
+    first = next(iter(body["errors"]), None)
+    return first if isinstance(first, dict) else None

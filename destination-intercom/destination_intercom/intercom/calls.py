@@ -1,150 +1,313 @@
-"""The calls that the connector makes, and what an answer is: the words between client and scheduler.
+"""The calls that the connector makes, each written once: what to ask, whether it writes, what an ordinary answer is.
 
-A call is a value: what to ask, not how. `Answer` is what came back, before anybody judged it.
+A call is a value; how it travels is the client's concern. One that does not say that it only reads counts
+as a write, so that a dry run lets nothing through that nobody has thought of.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
+
+from destination_intercom.intercom.answers import Answer, first_error
+
+OK: Final = 200
+ACCEPTED: Final = 202
 
 
 @dataclass(frozen=True, slots=True)
-class GetMe:
+class GiveUp:
+    """When a call that keeps failing is answered with its failure, in place of being tried on.
+
+    After so many attempts, or so many seconds, in which nothing came but Intercom's own 500 in JSON; and
+    at once where the answer is too large to be read.
+    """
+
+    after_500s: int | None = None
+    after_seconds_of_500s: float | None = None
+    if_too_large: bool = False
+
+
+NEVER: Final = GiveUp()
+
+
+class Call(ABC):
+    """One request; `endpoint` is its method and the template of its path, which is safe for a log."""
+
+    __slots__ = ()
+    endpoint: ClassVar[str]
+    about_workspace: ClassVar[bool] = False
+    """Whether a refusal says something of the app or the workspace, and not of any record."""
+
+    @property
+    def method(self) -> str:
+        """Tell the HTTP method."""
+        return self.endpoint.split(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """Tell the path, with its query; what is filled in is quoted."""
+        head, *rest = self.endpoint.split(" ")[1].split("{")
+        tails = [part.partition("}")[2] for part in rest]
+        return head + "".join(_quote(value) + tail for value, tail in zip(self.path_values, tails, strict=True))
+
+    @property
+    def path_values(self) -> tuple[str, ...]:
+        """Tell what is filled into the path."""
+        return ()
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        """Tell the JSON that is sent; None for none."""
+        return None
+
+    @property
+    def give_up(self) -> GiveUp:
+        """Tell when a failure is an answer, too."""
+        return NEVER
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether `answer` is the ordinary one, as the endpoint's description promises it."""
+        return _is_object(answer) and isinstance(answer.body.get("id"), str) and bool(answer.body["id"])
+
+
+class ReadCall(Call):
+    """A call that changes nothing in Intercom, so that a dry run makes it."""
+
+    __slots__ = ()
+
+
+class WriteCall(Call):
+    """A call that changes something in Intercom.
+
+    `dry_run_label` says of how many of them a dry run tells ("3 contacts would be created"); "" for none.
+    """
+
+    __slots__ = ()
+    dry_run_label: ClassVar[str] = ""
+
+    @abstractmethod
+    def dry_run_answer(self, number: int) -> Answer:
+        """Make the ordinary answer, for a dry run in which it is the `number`th one."""
+
+    @property
+    def written_names(self) -> Sequence[str]:
+        """Tell the names of what would be changed in something that is there already."""
+        return ()
+
+
+def _quote(text: str) -> str:
+    # An id may hold a lone surrogate: JSON allows it, and one such record must not end the sync.
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def _is_object(answer: Answer) -> bool:
+    return answer.status == OK and isinstance(answer.body, dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _ContactCall(Call):
+    contact_id: str
+
+    @property
+    def path_values(self) -> tuple[str, ...]:
+        """Tell the contact's id."""
+        return (self.contact_id,)
+
+
+@dataclass(frozen=True, slots=True)
+class _PayloadCall(Call):
+    payload: dict[str, Any] = field(repr=False)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Tell the JSON that is sent."""
+        return self.payload
+
+
+@dataclass(frozen=True, slots=True)
+class GetMe(ReadCall):
     """Who the token belongs to."""
 
     endpoint: ClassVar[str] = "GET /me"
+    about_workspace: ClassVar[bool] = True
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it tells of an admin."""
+        return _is_object(answer) and answer.body.get("type") == "admin"
 
 
 @dataclass(frozen=True, slots=True)
-class ListDataAttributes:
+class ListDataAttributes(ReadCall):
     """The definitions of contact attributes, archived ones included."""
 
     endpoint: ClassVar[str] = "GET /data_attributes"
+    about_workspace: ClassVar[bool] = True
+
+    @property
+    def path(self) -> str:
+        """Tell the path with its query."""
+        return "/data_attributes?model=contact&include_archived=true"
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it lists anything."""
+        return _is_object(answer) and isinstance(answer.body.get("data"), list)
 
 
 @dataclass(frozen=True, slots=True)
-class CreateContact:
+class CreateDataAttribute(_PayloadCall, WriteCall):
+    """Create a contact attribute."""
+
+    endpoint: ClassVar[str] = "POST /data_attributes"
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it names the attribute."""
+        return _is_object(answer) and isinstance(answer.body.get("name"), str)
+
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer with the attribute."""
+        return Answer(OK, "json", dict(self.payload))
+
+
+@dataclass(frozen=True, slots=True)
+class CreateContact(_PayloadCall, WriteCall):
     """Create a user."""
 
-    payload: dict[str, Any] = field(repr=False)
     endpoint: ClassVar[str] = "POST /contacts"
+    dry_run_label: ClassVar[str] = "contacts would be created"
+
+    def dry_run_answer(self, number: int) -> Answer:
+        """Answer with the contact."""
+        return Answer(OK, "json", {"id": f"dry-run-{number}", **self.payload})
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateContact:
+class UpdateContact(_ContactCall, WriteCall):
     """Update a contact by Intercom's own id; what is not sent is kept."""
 
-    contact_id: str
     payload: dict[str, Any] = field(repr=False)
     endpoint: ClassVar[str] = "PUT /contacts/{id}"
+    dry_run_label: ClassVar[str] = "updated"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Tell the JSON that is sent."""
+        return self.payload
+
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer with the contact."""
+        return Answer(OK, "json", {"id": self.contact_id, **self.payload})
+
+    @property
+    def written_names(self) -> Sequence[str]:
+        """Tell the names of the standard fields and of the custom attributes."""
+        fields = [name for name in self.payload if name != "custom_attributes"]
+        return fields + list(self.payload.get("custom_attributes", ()))
 
 
 @dataclass(frozen=True, slots=True)
-class GetContact:
+class GetContact(_ContactCall, ReadCall):
     """Read a contact by Intercom's own id."""
 
-    contact_id: str
     endpoint: ClassVar[str] = "GET /contacts/{id}"
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveContact:
+class ArchiveContact(_ContactCall, WriteCall):
     """Archive a contact."""
 
-    contact_id: str
     endpoint: ClassVar[str] = "POST /contacts/{id}/archive"
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """Tell the JSON that is sent: nothing is asked but the path."""
+        return {}
+
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer with the contact."""
+        return Answer(OK, "json", {"id": self.contact_id})
+
 
 @dataclass(frozen=True, slots=True)
-class UnarchiveContact:
+class UnarchiveContact(_ContactCall, WriteCall):
     """Restore an archived contact; for one that cannot be, the answer is 400 or 500 (recorded)."""
 
-    contact_id: str
     endpoint: ClassVar[str] = "POST /contacts/{id}/unarchive"
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """Tell the JSON that is sent: nothing is asked but the path."""
+        return {}
+
+    @property
+    def give_up(self) -> GiveUp:
+        """Tell after how long a 500 says that it cannot be done: no outage brings nothing else for so long."""
+        return GiveUp(after_seconds_of_500s=540.0)
+
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer with the contact."""
+        return Answer(OK, "json", {"id": self.contact_id})
+
 
 @dataclass(frozen=True, slots=True)
-class CreateDataAttribute:
-    """Create a contact attribute."""
-
-    payload: dict[str, Any] = field(repr=False)
-    endpoint: ClassVar[str] = "POST /data_attributes"
-
-
-@dataclass(frozen=True, slots=True)
-class FindByExternalId:
+class FindByExternalId(ReadCall):
     """Read a user by the external_id; unlike a search, this does not lag."""
 
     external_id: str = field(repr=False)
     endpoint: ClassVar[str] = "GET /contacts/find_by_external_id/{external_id}"
 
+    @property
+    def path_values(self) -> tuple[str, ...]:
+        """Tell the external_id."""
+        return (self.external_id,)
+
 
 @dataclass(frozen=True, slots=True)
-class SearchContacts:
+class SearchContacts(ReadCall):
     """Search contacts; lags behind writes by up to minutes.
 
     In a `decisive` one who is not found counts as not there, so that only an answer that lists who was
-    found will do; if it is the `smallest` question, too, it is tried until it is answered so.
+    found will do.
     """
 
     query: dict[str, Any] = field(repr=False)
     decisive: bool = False
-    smallest: bool = False
+    gives_up: GiveUp = NEVER
     endpoint: ClassVar[str] = "POST /contacts/search"
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """Tell the JSON that is sent."""
+        return self.query
+
+    @property
+    def give_up(self) -> GiveUp:
+        """Tell when a failure is an answer, too: a smaller search may then be made."""
+        return self.gives_up
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it tells who was found: a list without `data` was seen in production, and tells nobody."""
+        if not _is_object(answer):
+            return False
+        if isinstance(answer.body.get("data"), list):
+            return bool(answer.body.get("type") != "error.list")
+        return answer.body.get("type") == "list" and (not self.decisive or answer.body.get("total_count") == 0)
+
 
 @dataclass(frozen=True, slots=True)
-class PostEvent:
+class PostEvent(_PayloadCall, WriteCall):
     """Submit one data event."""
 
-    payload: dict[str, Any] = field(repr=False)
     endpoint: ClassVar[str] = "POST /events"
+    dry_run_label: ClassVar[str] = "events sent"
 
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it was accepted: "202 with an empty body", says the description; an error in it is none."""
+        return answer.status == ACCEPTED and answer.kind != "other" and first_error(answer) is None
 
-Call: TypeAlias = (
-    GetMe
-    | ListDataAttributes
-    | CreateDataAttribute
-    | CreateContact
-    | UpdateContact
-    | GetContact
-    | ArchiveContact
-    | UnarchiveContact
-    | FindByExternalId
-    | SearchContacts
-    | PostEvent
-)
-
-BodyKind = Literal["json", "empty", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class RateHeaders:
-    """The quota as an answer tells it.
-
-    `limit` and `remaining` are calls, `reset_at` the reset as it stands there (unix seconds by Intercom's
-    clock), `reset_in` the seconds from the answer until then, by that clock too.
-    """
-
-    limit: int
-    remaining: int
-    reset_at: float
-    reset_in: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer of Intercom's, or of something between us and Intercom.
-
-    `body` is the parsed JSON where `kind` is "json", else None. `canonical_id` is the contact that
-    the `Link` header of a merged one points to.
-    """
-
-    status: int
-    kind: BodyKind
-    body: Any = field(default=None, repr=False)
-    request_id: str | None = None
-    retry_after: float | None = None
-    rate: RateHeaders | None = None
-    canonical_id: str | None = None
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer as to an event that was accepted."""
+        return Answer(ACCEPTED, "empty")

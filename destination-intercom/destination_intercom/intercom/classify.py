@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from destination_intercom.errors import AttemptError, ConfigurationError
-from destination_intercom.intercom.answers import as_word
-from destination_intercom.intercom.calls import Answer, Call, GetMe, ListDataAttributes, SearchContacts
+from destination_intercom.intercom.answers import Answer, as_word, first_error
+from destination_intercom.intercom.calls import Call
 from destination_intercom.outcomes import Refusal
 
 REJECTING: Final = frozenset({400, 404, 409, 410, 413, 422})
@@ -51,53 +51,28 @@ def refusal_of(answer: Answer) -> Refusal | None:
 
     Old entries have `type` in place of `code`; message, code and request id may be absent.
     """
-    body = answer.body
-    if not isinstance(body, dict) or not isinstance(errors := body.get("errors"), list):
-        return None
-    if body.get("type") != "error.list" or not errors or not isinstance(first := errors[0], dict):
+    first = first_error(answer)
+    if first is None:
         return None
     message = first.get("message")
     return Refusal(
         answer.status,
         as_word(first.get("code") or first.get("type")),
         message if isinstance(message, str) else None,
-        as_word(body.get("request_id")) or answer.request_id,
+        as_word(answer.body.get("request_id")) or answer.request_id,
     )
 
 
-def is_success(call: Call, answer: Answer) -> bool:
-    """Say whether `answer` is what the endpoint's description promises."""
-    if call.endpoint == "POST /events":
-        # "202 with an empty body", says the description; an error in it is none.
-        return answer.status == 202 and answer.kind != "other" and refusal_of(answer) is None  # noqa: PLR2004
-    return answer.status == 200 and isinstance(answer.body, dict) and _has_fields(call, answer.body)  # noqa: PLR2004
-
-
-def _has_fields(call: Call, body: dict[str, Any]) -> bool:
-    endpoint = call.endpoint
-    if isinstance(call, SearchContacts):
-        return _lists_contacts(call, body)
-    if endpoint == "GET /data_attributes":
-        return isinstance(body.get("data"), list)
-    if endpoint == "POST /data_attributes":
-        return isinstance(body.get("name"), str)
-    if endpoint == "GET /me":
-        return body.get("type") == "admin"
-    return isinstance(body.get("id"), str) and bool(body["id"])
-
-
-def _lists_contacts(call: SearchContacts, body: dict[str, Any]) -> bool:
-    """Say whether an answer tells who was found: a list without `data` was seen in production, and tells nobody."""
-    if isinstance(body.get("data"), list):
-        return body.get("type") != "error.list"
-    return body.get("type") == "list" and (not call.decisive or body.get("total_count") == 0)
+def read_refusal(answer: Answer) -> Refusal:
+    """Read Intercom's account of a refusal, as far as it gave one."""
+    return refusal_of(answer) or Refusal(answer.status, request_id=answer.request_id)
 
 
 def judge(call: Call, result: Answer | AttemptError) -> Judgement:
     """Say what to do with the result of one attempt at `call`."""
     if isinstance(result, AttemptError):
         return Judgement(Verdict.RETRY, result.kind)
-    if is_success(call, result):
+    if call.is_answered_by(result):
         return Judgement(Verdict.ANSWER)
     refusal = refusal_of(result)
     code = refusal.code if refusal is not None else None
@@ -110,7 +85,7 @@ def judge(call: Call, result: Answer | AttemptError) -> Judgement:
         return Judgement(Verdict.FATAL, why)
     if refusal is not None and (result.status == 402 or code == VERSION_CODE):  # noqa: PLR2004
         return Judgement(Verdict.FATAL, why)
-    if refusal is not None and result.status in REJECTING and isinstance(call, (GetMe, ListDataAttributes)):
+    if refusal is not None and result.status in REJECTING and call.about_workspace:
         # Asked of the workspace itself, there is no record to reject: something is wrong with the app.
         return Judgement(Verdict.FATAL, why)
     if refusal is not None and result.status in REJECTING:

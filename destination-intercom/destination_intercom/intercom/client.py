@@ -1,4 +1,4 @@
-"""Intercom over HTTP: one method per endpoint, one attempt per call.
+"""Intercom over HTTP: one attempt per call.
 
 The only importer of `requests`, whose exceptions it turns into ours. It retries nothing, judges
 nothing and starts no threads; one client serves all threads with one pool of connections.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, BaseAdapter, HTTPAdapter
@@ -33,23 +33,9 @@ from destination_intercom.errors import (
     NotSentError,
     UntrustedError,
 )
-from destination_intercom.intercom.answers import read_answer
+from destination_intercom.intercom.answers import Answer, read_answer
 from destination_intercom.intercom.ca_certificates import make_context
-from destination_intercom.intercom.calls import (
-    Answer,
-    ArchiveContact,
-    Call,
-    CreateContact,
-    CreateDataAttribute,
-    FindByExternalId,
-    GetContact,
-    GetMe,
-    ListDataAttributes,
-    PostEvent,
-    SearchContacts,
-    UnarchiveContact,
-    UpdateContact,
-)
+from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.response_limits import ResponseLimits, limited_pools
 
 API_VERSION: Final = "2.16"
@@ -183,51 +169,7 @@ class Client:
             AttemptError: no answer, or one that cannot be read; `NotSentError` if surely not sent.
             InternalError: the request could not be made.
         """
-        return _METHODS[type(call)](self, call)
-
-    def get_me(self, _: GetMe) -> Answer:
-        """Ask who the token belongs to."""
-        return self._send("GET", "/me")
-
-    def list_data_attributes(self, _: ListDataAttributes) -> Answer:
-        """Ask for the contact attributes, archived ones included."""
-        return self._send("GET", "/data_attributes?model=contact&include_archived=true")
-
-    def create_contact(self, call: CreateContact) -> Answer:
-        """Create a contact."""
-        return self._send("POST", "/contacts", call.payload)
-
-    def update_contact(self, call: UpdateContact) -> Answer:
-        """Update a contact."""
-        return self._send("PUT", f"/contacts/{_quote(call.contact_id)}", call.payload)
-
-    def get_contact(self, call: GetContact) -> Answer:
-        """Read a contact."""
-        return self._send("GET", f"/contacts/{_quote(call.contact_id)}")
-
-    def archive_contact(self, call: ArchiveContact) -> Answer:
-        """Archive a contact."""
-        return self._send("POST", f"/contacts/{_quote(call.contact_id)}/archive", {})
-
-    def unarchive_contact(self, call: UnarchiveContact) -> Answer:
-        """Restore an archived contact."""
-        return self._send("POST", f"/contacts/{_quote(call.contact_id)}/unarchive", {})
-
-    def create_data_attribute(self, call: CreateDataAttribute) -> Answer:
-        """Create a contact attribute."""
-        return self._send("POST", "/data_attributes", call.payload)
-
-    def find_by_external_id(self, call: FindByExternalId) -> Answer:
-        """Read a user by the external_id."""
-        return self._send("GET", f"/contacts/find_by_external_id/{_quote(call.external_id)}")
-
-    def search_contacts(self, call: SearchContacts) -> Answer:
-        """Search contacts."""
-        return self._send("POST", "/contacts/search", call.query)
-
-    def post_event(self, call: PostEvent) -> Answer:
-        """Submit a data event."""
-        return self._send("POST", "/events", call.payload)
+        return self._send(call.method, call.path, call.body)
 
     def _send(self, method: str, path: str, payload: dict[str, Any] | None = None) -> Answer:
         try:
@@ -248,21 +190,6 @@ class Client:
         except Exception as error:  # noqa: BLE001 - any text may quote the request, as http.client's of a bad header does
             raise _translate(error) from None
         return read_answer(response.status_code, response.headers, content, wall=self._wall)
-
-
-_METHODS: Final[dict[type[Any], Callable[[Client, Any], Answer]]] = {
-    GetMe: Client.get_me,
-    ListDataAttributes: Client.list_data_attributes,
-    CreateContact: Client.create_contact,
-    CreateDataAttribute: Client.create_data_attribute,
-    ArchiveContact: Client.archive_contact,
-    UnarchiveContact: Client.unarchive_contact,
-    UpdateContact: Client.update_contact,
-    GetContact: Client.get_contact,
-    FindByExternalId: Client.find_by_external_id,
-    SearchContacts: Client.search_contacts,
-    PostEvent: Client.post_event,
-}
 
 
 def _own_version() -> str:
@@ -290,11 +217,6 @@ def _proxies(url: str) -> dict[str, str]:
             " list Intercom's host in NO_PROXY."
         )
     return {urlsplit(url).scheme: proxy}
-
-
-def _quote(text: str) -> str:
-    # An id may hold a lone surrogate: JSON allows it, and one such record must not end the sync.
-    return quote(text, safe="", errors="surrogatepass")
 
 
 def _read(response: requests.Response) -> bytes:

@@ -17,7 +17,7 @@ import math
 from typing import Final
 
 from destination_intercom.clock import Clock
-from destination_intercom.intercom.calls import RateHeaders
+from destination_intercom.intercom.answers import RateHeaders
 from destination_intercom.intercom.rate_windows import USUAL_PERIOD, Permit, RateWindows
 
 __all__ = ["Permit", "Quota"]

@@ -19,7 +19,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from destination_intercom.intercom.calls import RateHeaders
+from destination_intercom.intercom.answers import RateHeaders
 
 USUAL_PERIOD: Final = 10.0
 """Seconds of a window, says Intercom's developer site; learned anew where the headers say otherwise."""

@@ -82,7 +82,7 @@ class _Object:
     lines: _Buffer = field(repr=False)
 
 
-class Rejects:
+class RejectedRecords:
     """Collects rejected records and stores them; `folder` ends in a slash or is empty.
 
     The main thread alone calls it. `secret` is blotted out where a message of Intercom's quotes it.
@@ -114,7 +114,7 @@ class Rejects:
         self._stored_records = 0
 
     def note(self, entry: Entry, kind: str, outcome: Outcome) -> None:
-        """Note that a part of a record was rejected; `kind` is `contacts` or `events`."""
+        """Note that a part of a record was rejected; `kind` is the name of its kind of object."""
         self._parts.setdefault(entry, []).append((kind, outcome))
 
     def add(self, entry: Entry) -> None:

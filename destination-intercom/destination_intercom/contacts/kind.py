@@ -1,0 +1,153 @@
+"""Contacts as a kind of object: what `delivery` carries out, made of the modules of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+from destination_intercom.airbyte.catalog import CatalogStream
+from destination_intercom.configuration.config import Config, UsersEnabled
+from destination_intercom.configuration.plan import PlanChecks
+from destination_intercom.contacts.attributes import Attributes
+from destination_intercom.contacts.batches import ContactBatch, ContactBatches
+from destination_intercom.contacts.cache import ContactCache
+from destination_intercom.contacts.diff import KnownContact
+from destination_intercom.contacts.lookup import look_up
+from destination_intercom.contacts.mapping import ContactChange, map_contact
+from destination_intercom.contacts.matching import NOTHING_FOUND, Found
+from destination_intercom.contacts.people import People
+from destination_intercom.contacts.rules import UserRule, compile_user_rules
+from destination_intercom.contacts.upsert import ContactUpserter, Policy
+from destination_intercom.delivery.kinds import Batches, Kind
+from destination_intercom.delivery.tasks import Batch, Step, WriteTask
+from destination_intercom.identity import IdentityField, Key
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call, CreateContact, UpdateContact, WriteCall
+from destination_intercom.outcomes import Outcome
+from destination_intercom.payloads import MapRecord, Payload
+
+
+class Contacts(Kind):
+    """The contacts of one sync; `look_up` has a batch looked up, `now` tells seconds."""
+
+    name: ClassVar[str] = ContactChange.kind
+    writes: ClassVar[tuple[type[WriteCall], ...]] = (CreateContact, UpdateContact)
+
+    def __init__(self, config: Config, *, now: Callable[[], float], look_up: Callable[[Batch], None]) -> None:
+        super().__init__()
+        self._users = config.users
+        self.cache = ContactCache(now)
+        self.notes = self.cache.search_size.notes
+        missing = config.users.missing_attributes if isinstance(config.users, UsersEnabled) else "fail"
+        self.attributes = Attributes(missing, create=not config.delivery.dry_run)
+        self._policy = make_policy(config)
+        self.upserter = ContactUpserter(cache=self.cache, policy=self._policy, names=self.attributes)
+        self._batches = ContactBatches(written=self.cache.written, look_up=look_up)
+
+    @property
+    def batches(self) -> Batches:
+        """Give the contacts that wait to be looked up together."""
+        return self._batches
+
+    def people(self, *, create_unknown: bool) -> People:
+        """Give other kinds what they may ask; with `create_unknown` people are created, whatever `write_mode` says."""
+        creator = None
+        if create_unknown:
+            creator = ContactUpserter(
+                cache=self.cache, policy=replace(self._policy, write_mode="upsert"), names=self.attributes
+            )
+        return People(cache=self.cache, creator=creator)
+
+    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
+        """Compile the rules of `users.streams`, and note which attributes they write."""
+        if not isinstance(self._users, UsersEnabled):
+            return []
+        rules = compile_user_rules(self._users, stream, checks)
+        for rule in rules:
+            for attribute in rule.attributes:
+                self.attributes.want(attribute.target, attribute.type)
+        return [partial(self._map, rule) for rule in rules]
+
+    def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | Outcome:
+        known = self.attributes
+        return map_contact(rule, data, known.types, options=known.options, skipped=known.skipped)
+
+    def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
+        """Settle which attributes there are."""
+        return (yield from self.attributes.settle())
+
+    def batch(self, payload: Payload, *, size: int, now: float) -> Batch | None:
+        """Tell the batch in which the contact is looked up; None for one that this run has written."""
+        return self._batches.add(_change(payload), size=size, now=now)
+
+    def look_up(self, batch: Batch) -> Generator[Step, Answer, None]:
+        """Look up all people of a batch, and by their e-mail those who are not found by their external_id."""
+        contacts = _batch(batch)
+        by_id = yield from self._search("external_id", [key.value for key in contacts.keys if key.field != "email"])
+        addresses = {key.value for key in contacts.keys if key.field == "email"}
+        if self.upserter.looks_by_email:
+            # Nor may a person be created because nobody could tell that there is one to be given the identity.
+            missing = [key for key in contacts.keys if key.field != "email" and key.value not in by_id]
+            addresses |= {address for key in missing if (address := contacts.emails[key]) is not None}
+        by_email = yield from self._search("email", sorted(addresses))
+        contacts.found = {key: _found(key, contacts.emails[key], by_id, by_email) for key in contacts.keys}
+
+    def _search(self, field: IdentityField, values: Sequence[str]) -> Generator[Call, Answer, _Contacts]:
+        if not values:
+            return {}
+        # By the address, "not there" must be known: a second contact would have it otherwise.
+        found = yield from look_up(
+            field,
+            values,
+            size=self.cache.search_size,
+            now=self.cache.now,
+            trim=self.upserter.trim,
+            decisive=field == "email",
+        )
+        return found or {}
+
+    def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
+        """Write one person's changes as one."""
+        changes = [_change(task.payload) for task in tasks]
+        batch, found = tasks[0].batch, NOTHING_FOUND
+        if batch is not None:
+            found = (_batch(batch).found or {}).get(changes[0].key, NOTHING_FOUND)
+        return (yield from self.upserter.write(changes, found))
+
+
+_Contacts = dict[str, list[KnownContact]]
+
+
+def _found(key: Key, address: str | None, by_id: _Contacts, by_email: _Contacts) -> Found:
+    if key.field == "email":
+        return Found(tuple(by_email.get(key.value, ())))
+    if key.value in by_id:
+        return Found(tuple(by_id[key.value]))
+    return Found((), tuple(by_email.get(address or "", ())))
+
+
+def _change(payload: Payload) -> ContactChange:
+    if not isinstance(payload, ContactChange):
+        raise TypeError("not a contact")
+    return payload
+
+
+def _batch(batch: Batch) -> ContactBatch:
+    if not isinstance(batch, ContactBatch):
+        raise TypeError("not a batch of contacts")
+    return batch
+
+
+def make_policy(config: Config) -> Policy:
+    """Read from the configuration what is to happen to people whom Intercom knows, or does not know."""
+    users = config.users
+    if not isinstance(users, UsersEnabled):
+        return Policy()
+    return Policy(
+        write_mode=users.write_mode,
+        send_unchanged=users.unchanged_contacts == "send",
+        unarchive=users.archived_contacts == "unarchive",
+        adopt=users.email_match == "adopt",
+    )

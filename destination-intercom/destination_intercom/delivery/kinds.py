@@ -1,0 +1,145 @@
+"""What a kind of object is to the rest: everything that is not the same for contacts, events and others.
+
+A kind is registered once (`destination_intercom.kinds`). Whoever plans, maps, schedules, counts, stores or
+rehearses goes by the registry, and knows no kind by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from destination_intercom.airbyte.catalog import CatalogStream
+from destination_intercom.configuration.plan import PlanChecks
+from destination_intercom.delivery.tasks import Batch, CallTask, LookupTask, Step, Task, TaskSteps, WriteTask
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import Call, WriteCall
+from destination_intercom.outcomes import Outcome
+from destination_intercom.payloads import MapRecord, Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the user is warned of once; if there were too many warnings, `name` is listed under `heading`."""
+
+    text: str
+    heading: str = ""
+    name: str = ""
+
+
+class Notes:
+    """What the steps of tasks have to say, for the main thread to take."""
+
+    def __init__(self) -> None:
+        self._notes: deque[Note] = deque()
+
+    def add(self, note: Note) -> None:
+        """Add a note; in any thread."""
+        self._notes.append(note)
+
+    def take(self) -> Iterator[Note]:
+        """Give up the notes that have come up since the last call."""
+        while self._notes:
+            yield self._notes.popleft()
+
+
+class Batches(Protocol):
+    """Payloads that are looked up together, as far as the main thread is concerned."""
+
+    @property
+    def due(self) -> float | None:
+        """Tell when the open batch closes by its age; None if it does not for now."""
+
+    def close(self) -> None:
+        """Close the open batch, if there is one."""
+
+    def close_if_full(self) -> None:
+        """Close the open batch if it is complete."""
+
+    def close_if_due(self, now: float) -> None:
+        """Close the open batch if it is old enough."""
+
+    def note_looked_up(self) -> None:
+        """Note that a batch was looked up."""
+
+
+class Kind(ABC):
+    """One kind of object; `name` is its name in counts and summaries, `writes` are what a dry run counts."""
+
+    name: ClassVar[str]
+    writes: ClassVar[tuple[type[WriteCall], ...]] = ()
+
+    def __init__(self) -> None:
+        self.notes = Notes()
+
+    @property
+    def batches(self) -> Batches | None:
+        """Give the payloads that wait to be looked up together; None where nothing is."""
+        return None
+
+    @abstractmethod
+    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
+        """Make what maps a record of `stream`, one for each payload that it may become; none if it is not meant."""
+
+    @abstractmethod
+    def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
+        """Make the steps that deliver one payload, or several of one key and one batch: an outcome for each."""
+
+    def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
+        """Settle with the workspace what must be known before the first record; return what to warn of."""
+        yield from ()
+        return ()
+
+    def batch(self, payload: Payload, *, size: int, now: float) -> Batch | None:  # noqa: ARG002 - for those who look up
+        """Tell the batch that a payload waits for, of a record of `size` bytes at `now` (seconds); None for none."""
+        return None
+
+    def look_up(self, batch: Batch) -> Generator[Step, Answer, None]:  # noqa: ARG002 - for those who look up
+        """Make the steps that find out what Intercom has of a batch."""
+        yield from ()
+
+    def summary(self) -> Iterable[str]:
+        """Tell what the user should read at the end, beside the counts."""
+        return ()
+
+
+class Kinds(Mapping[str, Kind]):
+    """The kinds of one sync, by name, in the order in which a record's payloads are made."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self._kinds = {kind.name: kind for kind in kinds}
+
+    def __getitem__(self, name: str) -> Kind:
+        return self._kinds[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    @property
+    def writes(self) -> list[type[WriteCall]]:
+        """Tell the calls that a dry run counts."""
+        return [call for kind in self._kinds.values() for call in kind.writes]
+
+    @property
+    def batches(self) -> list[Batches]:
+        """Tell the batches of all kinds that look up."""
+        return [kind.batches for kind in self._kinds.values() if kind.batches is not None]
+
+    def make_steps(self, tasks: Sequence[Task]) -> TaskSteps:
+        """Make the steps of one task, or of several writes that belong together."""
+        first = tasks[0]
+        if isinstance(first, CallTask):
+            return _ask(first.call)
+        if isinstance(first, LookupTask):
+            return self[first.kind].look_up(first.batch)
+        return self[first.payload.kind].deliver([task for task in tasks if isinstance(task, WriteTask)])
+
+
+def _ask(call: Call) -> Generator[Step, Answer, Answer]:
+    return (yield call)

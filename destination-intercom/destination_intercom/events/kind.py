@@ -1,0 +1,59 @@
+"""Data events as a kind of object: what `delivery` carries out, made of the modules of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
+from typing import ClassVar
+
+from destination_intercom.airbyte.catalog import CatalogStream
+from destination_intercom.configuration.config import Config, EventsEnabled
+from destination_intercom.configuration.plan import PlanChecks
+from destination_intercom.delivery.kinds import Kind
+from destination_intercom.delivery.tasks import Step, WriteTask
+from destination_intercom.events.mapping import EventPayload, map_event
+from destination_intercom.events.rules import compile_event_rules, warn_of_long_metadata
+from destination_intercom.events.sender import EventCache, EventSender, KnownPeople
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import PostEvent, WriteCall
+from destination_intercom.outcomes import Outcome
+from destination_intercom.payloads import MapRecord, Payload
+
+
+class Events(Kind):
+    """The data events of one sync; `now` tells seconds."""
+
+    name: ClassVar[str] = EventPayload.kind
+    writes: ClassVar[tuple[type[WriteCall], ...]] = (PostEvent,)
+
+    def __init__(self, config: Config, *, people: KnownPeople, now: Callable[[], float]) -> None:
+        super().__init__()
+        self._events = config.events
+        self.cache = EventCache()
+        self._sender = EventSender(cache=self.cache, people=people, notes=self.notes, now=now)
+
+    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
+        """Compile the rules of `events.streams`."""
+        if not isinstance(self._events, EventsEnabled):
+            return []
+        if (warning := warn_of_long_metadata(self._events)) is not None:
+            checks.warn(warning)
+        return [partial(map_event, rule) for rule in compile_event_rules(self._events, stream, checks)]
+
+    def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
+        """Send one event after the other."""
+        outcomes: list[Outcome] = []
+        for task in tasks:
+            outcome = yield from self._sender.send(_event(task.payload))
+            outcomes.append(outcome)
+        return outcomes
+
+    def summary(self) -> Iterable[str]:
+        """Tell what became of duplicates."""
+        return self._sender.summary()
+
+
+def _event(payload: Payload) -> EventPayload:
+    if not isinstance(payload, EventPayload):
+        raise TypeError("not an event")
+    return payload

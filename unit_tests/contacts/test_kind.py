@@ -1,0 +1,141 @@
+"""Contacts as a kind: what is asked for a batch, and what its contacts make of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+from destination_intercom import outcomes
+from destination_intercom.configuration.config import parse_config
+from destination_intercom.contacts.batches import ContactBatch
+from destination_intercom.contacts.kind import Contacts
+from destination_intercom.contacts.lookup import HALVE, search_query
+from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.matching import Found
+from destination_intercom.delivery.ledger import Ledger
+from destination_intercom.delivery.tasks import Batch, Step, WriteTask
+from destination_intercom.errors import StreamName
+from destination_intercom.identity import Key
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import NEVER, Call, CreateContact, SearchContacts, UpdateContact
+from unit_tests.keys import by_email, by_id
+from unit_tests.strategies import base_config
+from unit_tests.task_bench import ID, INVALID, OTHER_ID, Bench, listed, shown
+
+T = TypeVar("T")
+
+
+class Desk(Bench):
+    """Contacts as one sync has them."""
+
+    def __init__(self, **users: Any) -> None:
+        super().__init__()
+        section = {"mode": "enabled", "streams": [{"stream": "s"}], **users}
+        config = parse_config(base_config(users=section))
+        self.contacts = Contacts(config, now=self.time.now, look_up=_nobody)
+        self.contacts.attributes.want("name", None)
+
+    def look_up(self, batch: ContactBatch, *answers: Answer) -> list[Call]:
+        """Look up a batch; return the calls."""
+        return self.drive(self.contacts.look_up(batch), *answers)[1]
+
+    def deliver(self, tasks: list[WriteTask], *answers: Answer) -> tuple[list[outcomes.Outcome], list[Call]]:
+        """Write what belongs together; return the outcomes and the calls."""
+        steps: Generator[Step, Answer, list[outcomes.Outcome]] = self.contacts.deliver(tasks)
+        result, calls, _ = self.drive(steps, *answers)
+        return result, calls
+
+
+def _nobody(_batch: Batch) -> None:
+    """Take a batch that nobody looks up."""
+
+
+def task(key: Key, batch: ContactBatch | None = None, **fields: Any) -> WriteTask:
+    """A change to a contact that waits for `batch`."""
+    entry = Ledger(stop_after_rejected=0).enter(StreamName("s"), parts=1, size=1)
+    return WriteTask(entry, ContactChange(key, fields, {}), batch)
+
+
+def batch(emails: dict[Key, str | None]) -> ContactBatch:
+    """A batch of these keys and the addresses beside them."""
+    made = ContactBatch(0.0)
+    made.emails.update(emails)
+    return made
+
+
+def ids(found: Found) -> tuple[list[str], list[str]]:
+    """The ids of those who were found by the identity, and by the address."""
+    by_identity, by_address = found.by_identity, found.by_email
+    return [each.contact_id for each in by_identity], [each.contact_id for each in by_address]
+
+
+def test_changes_when_written_together_use_what_their_batch_found() -> None:
+    """One update of the contact that was found, an outcome for each."""
+    desk, waited = Desk(), batch({by_id("k"): None})
+    calls = desk.look_up(waited, listed({"id": ID, "external_id": "k", "role": "user", "name": "Old"}))
+    assert [SearchContacts(search_query("external_id", ["k"]), gives_up=HALVE)] == calls
+    tasks = [task(by_id("k"), waited, name="A"), task(by_id("k"), waited, name="B")]
+    result, calls = desk.deliver(tasks, shown(external_id="k", name="B"))
+    assert [outcomes.DELIVERED] * 2 == result
+    assert [UpdateContact(ID, {"name": "B"})] == calls
+
+
+def test_change_when_it_waited_for_no_batch_is_created() -> None:
+    """Nothing was found, for nothing was asked."""
+    result, calls = Desk().deliver([task(by_id("k"), name="A")], shown(external_id="k"))
+    assert [outcomes.DELIVERED] == result
+    assert isinstance(calls[0], CreateContact)
+
+
+def test_batch_when_looked_up_asks_for_the_addresses_of_those_who_were_not_found() -> None:
+    """And tells for each key what was found by the identity and by the address."""
+    keys = {by_id(name): f"{name}@example.com" for name in "abc"}
+    waited = batch({**keys, by_id("d"): None})
+    by_identity = listed({"id": ID, "external_id": "a", "role": "user"})
+    by_address = listed({"id": OTHER_ID, "email": "b@example.com", "role": "user"})
+    calls = Desk().look_up(waited, by_identity, by_address)
+    assert [
+        SearchContacts(search_query("external_id", ["a", "b", "c", "d"]), gives_up=HALVE),
+        SearchContacts(search_query("email", ["b@example.com", "c@example.com"]), decisive=True, gives_up=HALVE),
+    ] == calls
+    assert waited.found is not None
+    expected = {"a": ([ID], []), "b": ([], [OTHER_ID]), "c": ([], []), "d": ([], [])}
+    assert expected == {key.value: ids(found) for key, found in waited.found.items()}
+
+
+def test_batch_when_nobody_is_created_is_looked_up_by_the_identity_only() -> None:
+    """With update_only the address matches nobody."""
+    calls = Desk(write_mode="update_only").look_up(batch({by_id("a"): "a@example.com"}), listed())
+    assert [SearchContacts(search_query("external_id", ["a"]), gives_up=HALVE)] == calls
+
+
+def test_batch_when_the_identity_is_the_address_is_looked_up_by_that() -> None:
+    """One search, which is made until it is answered: "not found" would make a second contact."""
+    waited = batch({by_email("a@example.com"): None})
+    calls = Desk().look_up(waited, listed({"id": ID, "email": "A@example.com"}))
+    assert [SearchContacts(search_query("email", ["a@example.com"]), decisive=True, gives_up=NEVER)] == calls
+    assert waited.found is not None
+    assert ([ID], []) == ids(waited.found[by_email("a@example.com")])
+
+
+def test_batch_of_both_kinds_of_identity_is_looked_up_by_each() -> None:
+    """One text as a User ID and as an address is two people, as far as anybody knows."""
+    text = "bob@x.example"
+    waited = batch({by_id(text): None, by_email(text): None})
+    as_user_id = listed({"id": ID, "external_id": text, "role": "user"})
+    as_address = listed({"id": OTHER_ID, "email": text, "role": "user"})
+    desk = Desk()
+    desk.look_up(waited, as_user_id, as_address)
+    assert waited.found is not None
+    assert {by_id(text): ([ID], []), by_email(text): ([OTHER_ID], [])} == {
+        key: ids(found) for key, found in waited.found.items()
+    }
+    _, calls = desk.deliver([task(by_email(text), waited, name="N")], shown(OTHER_ID, email=text))
+    assert [UpdateContact(OTHER_ID, {"name": "N"})] == calls
+
+
+def test_batch_when_it_cannot_be_looked_up_holds_nobody() -> None:
+    """Every key has its entry all the same, so that its contacts go on."""
+    waited = batch({by_id("a"): "a@example.com"})
+    Desk().look_up(waited, INVALID, INVALID)
+    assert {by_id("a"): Found()} == waited.found

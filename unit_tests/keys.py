@@ -1,0 +1,13 @@
+"""Keys of people, as tests write them."""
+
+from destination_intercom.identity import Key
+
+
+def by_id(value: str) -> Key:
+    """A person by their User ID."""
+    return Key("external_id", value)
+
+
+def by_email(value: str) -> Key:
+    """A person by their e-mail address."""
+    return Key("email", value)
