@@ -65,6 +65,20 @@ class Call:
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
     @property
+    def texts(self) -> list[str]:
+        """All that the call says: path and query, percent-decoded, and each key and value of the body."""
+        said, rest = [unquote(self.target)], [legible(self.raw)]
+        while rest:
+            value = rest.pop()
+            if isinstance(value, dict):
+                rest += [*value, *value.values()]
+            elif isinstance(value, list):
+                rest += value
+            else:
+                said.append(str(value))
+        return said
+
+    @property
     def body(self) -> dict[str, Any]:
         """The body, an object; refused where it is none."""
         if not self.raw:
@@ -78,6 +92,16 @@ class Call:
         if not isinstance(body, dict):
             raise Refusal(400, "bad_request", "The body is not a JSON object")
         return body
+
+
+def legible(raw: bytes) -> Any:
+    """Return bytes as JSON, else as text; None for none."""
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw.decode(errors="replace")
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,6 +1,5 @@
 """The core: from the bytes of a call to an answer. Thread-safe by one lock, never sleeps, reads one clock."""
 
-import json
 import threading
 import time
 from collections import Counter, deque
@@ -10,7 +9,7 @@ from email.utils import formatdate
 from typing import Any
 
 from intercom_emulator.answers import JSON_TYPE, Answer, Cut, Refusal, encode, envelope
-from intercom_emulator.calls import Call, agree_version, authorize, read_call, version_name
+from intercom_emulator.calls import Call, agree_version, authorize, legible, read_call, version_name
 from intercom_emulator.faults import Fault, FaultPlan
 from intercom_emulator.quota import Quota
 from intercom_emulator.settings import Settings
@@ -26,8 +25,13 @@ class _Reply:
 
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)  # None: a fault takes this one away
     cut: Cut | None = None
+
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """The headers that are sent."""
+        return {name: value for name, value in self.headers.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +50,13 @@ class _Exchange:
             "method": self.call.method,
             "path": self.call.target,
             "request_headers": self.call.headers | hidden,
-            "request_body": _legible(self.call.raw),
+            "request_body": legible(self.call.raw),
             "status": None if lost else self.reply.status,
-            "headers": {} if lost else self.reply.headers,
-            "response_body": None if lost else _legible(self.reply.body),
+            "headers": {} if lost else self.reply.sent_headers,
+            "response_body": None if lost else legible(self.reply.body),
             "time": self.call.now,
             "fault": self.fault.kind if self.fault else None,
         }
-
-
-def _legible(raw: bytes) -> Any:
-    """Return bytes as JSON, else as text; None for none."""
-    if not raw:
-        return None
-    try:
-        return json.loads(raw)
-    except ValueError:
-        return raw.decode(errors="replace")
 
 
 class Intercom:
@@ -90,12 +84,12 @@ class Intercom:
             now = self._clock()
             call = read_call(method, target, headers, body, now + self.settings.server_clock_skew)
             self._calls[call.template] += 1
-            fault = self._faults.pick(call.template, now - self._started)
+            fault = self._faults.pick(call.template, now - self._started, lambda: self._workspace.texts_of(call))
             reply = self._reply(call, fault)
             lost = reply.cut in (Cut.RESET, Cut.STALL)
             self._statuses[NO_ANSWER if lost else str(reply.status)] += 1
             self._exchanges.append(_Exchange(call, reply, fault))
-            return Answer(reply.status, dict(reply.headers), reply.body, self.settings.latency, reply.cut)
+            return Answer(reply.status, reply.sent_headers, reply.body, self.settings.latency, reply.cut)
 
     def _reply(self, call: Call, fault: Fault | None) -> _Reply:
         """Return Intercom's reply, or what the fault makes of it."""
@@ -104,8 +98,8 @@ class Intercom:
         reply = self._serve(call, fault) if fault.reaches_intercom else _Reply(503, b"", {"Date": _date(call.now)})
         reply.cut = fault.cut
         if fault.is_edge:
-            status, headers, body = fault.answer()
-            reply = _Reply(status, body, {"Date": _date(call.now), **headers})
+            reply = _Reply(503, b"", {"Date": _date(call.now)})
+            self._spoil(reply, fault, None)
         elif fault.cut is None and fault.after:
             self._spoil(reply, fault, reply.headers.get("X-Request-Id"))
         return reply
@@ -115,10 +109,10 @@ class Intercom:
         settings, request_id = self.settings, new_request_id()
         reply = _Reply(200, b"", {"Date": _date(call.now), "X-Request-Id": request_id})
         reply.headers["Intercom-Version"] = version_name(call, settings)
-        metered: dict[str, str] = {}
+        metered: dict[str, str | None] = {}
         try:
             authorize(call, settings)
-            metered = self._spend(call)
+            metered |= self._spend(call)
             if settings.plan_restricted:
                 raise Refusal(403, "api_plan_restricted", "Active subscription needed.")  # noqa: TRY301
             if fault is not None and not fault.has_effect:
@@ -129,7 +123,7 @@ class Intercom:
         except Refusal as refusal:
             reply.status = refusal.status
             reply.body = self._error(envelope(refusal.code, refusal.message), request_id)
-            metered = {} if refusal.unmetered else metered | refusal.headers
+            metered = {} if refusal.unmetered else {**metered, **refusal.headers}
         if reply.body:
             reply.headers.setdefault("Content-Type", JSON_TYPE)
         if reply.status != _UNAUTHORIZED:

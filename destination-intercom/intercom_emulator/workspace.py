@@ -61,6 +61,12 @@ class Workspace:
             raise Refusal(404, "not_found", "The requested resource does not exist")
         return endpoint(ask)
 
+    def texts_of(self, call: Call) -> str:
+        """Return what a call says, a text a line, and who the contact of its path is."""
+        named = self.contacts.find(call.argument) if "{id}" in call.template else None
+        person = [named.id, named.external_id or "", named.email or ""] if named else []
+        return "\n".join([*call.texts, *person])
+
     def _show_me(self, ask: Ask) -> tuple[int, bytes]:
         settings = ask.settings
         app: dict[str, Any] = {
