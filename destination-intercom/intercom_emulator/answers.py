@@ -46,11 +46,19 @@ class Answer:
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of this program
     """A call that Intercom refuses in its envelope.
 
-    `unmetered` refusals carry no rate-limit headers and spend no quota, as those of an invalid token.
+    `unmetered` refusals carry no rate-limit headers and spend no quota, as those of an invalid token. `field` is the
+    one field of a contact that is refused, where it is for a field.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, unmetered: bool = False
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        unmetered: bool = False,
+        field: str | None = None,
     ) -> None:
         super().__init__(f"{status} {code}")
         self.status = status
@@ -58,11 +66,21 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of this
         self.message = message
         self.headers = dict(headers or {})
         self.unmetered = unmetered
+        self.field = field
+
+    def body(self, naming: str) -> dict[str, Any]:
+        """Return the envelope; `naming` says where a refused field is named: message, field or nothing."""
+        if self.field is None or naming == "message":
+            return envelope(self.code, self.message)
+        body = envelope(self.code, "Invalid parameter")
+        if naming == "field":
+            body["errors"][0]["field"] = self.field
+        return body
 
 
-def invalid(message: str) -> Refusal:
+def invalid(message: str, *, field: str | None = None) -> Refusal:
     """Return the refusal of a value: 400 parameter_invalid."""
-    return Refusal(400, "parameter_invalid", message)
+    return Refusal(400, "parameter_invalid", message, field=field)
 
 
 def envelope(code: str, message: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 The standard ones of contacts are those that the real API listed in 2021; of companies only a few are here.
 """
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,6 +78,7 @@ class Attribute:
     messenger_writable: bool = False
     archived: bool = False
     created_at: int = 0
+    born: float = -math.inf  # the exact time of a creation through the API
 
     def shown(self, *, with_datetime: bool) -> dict[str, Any]:
         """Return the attribute as the API shows it; versions before Preview list a datetime as a date [OAS]."""
@@ -97,14 +99,23 @@ class Attribute:
             del shown["description"]
         return shown | {"model": self.model}
 
-    def check(self, value: object) -> None:
-        """Refuse a value that is not of the attribute's type, not among its options, or too long."""
+    def check(self, value: object, *, only_options: bool) -> None:
+        """Refuse a value that is not of the attribute's type, too long, or not among its options if only those go."""
         if isinstance(value, (dict, list)) or not _is_of_type(value, self.data_type):
-            raise invalid(f"Custom attribute '{self.name}' must be of type {self.data_type}")
+            raise self.refusal(f"must be of type {self.data_type}")
         if isinstance(value, str) and len(value) > LONGEST_TEXT:
-            raise invalid(f"Custom attribute '{self.name}' must not exceed {LONGEST_TEXT} characters")
-        if self.options and value not in self.options:
-            raise invalid(f"Custom attribute '{self.name}' must be one of its options")
+            raise self.refusal(f"must not exceed {LONGEST_TEXT} characters")
+        if only_options and self.options and value not in self.options:
+            raise self.refusal("must be one of its options")
+
+    def refusal(self, reason: str) -> Refusal:
+        """Return the refusal of a contact that carries this attribute."""
+        return refusal_of(self.name, reason)
+
+
+def refusal_of(name: str, reason: str) -> Refusal:
+    """Return the refusal of a contact for a custom attribute, which may not exist."""
+    return invalid(f"Custom attribute '{name}' {reason}", field=f"custom_attributes.{name}")
 
 
 def _is_of_type(value: object, data_type: str) -> bool:
@@ -150,7 +161,7 @@ class DataAttributes:
             if model in (None, each.model) and (archived or not each.archived)
         ]
 
-    def create(self, body: dict[str, Any], *, limit: int, now: int) -> Attribute:
+    def create(self, body: dict[str, Any], *, limit: int, now: float) -> Attribute:
         """Add the attribute that a POST asks for, or refuse it."""
         model, name = body.get("model"), body.get("name")
         if not isinstance(model, str) or model not in _CALLED:
@@ -166,7 +177,9 @@ class DataAttributes:
         if body.get("description") is not None and not isinstance(body["description"], str):
             raise invalid("description must be a string")
         data_type = "string" if options else body["data_type"]
-        return self._add(Attribute(name, model, data_type, description=body.get("description"), options=options), now)
+        told = body.get("description")
+        created = Attribute(name, model, data_type, description=told, options=options, born=now)
+        return self._add(created, int(now))
 
     def _refuse_taken(self, name: str, model: str) -> None:
         """Refuse a name that the other model has, or this one: names clash across both, archived or not."""

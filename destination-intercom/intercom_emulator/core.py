@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
 
-from intercom_emulator.answers import JSON_TYPE, Answer, Cut, Refusal, encode, envelope
+from intercom_emulator.answers import JSON_TYPE, Answer, Cut, Refusal, encode
 from intercom_emulator.calls import Call, agree_version, authorize, legible, read_call, version_name
 from intercom_emulator.faults import Fault, FaultPlan
 from intercom_emulator.quota import Quota
@@ -122,7 +122,7 @@ class Intercom:
                 reply.status, reply.body = self._workspace.serve(ask)
         except Refusal as refusal:
             reply.status = refusal.status
-            reply.body = self._error(envelope(refusal.code, refusal.message), request_id)
+            reply.body = self._error(refusal.body(settings.refused_field), request_id)
             metered = {} if refusal.unmetered else {**metered, **refusal.headers}
         if reply.body:
             reply.headers.setdefault("Content-Type", JSON_TYPE)

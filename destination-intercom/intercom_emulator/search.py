@@ -39,6 +39,7 @@ _FIELDS = {
     **dict.fromkeys(("tag_id", "segment_id"), "tag"),
 }
 _LONGEST_TIME = 11  # digits of a unix second
+_FIRST_SECOND, _LAST_SECOND = -62_135_510_400, 253_402_214_399  # a day within what the calendar knows, in any zone
 _EMPTY = (None, "")
 
 Predicate = Callable[[Contact], bool]
@@ -137,7 +138,8 @@ class Rules:
         zone = dt.timezone.utc if self.timezone == "UTC" else zoneinfo.ZoneInfo(self.timezone)
 
         def day_of(second: object) -> dt.date:
-            return dt.datetime.fromtimestamp(int(str(second)), tz=zone).date()
+            within = min(max(int(str(second)), _FIRST_SECOND), _LAST_SECOND)
+            return dt.datetime.fromtimestamp(within, tz=zone).date()
 
         wanted = day_of(value)
         if operator == "=":

@@ -1,5 +1,6 @@
 """The settings: what of Intercom's behaviour differs between workspaces, is not known for certain, or goes wrong.
 
+What is marked [?] is only a guess of ours, so that a client must be right with either answer.
 Each field carries its own explanation; `explain()` prints them, and `Settings.from_dict` refuses what is none of them.
 """
 
@@ -11,6 +12,7 @@ from typing import Any
 
 from intercom_emulator.faults import Fault
 
+NORMALIZED = ("phone", "name", "avatar", "custom_attributes")
 SCOPES = ("read_contacts", "write_contacts", "events", "attributes")
 VERSIONS = (
     *(f"1.{minor}" for minor in range(5)),
@@ -75,6 +77,25 @@ class Settings:
         "second",
     )
     put_of_merged: int = _setting(410, "PUT of a merged contact", 404, 410)
+    refused_field: str = _setting(
+        "message",
+        "a refused field of a contact is named in the message, in `field` of the envelope only, or nowhere [?]",
+        "message",
+        "field",
+        "nothing",
+    )
+    unusual_values: str = _setting(
+        "refuse", "an avatar that is no URL, signed_up_at or last_seen_at in no usual year [?]", "refuse", "take"
+    )
+    refused_names: list[str] = field(default_factory=list, metadata=_about("values of `name` that are refused [?]"))
+    normalized_fields: list[str] = field(
+        default_factory=list,
+        metadata=_about(
+            f"fields kept otherwise than sent, of {', '.join(NORMALIZED)}: a phone without its blanks, an avatar under"
+            " a URL of Intercom's own, other texts trimmed [?]"
+        ),
+    )
+    last_seen_back: str = _setting("take", "a last_seen_at before the contact's own [?]", "take", "ignore")
     unarchive_deleted: int = _setting(400, "unarchive of a contact marked for permanent deletion", 400, 500)
 
     search_lag: float = _setting(0.0, "how long creates, updates and archives stay unseen by the search")
@@ -88,6 +109,10 @@ class Settings:
     shared_email_status: int = _setting(409, "an event for an email that several users share", 409, 400)
     date_metadata: str = _setting("refuse", "metadata named *_date that is no number: 400, or kept", "refuse", "keep")
     attribute_limit: int = _setting(250, "custom attributes that a workspace may have")
+    attribute_lag: float = _setting(0.0, "how long after its creation an attribute is refused as unknown [?]")
+    options_outside: str = _setting(
+        "take", "values outside an attribute's list of options; refused for days of April 2026", "take", "refuse"
+    )
 
     latency: float = _setting(0.0, "how long each call takes")
     keep_exchanges: int = _setting(10_000, "how many exchanges are remembered, the latest")
@@ -106,6 +131,8 @@ class Settings:
             raise ValueError("window_seconds must be above 0, and limit not below it")
         if self.timezone != "UTC":
             zoneinfo.ZoneInfo(self.timezone)
+        if not set(self.normalized_fields) <= set(NORMALIZED):
+            raise ValueError(f"normalized_fields: known are {', '.join(NORMALIZED)}")
         for fault in self.faults:
             Fault.from_dict(fault)
 

@@ -196,8 +196,7 @@ class Workspace:
         return 200, encode({"type": "list", "data": data})
 
     def _create_attribute(self, ask: Ask) -> tuple[int, bytes]:
-        limit, now = ask.settings.attribute_limit, int(ask.call.now)
-        created = self.attributes.create(ask.call.body, limit=limit, now=now)
+        created = self.attributes.create(ask.call.body, limit=ask.settings.attribute_limit, now=ask.call.now)
         return 200, encode(created.shown(with_datetime=ask.version >= PREVIEW))
 
     def _submit_event(self, ask: Ask) -> tuple[int, bytes]:

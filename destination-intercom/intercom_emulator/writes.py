@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from intercom_emulator.answers import Refusal, invalid
-from intercom_emulator.attributes import LAST_SECOND, LONGEST_TEXT, DataAttributes
+from intercom_emulator.attributes import LAST_SECOND, LONGEST_TEXT, DataAttributes, refusal_of
 from intercom_emulator.contacts import Contact, Contacts, conflict, gone
 from intercom_emulator.settings import Settings
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost")
+_MOST_SECONDS = 2**63
 _TEXT_OWNER = (2, 16)  # owner_id is text, and email_verified is known, from this version on [OAS]
 _PREVIEW = (99, 0)
 
@@ -57,6 +58,8 @@ class ContactWriter:
         details, custom = self._details(body), self._custom(body)
         self._change_identity(contact, body, role)
         contact.role = role
+        if self.settings.last_seen_back == "ignore" and _moves_back(details, contact.details):
+            del details["last_seen_at"]
         contact.details |= details
         # A value that was set and is cleared stays as null; one that was never set does not appear [REC].
         contact.custom |= {key: value for key, value in custom.items() if value is not None or key in contact.custom}
@@ -103,12 +106,13 @@ class ContactWriter:
         if "email_verified" in body and self.version >= _TEXT_OWNER:
             _check_boolean("email_verified", body["email_verified"])
             if not body.get("email"):
-                raise invalid("email_verified must be supplied together with an email")
+                raise invalid("email_verified must be supplied together with an email", field="email_verified")
         details: dict[str, Any] = {}
         for name, check in _CHECKS.items():
             if name in body:
                 check(name, body[name])
-                details[name] = body[name]
+                self._refuse_unusual(name, body[name])
+                details[name] = self._normalized(name, body[name])
         if "unsubscribed_from_emails" in details and details["unsubscribed_from_emails"] is None:
             details["unsubscribed_from_emails"] = False
         if "owner_id" in body:
@@ -118,15 +122,30 @@ class ContactWriter:
             details["language_override"] = body["language_override"]
         return details
 
+    def _refuse_unusual(self, name: str, value: object) -> None:
+        """Refuse a value that is of its field's type, if the settings do."""
+        if name == "name" and value in self.settings.refused_names:
+            raise invalid("name is invalid", field=name)
+        if self.settings.unusual_values == "refuse" and value is not None and not _is_usual(name, value):
+            raise invalid(f"{name} is invalid", field=name)
+
+    def _normalized(self, field: str, value: Any) -> Any:
+        """Return a value as it is kept."""
+        if not isinstance(value, str) or field not in self.settings.normalized_fields:
+            return value
+        if field == "avatar":
+            return f"https://static.intercomassets.com/avatars/{uuid.uuid5(uuid.NAMESPACE_URL, value)}"
+        return "".join(value.split()) if field == "phone" else value.strip()
+
     def _owner(self, value: object) -> str | None:
         """Return the owner's id as text, or refuse one who is no teammate; before 2.16 it may be a number."""
         if value is None:
             return None
         number = isinstance(value, int) and not isinstance(value, bool)
         if not (isinstance(value, str) or (number and self.version < _TEXT_OWNER)):
-            raise invalid("owner_id must be a string")
+            raise invalid("owner_id must be a string", field="owner_id")
         if str(value) not in self.settings.admins:
-            raise invalid("The owner specified is not a member of the workspace")
+            raise invalid("The owner specified is not a member of the workspace", field="owner_id")
         return str(value)
 
     def _custom(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -135,16 +154,16 @@ class ContactWriter:
         if custom is None:
             return {}
         if not isinstance(custom, dict):
-            raise invalid("custom_attributes must be an object")
+            raise invalid("custom_attributes must be an object", field="custom_attributes")
         for name, value in custom.items():
             attribute = self.attributes.custom(name)
-            if attribute is None:
-                raise invalid(f"Custom attribute '{name}' does not exist")
+            if attribute is None or self.now - attribute.born < self.settings.attribute_lag:
+                raise refusal_of(name, "does not exist")
             if not attribute.api_writable:
-                raise invalid(f"Custom attribute '{name}' is not writable")
+                raise attribute.refusal("is not writable")
             if value is not None:
-                attribute.check(value)
-        return custom
+                attribute.check(value, only_options=self.settings.options_outside == "refuse")
+        return {name: self._normalized("custom_attributes", value) for name, value in custom.items()}
 
     def _store(self, contact: Contact) -> None:
         self.contacts.put(contact, now=self.now, lag=self.settings.search_lag)
@@ -159,44 +178,49 @@ def _identity(body: dict[str, Any], key: str) -> str | None:
     if key == "email":
         value = value.strip().lower()
         if value and not _EMAIL.fullmatch(value):
-            raise invalid("email is invalid")
+            raise invalid("email is invalid", field="email")
     return str(value)
 
 
 def _check_role(role: object) -> None:
     if role not in ("user", "lead"):
-        raise invalid("role must be either user or lead")
+        raise invalid("role must be either user or lead", field="role")
 
 
 def _check_text(name: str, value: object) -> None:
     if value is not None and not isinstance(value, str):
-        raise invalid(f"{name} must be a string")
+        raise invalid(f"{name} must be a string", field=name)
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        raise invalid(f"{name} is too long (maximum is {LONGEST_TEXT} characters)")
-
-
-def _check_url(name: str, value: object) -> None:
-    _check_text(name, value)
-    if isinstance(value, str) and not value.startswith(("http://", "https://")):
-        raise invalid(f"{name} must be a URL")
+        raise invalid(f"{name} is too long (maximum is {LONGEST_TEXT} characters)", field=name)
 
 
 def _check_boolean(name: str, value: object) -> None:
     if value is not None and not isinstance(value, bool):
-        raise invalid(f"{name} must be a boolean")
+        raise invalid(f"{name} must be a boolean", field=name)
 
 
 def _check_time(name: str, value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LAST_SECOND:
-        raise invalid(f"{name} must be a unix timestamp in seconds")
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _MOST_SECONDS):
+        raise invalid(f"{name} must be a unix timestamp in seconds", field=name)
+
+
+def _is_usual(name: str, value: Any) -> bool:
+    """Return whether an avatar is a URL, and a time of a year that people live in."""
+    if name == "avatar":
+        return str(value).startswith(("http://", "https://"))
+    return name not in ("signed_up_at", "last_seen_at") or 0 <= value < LAST_SECOND
+
+
+def _moves_back(sent: dict[str, Any], kept: dict[str, Any]) -> bool:
+    """Return whether a person would have been seen earlier than is known."""
+    new, old = sent.get("last_seen_at"), kept.get("last_seen_at")
+    return new is not None and old is not None and new < old
 
 
 _CHECKS: dict[str, Callable[[str, object], None]] = {
     "phone": _check_text,
     "name": _check_text,
-    "avatar": _check_url,
+    "avatar": _check_text,
     "signed_up_at": _check_time,
     "last_seen_at": _check_time,
     "unsubscribed_from_emails": _check_boolean,

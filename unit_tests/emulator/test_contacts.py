@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from intercom_emulator.settings import NORMALIZED
 from unit_tests.emulator.bench import START, Bench, code, decoded, good, refusal
 
 
@@ -66,6 +67,75 @@ def test_create_when_a_field_is_wrong_then_400_and_nobody_is_created(fields: dic
     bench = Bench()
     assert code(bench.ask("POST", "/contacts", fields)) == (400, "parameter_invalid")
     assert bench.intercom.dump()["contacts"] == []
+
+
+UNUSUAL: list[tuple[str, object]] = [
+    ("avatar", ""), ("avatar", "/me.png"), ("signed_up_at", -62_135_596_800), ("signed_up_at", 253_370_764_800),
+    ("last_seen_at", -1), ("last_seen_at", 1_700_000_000_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), [*UNUSUAL, ("owner_id", "1"), ("name", "Bad"), ("phone", 7)], ids=str)
+@pytest.mark.parametrize("named", ["message", "field", "nothing"])
+def test_refusal_of_a_field_when_so_set_then_names_it_in_the_message_or_in_the_envelope_or_nowhere(
+    field: str, value: object, named: str
+) -> None:
+    """Where Intercom names a refused field is not known for all: a client must do with each way, and with none."""
+    bench = Bench(refused_field=named, refused_names=["Bad"])
+    ada = bench.create(external_id="1", name="Good")
+    answer = bench.update(ada, **{"phone": "+1", field: value})
+    [error] = decoded(answer)["errors"]
+    assert (400, "parameter_invalid") == code(answer)
+    assert (field.removesuffix("_id") in error["message"]) is (named == "message")
+    assert error.get("field") == (field if named == "field" else None)
+    assert ada == bench.get(f"/contacts/{ada['id']}")
+
+
+@pytest.mark.parametrize(("field", "value"), UNUSUAL, ids=str)
+def test_unusual_value_when_so_set_then_is_taken_as_it_is_and_searched(field: str, value: object) -> None:
+    """Whether Intercom refuses a relative avatar, or the year 9999, is not known: a setting."""
+    bench = Bench(unusual_values="take", timezone="Pacific/Kiritimati")
+    ada = bench.create(external_id="1", **{field: value})
+    assert ada[field] == ({"type": "avatar", "image_url": value} if field == "avatar" else value)
+    if field != "avatar":
+        assert [] == bench.found(field, "=", int(START))
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "kept"),
+    [
+        ("phone", " +1 555 01\t00 ", "+15550100"),
+        ("name", " Ada  L ", "Ada  L"),
+        (
+            "avatar",
+            "https://a.b/c.png",
+            "https://static.intercomassets.com/avatars/0f609c65-063c-59fb-8621-8d895f3137fc",
+        ),
+        ("custom_attributes", {"plan": " pro ", "seats": 5}, {"plan": "pro", "seats": 5}),
+    ],
+)
+def test_field_when_it_is_normalized_then_comes_back_otherwise_than_it_was_sent(
+    field: str, sent: object, kept: object
+) -> None:
+    """A phone loses its blanks, a text is trimmed, an avatar moves to Intercom's own host; where not set, nothing."""
+
+    def shown(bench: Bench) -> object:
+        bench.attribute("plan")
+        bench.attribute("seats", "integer")
+        ada = bench.create(external_id="1", **{field: sent})
+        assert ada == good(bench.update(ada, **{field: sent}))
+        return ada[field]["image_url"] if field == "avatar" else ada[field]
+
+    assert kept == shown(Bench(normalized_fields=[field]))
+    assert sent == shown(Bench(normalized_fields=[each for each in NORMALIZED if each != field]))
+
+
+@pytest.mark.parametrize(("last_seen_back", "expected"), [("take", [50, 70, None]), ("ignore", [60, 70, None])])
+def test_last_seen_when_it_is_moved_back_then_by_the_setting(last_seen_back: str, expected: list[int | None]) -> None:
+    """Whether a person can be made to have been seen earlier is not known; forward and away always work."""
+    bench = Bench(last_seen_back=last_seen_back)
+    ada = bench.create(external_id="1", last_seen_at=60)
+    assert expected == [good(bench.update(ada, last_seen_at=second))["last_seen_at"] for second in (50, 70, None)]
 
 
 def test_owner_when_no_teammate_then_400() -> None:

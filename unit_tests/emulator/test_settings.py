@@ -28,6 +28,8 @@ from unit_tests.emulator.bench import Bench
         {"tokens": []},
         {"timezone": "Mars/Olympus"},
         {"search_in_limit": "many"},
+        {"normalized_fields": ["shoe"]},
+        {"refused_field": "everything"},
         {"faults": [{"endpoint": "*", "kind": "fire"}]},
     ],
     ids=str,
