@@ -76,6 +76,16 @@ class Settings:
         "conflict",
         "second",
     )
+    update_with_known_email: str = _setting(
+        "conflict",
+        "PUT that gives a user another user's email: 409 (documented for 2.4 and 2.6) or 200 (recorded in 2.3, so that"
+        " older versions answer 200 in any case)",
+        "conflict",
+        "take",
+    )
+    update_with_archived_identity: str = _setting(
+        "conflict", "the same of an external_id or email that an archived user has", "conflict", "take"
+    )
     put_of_merged: int = _setting(410, "PUT of a merged contact", 404, 410)
     refused_field: str = _setting(
         "message",

@@ -8,7 +8,7 @@ from typing import Any
 from intercom_emulator.answers import Refusal, encode, invalid
 from intercom_emulator.attributes import DataAttributes, model_of
 from intercom_emulator.calls import PREVIEW, Call
-from intercom_emulator.contacts import NEWER_SHAPE, Contact, Contacts, gone
+from intercom_emulator.contacts import NEWER_SHAPE, Contact, Contacts, conflict, gone
 from intercom_emulator.events import Events, listed
 from intercom_emulator.search import Malformed, Paging, Rules, order_of
 from intercom_emulator.settings import Settings
@@ -96,7 +96,7 @@ class Workspace:
         except Malformed as error:
             raise invalid(str(error)) from error
         living = (each for each in self.contacts if each.live)
-        page, rest = paging.cut(living, lambda each: each.created_at, descending=True)
+        page, rest = paging.cut(living, lambda each: each.created_at, descending=False)  # the oldest first [REC]
         return 200, encode({"type": "list", "data": [ask.shown(each) for each in page], **rest})
 
     def _create_contact(self, ask: Ask) -> tuple[int, bytes]:
@@ -163,6 +163,9 @@ class Workspace:
             raise Refusal(400, "bad_request", message)
         if contact.deleted:
             raise Refusal(500, "server_error", "Server Error")
+        for holder in self.contacts.users_with("external_id", contact.external_id):
+            if holder.live and holder.id != contact.id and contact.role == "user":
+                raise conflict(holder)  # two live users never share an external_id
         self._keep(ask, contact, archived=False)
         return self._reference(ask, contact, archived=False)
 

@@ -12,6 +12,7 @@ from intercom_emulator.contacts import Contact, Contacts, conflict, gone
 from intercom_emulator.settings import Settings
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost")
+_UPDATES_CONFLICT = (2, 4)  # the first version for which the 409 of a PUT is documented; 2.3 was recorded to take it
 _MOST_SECONDS = 2**63
 _TEXT_OWNER = (2, 16)  # owner_id is text, and email_verified is known, from this version on [OAS]
 _PREVIEW = (99, 0)
@@ -88,10 +89,15 @@ class ContactWriter:
             contact.email = email or ""
 
     def _refuse_holder(self, contact: Contact, key: str, value: str) -> None:
-        """Refuse a value that another user holds."""
+        """Refuse a value that another user holds, but for what the version or the settings let be shared."""
         for holder in self.contacts.users_with(key, value):
-            if holder.id != contact.id:
+            if holder.id != contact.id and not self._may_share(key, holder):
                 raise conflict(holder)
+
+    def _may_share(self, key: str, holder: Contact) -> bool:
+        """Return whether an update may give its contact what the holder has: never a live user's external_id."""
+        how = self.settings.update_with_known_email if holder.live else self.settings.update_with_archived_identity
+        return (how == "take" or self.version < _UPDATES_CONFLICT) and not (holder.live and key == "external_id")
 
     def _refuse_double(self, external_id: str | None, email: str | None) -> None:
         """Refuse a new user whose external_id, or by the settings whose email, exists."""

@@ -249,6 +249,49 @@ def test_update_when_it_takes_anothers_identity_then_409() -> None:
     assert _exists(bob, "An archived") == refusal(bench.update(ada, external_id="2"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "version", "expected"),
+    [
+        ({}, "2.16", [409, 409, 409]),
+        ({"update_with_known_email": "take"}, "2.16", [200, 409, 409]),
+        ({"update_with_archived_identity": "take"}, "2.16", [409, 200, 200]),
+        ({}, "2.4", [409, 409, 409]),
+        ({}, "2.3", [200, 200, 200]),
+    ],
+    ids=str,
+)
+def test_update_when_it_takes_what_another_has_then_by_the_setting_and_the_version(
+    settings: dict[str, Any], version: str, expected: list[int]
+) -> None:
+    """A live user's email, an archived one's identity: 2.3 was recorded to take both, 2.4 is documented to refuse."""
+    bench = Bench(**settings)
+    ada = bench.create(external_id="1")
+    bench.create(external_id="2", email="live@b.co")
+    bench.intercom.seed({"contacts": [{"id": "gone", "external_id": "3", "email": "gone@b.co", "archived": True}]})
+    taken: list[dict[str, str]] = [{"email": "live@b.co"}, {"email": "gone@b.co"}, {"external_id": "3"}]
+    answers = [bench.ask("PUT", f"/contacts/{ada['id']}", body, Intercom_Version=version) for body in taken]
+    assert expected == [each.status for each in answers]
+    kept = bench.get(f"/contacts/{ada['id']}")
+    for body, answer in zip(taken, answers, strict=True):
+        if answer.status == 200:
+            assert decoded(answer).items() >= body.items()
+        else:
+            assert decoded(answer)["errors"][0]["message"].startswith(("A contact", "An archived contact"))
+    assert ("3" if expected[2] == 200 else "1") == kept["external_id"]
+    assert 409 == bench.ask("PUT", f"/contacts/{ada['id']}", {"external_id": "2"}, Intercom_Version=version).status
+
+
+def test_unarchive_when_a_living_user_has_the_external_id_by_now_then_409() -> None:
+    """An external_id stays unique among users whom the API shows."""
+    bench = Bench(update_with_archived_identity="take")
+    bench.intercom.seed({"contacts": [{"id": "gone", "external_id": "3", "archived": True}]})
+    ada = bench.create(external_id="1")
+    good(bench.update(ada, external_id="3"))
+    assert _exists(ada) == refusal(bench.ask("POST", "/contacts/gone/unarchive"))
+    good(bench.update(ada, external_id="4"))
+    assert 200 == bench.ask("POST", "/contacts/gone/unarchive").status
+
+
 def test_identity_when_given_up_then_is_free_for_others() -> None:
     """An external_id that was changed away from is nobody's."""
     bench = Bench()
@@ -344,10 +387,10 @@ def test_merge_when_it_makes_no_sense_then_is_refused() -> None:
             bench.intercom.merge(*pair)
 
 
-def test_list_when_paged_then_shows_everyone_once() -> None:
-    """GET /contacts pages through all living contacts by a cursor."""
+def test_list_when_paged_then_shows_everyone_once_the_oldest_first() -> None:
+    """GET /contacts pages through all living contacts by a cursor, the oldest first."""
     bench = Bench()
-    everyone = set()
+    everyone = []
     for number in range(5):
         bench.create(external_id=str(number))
         bench.now += number % 2
@@ -355,12 +398,12 @@ def test_list_when_paged_then_shows_everyone_once() -> None:
     while True:
         page = bench.get(f"/contacts?per_page=2{cursor}")
         pages.append(len(page["data"]))
-        everyone |= {each["external_id"] for each in page["data"]}
+        everyone += [each["external_id"] for each in page["data"]]
         if "next" not in page["pages"]:
             break
         cursor = f"&starting_after={page['pages']['next']['starting_after'].replace('=', '%3D')}"
     assert pages == [2, 2, 1]
-    assert set("01234") == everyone
+    assert list("01234") == everyone
     assert (page["total_count"], page["pages"]["total_pages"]) == (5, 3)
     for query in ("per_page=151", "per_page=0", "per_page=x", "starting_after=%21"):
         assert code(bench.ask("GET", f"/contacts?{query}")) == (400, "parameter_invalid")
