@@ -157,7 +157,7 @@ class Intercom:
         """Add contacts, data_attributes, events and event_names, all as if they had long been there."""
         with self._lock:
             now = self._clock() + self.settings.server_clock_skew
-            self._workspace.seed(situation, now=now, key_limit=self.settings.metadata_key_limit)
+            self._workspace.seed(situation, now=now, settings=self.settings)
 
     def merge(self, from_id: str, into_id: str) -> None:
         """Merge one contact into another; raise KeyError where one is unknown or the target gone."""

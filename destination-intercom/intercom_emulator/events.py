@@ -1,5 +1,7 @@
 """The data events: what POST /events takes, what it drops without a word, and the workspace's event names."""
 
+import json
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +11,16 @@ from intercom_emulator.attributes import LAST_SECOND, LONGEST_TEXT
 from intercom_emulator.contacts import Contact, Contacts
 from intercom_emulator.settings import Settings
 
-_IDENTITIES = ("user_id", "email", "id")
+_IDENTITIES = ("id", "user_id", "email")  # as Intercom finds a contact: by its own id, then external_id, then email
 _FORBIDDEN_IN_KEYS = frozenset(".$~`!@#%^&*'{}|\"")
 _SEPARATORS = str.maketrans({".": "-", "$": "-"})
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def fold(name: str) -> str:
+def fold(name: str, settings: Settings) -> str:
     """Return what an event name is to Intercom: case does not matter, and . and $ are hyphens."""
-    return name.translate(_SEPARATORS).casefold()
+    plain = name.translate(_SEPARATORS)
+    return plain.casefold() if settings.event_name_case == "unicode" else plain.translate(_LOWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Events:
 
     def __init__(self) -> None:
         self._all: list[Event] = []
-        self._seen: set[tuple[str, str, int]] = set()
+        self._seen: set[tuple[object, ...]] = set()
         self._names: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Event]:
@@ -47,9 +51,9 @@ class Events:
         """The active names, each as first sent."""
         return list(self._names.values())
 
-    def add_name(self, name: str) -> None:
-        """Make a name active, beyond the limit too."""
-        self._names.setdefault(fold(name), name.translate(_SEPARATORS))
+    def add_name(self, name: str, settings: Settings) -> str:
+        """Make a name active, beyond the limit too, and return it as it was first sent."""
+        return self._names.setdefault(fold(name, settings), name.translate(_SEPARATORS))
 
     def submit(self, body: dict[str, Any], contacts: Contacts, settings: Settings, now: float) -> None:
         """Take an event, or refuse it; a duplicate and the metadata beyond the limit are dropped without a word."""
@@ -57,22 +61,22 @@ class Events:
         contact = _person(body, contacts, settings)
         if now - contact.born < settings.event_lag:
             raise Refusal(404, "not_found", "User Not Found")
-        if fold(body["event_name"]) not in self._names and len(self._names) >= settings.event_name_limit:
+        if fold(body["event_name"], settings) not in self._names and len(self._names) >= settings.event_name_limit:
             message = f"Cannot have more than {settings.event_name_limit} active event names"
             raise Refusal(422, "422", message)
-        self.keep(contact.id, body, settings.metadata_key_limit)
+        self.keep(contact.id, body, settings)
 
-    def keep(self, contact_id: str, body: dict[str, Any], key_limit: int) -> None:
+    def keep(self, contact_id: str, body: dict[str, Any], settings: Settings) -> None:
         """Keep an event of a contact unless it is a duplicate: the same person, name and second."""
-        name = fold(body["event_name"])
-        self.add_name(body["event_name"])
-        identity = (contact_id, name, body["created_at"])
+        name = self.add_name(body["event_name"], settings)
+        metadata = dict(list((body.get("metadata") or {}).items())[: settings.metadata_key_limit])
+        told = json.dumps(metadata, sort_keys=True) if settings.duplicate_events == "keep_other_metadata" else None
+        identity = (contact_id, name, body["created_at"], told)
         if identity in self._seen:
             return
         self._seen.add(identity)
-        metadata = dict(list((body.get("metadata") or {}).items())[:key_limit])
         sent_as = {key: body[key] for key in _IDENTITIES if body.get(key) is not None}
-        self._all.append(Event(contact_id, self._names[name], body["created_at"], metadata, sent_as))
+        self._all.append(Event(contact_id, name, body["created_at"], metadata, sent_as))
 
 
 def _check(body: dict[str, Any], settings: Settings) -> None:
@@ -83,10 +87,11 @@ def _check(body: dict[str, Any], settings: Settings) -> None:
     if not isinstance(created_at, int) or isinstance(created_at, bool) or not 0 <= created_at < LAST_SECOND:
         raise invalid("created_at is required, a unix timestamp in seconds")
     given = [key for key in _IDENTITIES if body.get(key) is not None]
-    if len(given) != 1:
-        raise invalid("exactly one of user_id, email and id is required")
-    if not isinstance(body[given[0]], str) or not body[given[0]]:
-        raise invalid(f"{given[0]} must be a string")
+    if not given:
+        raise invalid("one of user_id, email and id is required")
+    for key in given:
+        if not isinstance(body[key], str) or not body[key]:
+            raise invalid(f"{key} must be a string")
     if metadata is not None and not isinstance(metadata, dict):
         raise invalid("metadata must be an object")
     for key, value in (metadata or {}).items():
@@ -119,13 +124,15 @@ def _is_money(value: dict[str, Any]) -> bool:
 
 
 def _person(body: dict[str, Any], contacts: Contacts, settings: Settings) -> Contact:
-    """Return the contact whose event it is, or refuse: users by user_id or email, leads by Intercom's id only."""
+    """Return the contact whose event it is, or refuse: users by user_id or email, leads by Intercom's id only.
+
+    Of several identities the first of `_IDENTITIES` decides alone [?].
+    """
     if body.get("id") is not None:
         found = [contact for contact in (contacts.living(body["id"]),) if contact is not None]
-    elif body.get("email") is not None:
-        found = [each for each in contacts.users_with("email", body["email"]) if each.live]
     else:
-        found = [each for each in contacts.users_with("external_id", body["user_id"]) if each.live]
+        key, value = ("external_id", body["user_id"]) if body.get("user_id") else ("email", body["email"])
+        found = [each for each in contacts.users_with(key, value) if each.live]
     if len(found) > 1:
         message = "Multiple existing users match this email address - must be more specific using user_id"
         raise Refusal(settings.shared_email_status, "conflict", message)

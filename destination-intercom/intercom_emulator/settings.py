@@ -117,6 +117,19 @@ class Settings:
     event_name_limit: int = _setting(120, "active event names that a workspace may have")
     metadata_key_limit: int = _setting(20, "metadata keys kept of an event; more are dropped without a word")
     shared_email_status: int = _setting(409, "an event for an email that several users share", 409, 400)
+    event_name_case: str = _setting(
+        "ascii",
+        "whose case does not matter in an event name: that of a to z, or of every letter [?]",
+        "ascii",
+        "unicode",
+    )
+    duplicate_events: str = _setting(
+        "drop",
+        "a second event of one person, name and second: dropped without a word, or kept where its metadata differ;"
+        " the description says that the API may drop it",
+        "drop",
+        "keep_other_metadata",
+    )
     date_metadata: str = _setting("refuse", "metadata named *_date that is no number: 400, or kept", "refuse", "keep")
     attribute_limit: int = _setting(250, "custom attributes that a workspace may have")
     attribute_lag: float = _setting(0.0, "how long after its creation an attribute is refused as unknown [?]")

@@ -220,7 +220,7 @@ class Workspace:
             raise Refusal(404, "not_found", "User Not Found")
         return 200, encode(listed(contact, self.events, summary=query.get("summary") == "true"))
 
-    def seed(self, situation: dict[str, Any], *, now: float, key_limit: int) -> None:
+    def seed(self, situation: dict[str, Any], *, now: float, settings: Settings) -> None:
         """Bring the workspace to a situation, past Intercom's checks; raise ValueError where it makes no sense."""
         unknown = set(situation) - {"contacts", "data_attributes", "events", "event_names"}
         if unknown:
@@ -230,9 +230,9 @@ class Workspace:
         for contact in situation.get("contacts", ()):
             self.contacts.seed(contact, now=now)
         for name in situation.get("event_names", ()):
-            self.events.add_name(name)
+            self.events.add_name(name, settings)
         for event in situation.get("events", ()):
-            self.events.keep(self._contact_of(event), event, key_limit)
+            self.events.keep(self._contact_of(event), event, settings)
 
     def _contact_of(self, event: dict[str, Any]) -> str:
         """Return the id of the contact that a seeded event names."""

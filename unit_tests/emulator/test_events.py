@@ -34,8 +34,9 @@ def test_event_when_it_names_a_user_then_202_with_an_empty_body(identity: dict[s
     "fields",
     [
         {},
-        {"user_id": "42", "email": "ada@example.com"},
         {"user_id": 42},
+        {"user_id": "42", "email": ""},
+        {"id": "x", "user_id": 42},
         {"user_id": ""},
         {"user_id": "42", "event_name": None},
         {"user_id": "42", "event_name": " "},
@@ -63,7 +64,7 @@ def test_event_when_it_names_a_user_then_202_with_an_empty_body(identity: dict[s
     ids=str,
 )
 def test_event_when_a_field_is_missing_or_of_a_wrong_kind_then_400_and_nothing_is_kept(fields: dict[str, Any]) -> None:
-    """Missing fields, wrong types, two identities, nested or overlong metadata are refused."""
+    """Missing fields, wrong types, nested or overlong metadata are refused."""
     bench = _with_ada()
     assert code(bench.send(**fields)) == (400, "parameter_invalid")
     assert bench.intercom.dump()["events"] == []
@@ -115,6 +116,32 @@ def test_event_when_it_is_a_leads_then_id_is_needed() -> None:
     assert bench.send(id=lead["id"]).status == 202
 
 
+@pytest.mark.parametrize(
+    ("identity", "expected"),
+    [
+        ({"user_id": "42", "email": "bob@example.com"}, "ada"),
+        ({"id": "bob", "user_id": "42"}, "bob"),
+        ({"id": "lead", "email": "ada@example.com"}, "lead"),
+        ({"id": None, "user_id": None, "email": "bob@example.com"}, "bob"),
+        ({"id": "nobody", "user_id": "42", "email": "ada@example.com"}, None),
+        ({"user_id": "nobody", "email": "ada@example.com"}, None),
+    ],
+    ids=str,
+)
+def test_event_when_it_has_several_identities_then_the_strongest_decides(
+    identity: dict[str, str], expected: str | None
+) -> None:
+    """The description asks for any of them: Intercom's id counts before user_id, user_id before email."""
+    bench = Bench()
+    ada, bob = (
+        {"id": "ada", "external_id": "42", "email": "ada@example.com"},
+        {"id": "bob", "email": "bob@example.com"},
+    )
+    bench.intercom.seed({"contacts": [ada, bob, {"id": "lead", "role": "lead", "email": "ada@example.com"}]})
+    assert (202 if expected else 404) == bench.send(**identity).status
+    assert [expected] * bool(expected) == [each["contact_id"] for each in bench.intercom.dump()["events"]]
+
+
 def test_event_when_its_contact_is_young_then_404_for_the_lag() -> None:
     """Right after a contact's creation its events are not taken; an update makes it no younger."""
     bench = Bench(event_lag=3.0)
@@ -148,6 +175,32 @@ def test_event_when_it_is_a_duplicate_then_202_and_dropped() -> None:
     assert _kept(bench) == [("Order-Placed", 5)]
     bench.send(user_id="42", event_name="order.placed", created_at=6)
     assert _kept(bench) == [("Order-Placed", 5), ("Order-Placed", 6)]
+
+
+@pytest.mark.parametrize(("duplicates", "expected"), [("drop", [1, 3]), ("keep_other_metadata", [1, 2, 3])])
+def test_event_when_only_its_metadata_differ_then_is_kept_or_dropped_by_the_setting(
+    duplicates: str, expected: list[int]
+) -> None:
+    """Intercom only may drop the second event of one person, name and second; an equal one is dropped either way."""
+    bench = _with_ada(duplicate_events=duplicates)
+    for second, number in ((5, 1), (5, 2), (5, 1), (5, 2), (6, 3)):
+        assert 202 == bench.send(user_id="42", created_at=second, metadata={"n": number, "a": "x"}).status
+    assert 202 == bench.send(user_id="42", created_at=6, metadata={"a": "x", "n": 3}).status
+    assert expected == [each["metadata"]["n"] for each in bench.intercom.dump()["events"]]
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"), [("ascii", ["Maße", "Masse", "MAßE Ä", "maße ä"]), ("unicode", ["Maße", "MAßE Ä"])]
+)
+def test_event_name_when_letters_beyond_ascii_differ_in_case_then_by_the_setting(
+    case: str, expected: list[str]
+) -> None:
+    """How far "case-insensitive" goes is not known: a setting; beyond ASCII it could make one name of two words."""
+    bench = _with_ada(event_name_case=case)
+    for name in ("Maße", "MAßE", "Masse", "MAßE Ä", "maße ä"):
+        bench.send(user_id="42", event_name=name)
+    assert expected == bench.intercom.dump()["event_names"]
+    assert expected == [each["event_name"] for each in bench.intercom.dump()["events"]]
 
 
 def test_event_names_when_the_limit_is_reached_then_new_ones_get_422() -> None:
