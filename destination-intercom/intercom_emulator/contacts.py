@@ -48,6 +48,12 @@ DETAILS: dict[str, Any] = {
     "ios_sdk_version": None,
     "ios_last_seen_at": None,
 }
+_ASSIGNED = ("role", "external_id", "email", "created_at", "updated_at", "archived", "deleted", "merged_into")
+_SHOWN_ONLY = {"id", "type", "workspace_id", "email_domain", "social_profiles", "notes", "companies"} | {
+    "custom_attributes",
+    "location",
+    "tags",
+}
 _NEWER_DETAILS = ("utm_campaign", "utm_content", "utm_medium", "utm_source", "utm_term", "referrer")
 # From which version answers carry what the recordings of 2.3 lack: the 2.16 description has it; nothing says since when
 NEWER_SHAPE = (2, 4)
@@ -77,6 +83,30 @@ class Contact:
     def live(self) -> bool:
         """Whether the API shows the contact."""
         return not (self.archived or self.deleted or self.merged_into)
+
+    @classmethod
+    def blank(cls, contact_id: str, now: float) -> "Contact":
+        """Return a user without an identity, created at `now` (unix seconds)."""
+        return cls(contact_id, "user", None, None, int(now), int(now), now)
+
+    def assign(self, values: dict[str, Any]) -> None:
+        """Set what is given in the shape of the API, past its checks; raise ValueError for what no contact has."""
+        unknown = set(values) - set(_ASSIGNED) - _SHOWN_ONLY - set(DETAILS)
+        if unknown:
+            raise ValueError(f"unknown keys of a contact: {', '.join(sorted(unknown))}")
+        for key in set(_ASSIGNED) & set(values):
+            setattr(self, key, values[key])
+        if not self.external_id:
+            self.external_id = str(uuid.uuid4()) if self.role == "lead" else None
+        if self.email:
+            self.email = self.email.strip().lower()
+        self.details |= {key: values[key] for key in DETAILS if key in values}
+        if isinstance(values.get("avatar"), dict):
+            self.details["avatar"] = values["avatar"].get("image_url")
+        self.custom |= values.get("custom_attributes") or {}
+        self.location = {**self.location, **(values.get("location") or {})}
+        if tags := values.get("tags"):
+            self.tags = tuple(each["id"] for each in (tags["data"] if isinstance(tags, dict) else tags))
 
     def copied(self) -> "Contact":
         """Return a contact of its own with the same values."""
@@ -155,10 +185,22 @@ class Contacts:
 
     def users_with(self, key: str, value: str | None) -> list[Contact]:
         """Return the users, gone ones too, that hold a value of external_id or email; those the API shows first."""
+        return [each for each in self._with(key, value) if each.role == "user"]
+
+    def holder(self, key: str, value: str) -> Contact | None:
+        """Return the contact, a lead or a gone one too, that has this id, external_id or email; a living one first."""
+        return self._all.get(value) if key == "id" else next(iter(self._with(key, value)), None)
+
+    def _with(self, key: str, value: str | None) -> list[Contact]:
+        """Return the contacts that hold a value now; those the API shows first."""
         holders = self._holders.get((key, value), {}) if value else {}
-        users = [self._all[each] for each in holders]
-        now = [each for each in users if each.role == "user" and getattr(each, key) == value]
+        now = [each for each in map(self._all.__getitem__, holders) if getattr(each, key) == value]
         return sorted(now, key=lambda each: not each.live)
+
+    def changed_at(self, contact_id: str) -> float:
+        """Return when a contact was last stored (unix seconds); long ago where it never was."""
+        past = self._past.get(contact_id)
+        return past[-1][0] if past else -math.inf
 
     def canonical(self, contact: Contact) -> str:
         """Return the id of the contact that a merged one became part of: the chain is followed for three hops [OAS]."""
@@ -198,33 +240,9 @@ class Contacts:
 
     def seed(self, values: dict[str, Any], *, now: float) -> Contact:
         """Store a contact as given, in the shape of the API; it counts as always having been there."""
-        known = {"id", "role", "external_id", "email", "created_at", "updated_at", "archived", "deleted", "merged_into"}
-        ignored = {"type", "workspace_id", "custom_attributes", "location", "tags", "email_domain"}
-        ignored |= {"social_profiles", "notes", "companies"}
-        unknown = set(values) - known - ignored - set(DETAILS)
-        if unknown:
-            raise ValueError(f"unknown keys of a contact: {', '.join(sorted(unknown))}")
-        role, avatar = values.get("role", "user"), values.get("avatar")
-        details = {key: values[key] for key in DETAILS if key in values}
-        if isinstance(avatar, dict):
-            details["avatar"] = avatar.get("image_url")
-        tags = values.get("tags") or ()
-        contact = Contact(
-            id=values.get("id") or self.new_id(now),
-            role=role,
-            external_id=values.get("external_id") or (str(uuid.uuid4()) if role == "lead" else None),
-            email=values["email"].strip().lower() if values.get("email") else values.get("email"),
-            created_at=values.get("created_at", int(now)),
-            updated_at=values.get("updated_at", values.get("created_at", int(now))),
-            born=-math.inf,
-            details=details,
-            custom=dict(values.get("custom_attributes") or {}),
-            location=dict(values.get("location") or {}),
-            tags=tuple(each["id"] for each in (tags["data"] if isinstance(tags, dict) else tags)),
-            archived=values.get("archived", False),
-            deleted=values.get("deleted", False),
-            merged_into=values.get("merged_into"),
-        )
+        contact = Contact.blank(values.get("id") or self.new_id(now), now)
+        contact.born = -math.inf
+        contact.assign({"updated_at": values.get("created_at", int(now)), **values})
         self._past[contact.id] = []
         self.put(contact, now=-math.inf, lag=0.0)
         return contact

@@ -11,7 +11,11 @@ EXPLANATION = """\
   GET  /_emulator/state      everything the workspace holds, and counts of calls, statuses, refusals by quota
   GET  /_emulator/exchanges  the latest calls and answers, without tokens
   POST /_emulator/seed       {"contacts": [...], "data_attributes": [...], "events": [...], "event_names": [...]}
-                             contacts as the API shows them, besides "archived", "deleted", "merged_into"
+                             contacts as the API shows them, besides "archived", "deleted", "merged_into";
+                             "changes": what others do to contacts meanwhile, and the search sees after its lag:
+                             {"after": 60, "contact": {"external_id": "old"}, "set": {"external_id": "new"}}
+                             (after: seconds, default 0; the contact by id, external_id or email, and the change
+                             waits until it is there; without "contact" one is made)
   POST /_emulator/faults     [fault, ...]: replaces the plan
   POST /_emulator/merge      {"from": id, "into": id}
   POST /_emulator/settings   {setting: value, ...}: changes these

@@ -84,6 +84,7 @@ class Intercom:
             now = self._clock()
             call = read_call(method, target, headers, body, now + self.settings.server_clock_skew)
             self._calls[call.template] += 1
+            self._workspace.catch_up(call.now, self.settings)
             fault = self._faults.pick(call.template, now - self._started, lambda: self._workspace.texts_of(call))
             reply = self._reply(call, fault)
             lost = reply.cut in (Cut.RESET, Cut.STALL)
@@ -154,16 +155,18 @@ class Intercom:
         return encode({"type": body["type"], **known, "errors": body["errors"]})
 
     def seed(self, situation: dict[str, Any]) -> None:
-        """Add contacts, data_attributes, events and event_names, all as if they had long been there."""
+        """Add contacts, data_attributes, events and event_names as if they had long been there, and plan changes."""
         with self._lock:
-            now = self._clock() + self.settings.server_clock_skew
-            self._workspace.seed(situation, now=now, settings=self.settings)
+            self._workspace.seed(situation, now=self._now(), settings=self.settings)
 
     def merge(self, from_id: str, into_id: str) -> None:
         """Merge one contact into another; raise KeyError where one is unknown or the target gone."""
         with self._lock:
-            now = self._clock() + self.settings.server_clock_skew
-            self._workspace.contacts.merge(from_id, into_id, now=now, lag=self.settings.search_lag)
+            self._workspace.contacts.merge(from_id, into_id, now=self._now(), lag=self.settings.search_lag)
+
+    def _now(self) -> float:
+        """Return Intercom's clock."""
+        return self._clock() + self.settings.server_clock_skew
 
     def set_faults(self, faults: list[dict[str, Any]]) -> None:
         """Replace the plan of faults; their counts begin anew."""
@@ -187,6 +190,7 @@ class Intercom:
     def dump(self) -> dict[str, Any]:
         """Return what the workspace holds, and counts: `calls` by endpoint, `statuses`, `refused_by_quota`."""
         with self._lock:
+            self._workspace.catch_up(self._now(), self.settings)
             counts = {"calls": dict(self._calls), "statuses": dict(self._statuses)}
             return {**self._workspace.dump(), **counts, "refused_by_quota": self._quota.refused}
 

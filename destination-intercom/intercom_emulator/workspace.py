@@ -8,6 +8,7 @@ from typing import Any
 from intercom_emulator.answers import Refusal, encode, invalid
 from intercom_emulator.attributes import DataAttributes, model_of
 from intercom_emulator.calls import PREVIEW, Call
+from intercom_emulator.changes import Change, Changes
 from intercom_emulator.contacts import NEWER_SHAPE, Contact, Contacts, conflict, gone
 from intercom_emulator.events import Events, listed
 from intercom_emulator.search import Malformed, Paging, Rules, order_of
@@ -37,6 +38,7 @@ class Workspace:
         self.contacts = Contacts()
         self.attributes = DataAttributes()
         self.events = Events()
+        self._changes = Changes()
         self._endpoints: dict[str, Callable[[Ask], tuple[int, bytes]]] = {
             "GET /me": self._show_me,
             "GET /contacts": self._list_contacts,
@@ -222,7 +224,7 @@ class Workspace:
 
     def seed(self, situation: dict[str, Any], *, now: float, settings: Settings) -> None:
         """Bring the workspace to a situation, past Intercom's checks; raise ValueError where it makes no sense."""
-        unknown = set(situation) - {"contacts", "data_attributes", "events", "event_names"}
+        unknown = set(situation) - {"contacts", "data_attributes", "events", "event_names", "changes"}
         if unknown:
             raise ValueError(f"unknown parts of a situation: {', '.join(sorted(unknown))}")
         for attribute in situation.get("data_attributes", ()):
@@ -233,6 +235,13 @@ class Workspace:
             self.events.add_name(name, settings)
         for event in situation.get("events", ()):
             self.events.keep(self._contact_of(event), event, settings)
+
+        for change in situation.get("changes", ()):
+            self._changes.plan(Change.read(change, now))
+
+    def catch_up(self, now: float, settings: Settings) -> None:
+        """Let happen to the contacts what others have done by `now`."""
+        self._changes.carry_out(self.contacts, now=now, lag=settings.search_lag)
 
     def _contact_of(self, event: dict[str, Any]) -> str:
         """Return the id of the contact that a seeded event names."""
@@ -268,6 +277,7 @@ class Workspace:
             "events": events,
             "event_names": self.events.names,
             "data_attributes": attributes,
+            "changes_ahead": len(self._changes),
         }
 
 
