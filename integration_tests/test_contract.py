@@ -77,6 +77,7 @@ def _tour(intercom: Intercom) -> None:
                 "custom_attributes": {"plan": "pro", "age": 36, "ltv": 1.5, "vip": True, "seen": 5, "hue": "a"},
             },
         ),
+        ("PUT", contact, {"custom_attributes": {"hue": "outside of the list"}}),
         ("PUT", contact, {"name": None, "phone": None, "email": None, "custom_attributes": {"plan": None}}),
         ("PUT", contact, {"role": "lead"}),
         ("PUT", contact, {"external_id": "44"}),
@@ -129,6 +130,8 @@ def _tour(intercom: Intercom) -> None:
                 "metadata": {"n": 1.5, "ok": True, "price": {"amount": 1, "currency": "eur"}, "to": "x", "a_date": 1},
             },
         ),
+        ("POST", "/events", {"event_name": "ordered", "id": ada["id"], "user_id": "42", "email": "x", "created_at": 7}),
+        ("POST", "/events", {"event_name": "ordered", "id": lead["id"], "created_at": 7}),
         ("POST", "/events", {"event_name": "ordered", "user_id": "nobody", "created_at": 5}),
         ("POST", "/events", {"event_name": "ordered", "created_at": 5}),
         ("POST", "/events", {"event_name": "second name", "user_id": "42", "created_at": 5}),
@@ -144,6 +147,7 @@ def _tour(intercom: Intercom) -> None:
     ]
     for method, path, body in calls:
         _ask(intercom, method, path, body)
+    _doubt(intercom, f"/contacts/{kept['id']}")
     _ask(intercom, "GET", "/me", Authorization="Bearer stranger")
     _ask(intercom, "GET", "/contacts", Authorization="Bearer narrow")
     _ask(intercom, "GET", "/me", Accept="text/html")
@@ -157,6 +161,27 @@ def _tour(intercom: Intercom) -> None:
     _ask(intercom, "POST", "/contacts/search", {"query": 1})
     intercom.change_settings({"limit": 0})
     _ask(intercom, "GET", "/me")
+
+
+def _doubt(intercom: Intercom, contact: str) -> None:
+    """Visit the other answer of the settings that are guesses."""
+    odd = {"avatar": "me.png", "signed_up_at": 253_370_764_800}
+    for named in ("field", "nothing"):
+        intercom.change_settings({"refused_field": named})
+        assert _ask(intercom, "PUT", contact, odd)[0] == 400
+    intercom.change_settings(
+        {
+            "unusual_values": "take",
+            "normalized_fields": ["phone", "name", "avatar", "custom_attributes"],
+            "options_outside": "refuse",
+            "update_with_known_email": "take",
+        }
+    )
+    intercom.seed({"changes": [{"set": {"external_id": "70", "email": "eve@example.com", "phone": "+1 5"}}]})
+    sent = odd | {"phone": "+1 5", "name": " Bob ", "email": "eve@example.com", "custom_attributes": {"plan": " pro "}}
+    assert _ask(intercom, "PUT", contact, sent)[0] == 200
+    assert _ask(intercom, "PUT", contact, {"custom_attributes": {"hue": "outside of the list"}})[0] == 400
+    assert _ask(intercom, "GET", "/contacts/find_by_external_id/70")[0] == 200
 
 
 @pytest.fixture(name="toured")

@@ -15,7 +15,7 @@ _EPILOG = f"""\
 At start it prints one line of JSON: {{"url": "http://127.0.0.1:PORT", "pid": N}}. SIGTERM and SIGINT end it.
 Use the printed url in the place of https://api.intercom.io, and test-token as the access token.
 
-settings (a JSON object in the file of --settings; all optional):
+settings (a JSON object in the file of --settings; all optional; [?]: nobody knows which answer is Intercom's):
 {settings.explain()}
 
 faults (the setting `faults`, or POST /_emulator/faults):

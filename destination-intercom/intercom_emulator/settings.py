@@ -72,21 +72,21 @@ class Settings:
 
     create_with_known_email: str = _setting(
         "conflict",
-        "POST /contacts of a new external_id with another user's email: 409 with that user's id, or a second user",
+        "POST /contacts of a new external_id with another user's email: 409 with that user's id, or a second user [?]",
         "conflict",
         "second",
     )
     update_with_known_email: str = _setting(
         "conflict",
-        "PUT that gives a user another user's email: 409 (documented for 2.4 and 2.6) or 200 (recorded in 2.3, so that"
-        " older versions answer 200 in any case)",
+        "PUT that gives a user another user's email: 409 (documented for 2.4 and 2.6) or 200 (recorded in 2.3, and so"
+        " answered before 2.4 in any case) [?]",
         "conflict",
         "take",
     )
     update_with_archived_identity: str = _setting(
-        "conflict", "the same of an external_id or email that an archived user has", "conflict", "take"
+        "conflict", "the same of an external_id or email that an archived user has [?]", "conflict", "take"
     )
-    put_of_merged: int = _setting(410, "PUT of a merged contact", 404, 410)
+    put_of_merged: int = _setting(410, "PUT of a merged contact [?]", 404, 410)
     refused_field: str = _setting(
         "message",
         "a refused field of a contact is named in the message, in `field` of the envelope only, or nowhere [?]",
@@ -109,24 +109,26 @@ class Settings:
     unarchive_deleted: int = _setting(400, "unarchive of a contact marked for permanent deletion", 400, 500)
 
     search_lag: float = _setting(0.0, "how long creates, updates and archives stay unseen by the search")
-    search_in_limit: int | None = _setting(15, "values that an IN or NIN filter may hold; null: any number")
+    search_in_limit: int | None = _setting(15, "values that an IN or NIN filter may hold; null: any number [?]")
     search_malformed: int = _setting(400, "a malformed search: 400 invalid_field or 500 server_error", 400, 500)
     search_without_data: bool = _setting(default=False, help_text="answer searches 200 without `data`")
 
     event_lag: float = _setting(0.0, "how long after a contact's creation its events are answered 404")
     event_name_limit: int = _setting(120, "active event names that a workspace may have")
-    metadata_key_limit: int = _setting(20, "metadata keys kept of an event; more are dropped without a word")
+    metadata_key_limit: int = _setting(
+        20, "metadata keys kept of an event, 10 or 20; more are dropped without a word [?]"
+    )
     shared_email_status: int = _setting(409, "an event for an email that several users share", 409, 400)
     event_name_case: str = _setting(
         "ascii",
-        "whose case does not matter in an event name: that of a to z, or of every letter [?]",
+        "which letters of an event name mean the same in either case: those of ASCII, or all [?]",
         "ascii",
         "unicode",
     )
     duplicate_events: str = _setting(
         "drop",
         "a second event of one person, name and second: dropped without a word, or kept where its metadata differ;"
-        " the description says that the API may drop it",
+        " the description only says that the API may drop it [?]",
         "drop",
         "keep_other_metadata",
     )

@@ -203,7 +203,16 @@ def test_server_when_the_address_is_not_loopback_then_refuses(host: str) -> None
 def test_help_when_asked_for_then_explains_settings_faults_and_controls() -> None:
     """--help is the documentation."""
     text = _run("--help").stdout
-    for word in ("search_lag", "window_phase", "reset_before", "until_time", "/_emulator/seed", "test-token"):
+    for word in (
+        "search_lag",
+        "window_phase",
+        "reset_before",
+        "until_time",
+        "matching",
+        "/_emulator/seed",
+        "changes",
+        "test-token",
+    ):
         assert word in text
 
 
