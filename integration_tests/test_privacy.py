@@ -362,6 +362,9 @@ SHOWN = {
         Concluded.kind Judgement.why LookedUp.kind LookupTask.kind Note.heading Note.text Part.kind KnownContact.role Outcome.reason Outcome.trims
         _StreamCounts.filtered _StreamCounts.parts _StreamCounts.rejected
     """,
+    "written down in the table of standard fields": """
+        StandardField.convert StandardField.kind StandardField.name StandardField.shown_in
+    """,
     "Intercom's own id of a contact or a request": """
         Answer.canonical_id Answer.request_id ArchiveContact.contact_id GetContact.contact_id KnownContact.contact_id
         UnarchiveContact.contact_id UpdateContact.contact_id _ContactCall.contact_id

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from destination_intercom.configuration.config import STANDARD_FIELDS, parse_config
+from destination_intercom.configuration.config import parse_config
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.upsert import ContactUpserter, Policy
 from destination_intercom.delivery.kinds import Kinds
@@ -14,6 +14,7 @@ from destination_intercom.delivery.tasks import Acquire, Batch, Pause, Release, 
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
 from destination_intercom.kinds import KindParts, make_kinds
+from destination_intercom.standard_fields import STANDARD_FIELDS
 from unit_tests.strategies import base_config
 
 ID = "5da6f18e3d7cf967e4582d05"

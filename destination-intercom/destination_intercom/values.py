@@ -287,3 +287,17 @@ def text_value(value: str) -> Converted:
     if value.lstrip()[:8].lower().startswith(("http://", "https://")):
         return MISSING, "long_url"
     return value[:MAX_TEXT], "cut"
+
+
+def convert_text(value: Any) -> Converted:
+    """Make the text that Intercom keeps of a scalar.
+
+    Raises:
+        ValueError: it is no scalar.
+    """
+    return text_value(to_text(value))
+
+
+def convert_exactly(convert: Callable[[Any], Any]) -> Callable[[Any], Converted]:
+    """Make the conversion that sends what `convert` gives as it is, without a trim."""
+    return lambda value: (convert(value), "")

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.contacts.attributes import MOST_ATTRIBUTES, Attributes, Workspace, check_attributes
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes
+from destination_intercom.standard_fields import STANDARD_FIELDS
 from unit_tests.strategies import JSON
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.contacts.diff import KnownContact, diff, merge, read_contact
 from destination_intercom.contacts.mapping import ContactChange, convert_field, convert_typed
+from destination_intercom.standard_fields import STANDARD_FIELDS
 from destination_intercom.values import MISSING
 from unit_tests.keys import by_email, by_id
 from unit_tests.strategies import JSON

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from destination_intercom import outcomes
-from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.contacts.mapping import ContactChange, map_contact
 from destination_intercom.contacts.rules import UserRule
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
+from destination_intercom.standard_fields import STANDARD_FIELDS
 from destination_intercom.values import TRIM_REASONS
 from unit_tests.keys import by_id
 from unit_tests.strategies import TEXTS, records, user_rule

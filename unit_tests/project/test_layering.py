@@ -13,7 +13,17 @@ CONNECTOR = sorted((SOURCE / "destination_intercom").glob("**/*.py"))
 EMULATOR = sorted((SOURCE / "intercom_emulator").glob("**/*.py"))
 
 TOP, GROUND = "top", "ground"
-ON_THE_GROUND = {"bounded", "clock", "deep_json", "errors", "identity", "outcomes", "payloads", "values"}
+ON_THE_GROUND = {
+    "bounded",
+    "clock",
+    "deep_json",
+    "errors",
+    "identity",
+    "outcomes",
+    "payloads",
+    "standard_fields",
+    "values",
+}
 FLOORS = (
     {TOP},
     {"contacts", "events", "rejects"},
@@ -41,6 +51,7 @@ PURE = [
     "intercom.calls",
     "intercom.classify",
     "outcomes",
+    "standard_fields",
     "values",
 ]
 IO = frozenset(

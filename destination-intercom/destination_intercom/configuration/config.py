@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from destination_intercom.configuration.sections import SETTINGS, Text, check_address, drop_blanks
 from destination_intercom.configuration.storage_config import NoStorage, ObjectStorage
 from destination_intercom.errors import ConfigurationError
+from destination_intercom.standard_fields import FIELDS, RESERVED_FIELDS
 from destination_intercom.values import to_number, to_time
 
 REGION_HOSTS: Final = {
@@ -31,26 +32,6 @@ MAX_EVENT_NAMES: Final = 120
 
 FORBIDDEN_IN_METADATA_NAMES: Final = frozenset(".$~`!@#%^&*'{}|\"")
 """Characters that a metadata key must not hold (Intercom's help centre)."""
-
-STANDARD_FIELDS: Final = frozenset(
-    {
-        "email",
-        "name",
-        "phone",
-        "avatar",
-        "signed_up_at",
-        "last_seen_at",
-        "owner_id",
-        "unsubscribed_from_emails",
-        "email_verified",
-    }
-)
-"""Fields of a contact that the connector writes under their own names; every other name is a custom attribute."""
-
-RESERVED_FIELDS: Final = frozenset(
-    {"id", "external_id", "role", "type", "workspace_id", "created_at", "updated_at", "custom_attributes"}
-)
-"""Fields of a contact that are Intercom's own, or the identity's."""
 
 Operator = Literal["is", "is_not", "contains", "does_not_contain", "is_set", "is_not_set", "greater_than", "less_than"]
 AttributeType = Literal["string", "integer", "float", "boolean", "date"]
@@ -296,9 +277,10 @@ class Config(_Section):
         if self.events.mode == "disabled" and self.users.mode == "disabled":
             raise ValueError("events and users are both disabled: enable one of them")
         if isinstance(self.users, UsersEnabled) and self.identity.intercom_field != "email":
-            targets = {entry.target for entry in self.users.attributes}
-            if "email_verified" in targets and "email" not in targets:
-                raise ValueError("users.attributes: email_verified is written only beside an email: select email too")
+            targets = [entry.target for entry in self.users.attributes]
+            needing = [name for name in targets if name in FIELDS and FIELDS[name].needs_email]
+            if needing and "email" not in targets:
+                raise ValueError(f"users.attributes: {needing[0]} is written only beside an email: select email too")
         return self
 
 

@@ -6,11 +6,11 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes
 from destination_intercom.intercom.classify import read_refusal
+from destination_intercom.standard_fields import FIELDS
 
 MOST_ATTRIBUTES: Final = 250
 """Custom attributes of a workspace (Intercom's help centre)."""
@@ -42,12 +42,12 @@ def check_attributes(wanted: Mapping[str, str | None], listing: Any, *, missing:
     ]
     # Of several with one name, the likeliest counts.
     known = {entry["name"]: entry for entry in sorted(named, key=_likelihood)}
-    absent = [name for name in wanted if name not in known and name not in STANDARD_FIELDS]
+    absent = [name for name in wanted if name not in known and name not in FIELDS]
     found = [name for name in wanted if name in known]
     problems = [*(_lacks(absent, wanted, known) if missing == "fail" else []), *_unusable(found, known)]
     if problems:
         raise ConfigurationError("users.attributes: " + "; ".join(problems) + ".")
-    custom = [name for name in found if name not in STANDARD_FIELDS]
+    custom = [name for name in found if name not in FIELDS]
     return Workspace(
         {name: kind for name in custom if isinstance(kind := known[name].get("data_type"), str)},
         {name: options for name in custom if (options := _options(known[name]))},
@@ -83,7 +83,7 @@ def _options(attribute: Mapping[str, Any]) -> frozenset[str]:
 def _likelihood(attribute: Mapping[str, Any]) -> tuple[bool, bool]:
     # A custom attribute may bear the name of one of Intercom's own that nobody can write, such as "country".
     is_own = attribute.get("custom") is False
-    return is_own is (attribute["name"] in STANDARD_FIELDS), attribute.get("archived") is not True
+    return is_own is (attribute["name"] in FIELDS), attribute.get("archived") is not True
 
 
 def _type(kind: str | None) -> str:
@@ -122,7 +122,7 @@ class Attributes:
     def want(self, name: str, kind: str | None) -> None:
         """Note that an attribute is written, and the type that one of the streams tells."""
         self.wanted[name] = self.wanted.get(name) or kind
-        self.fields |= STANDARD_FIELDS.intersection({name})
+        self.fields |= FIELDS.keys() & {name}
 
     def settle(self) -> Generator[Call, Answer, list[str]]:
         """Yield the calls to make, taking the answer to each; return what to warn of.

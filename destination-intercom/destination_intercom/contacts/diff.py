@@ -2,7 +2,7 @@
 
 Values are compared after conversion to the attribute's own type: 7 and 7.0, "2024-05-06" and
 1714953600, and e-mail addresses of any case are equal. A text that is empty and one that is not
-there are equal, too. `email_verified` cannot be read, so it goes only where the address goes.
+there are equal, too. What needs an address beside it goes only where the address goes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.contacts.mapping import ContactChange, convert_field, convert_typed
+from destination_intercom.standard_fields import FIELDS
 from destination_intercom.values import MISSING
-
-UNREADABLE = frozenset({"email_verified"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def read_contact(body: Mapping[str, Any]) -> KnownContact:
         _text(body.get("role")),
         _text(body.get("external_id")),
         (_text(body.get("email")) or "").strip().lower() or None,
-        {name: body[name] for name in STANDARD_FIELDS if name in body},
+        {name: body[name] for name in FIELDS if name in body},
         attributes if isinstance(attributes, dict) else None,
     )
 
@@ -58,7 +56,7 @@ def diff(change: ContactChange, known: KnownContact, types: Mapping[str, str]) -
         name: value for name, value in change.fields.items() if _differs(name, value, known.values.get(name, MISSING))
     }
     if "email" not in fields:
-        fields = {name: value for name, value in fields.items() if name not in UNREADABLE}
+        fields = {name: value for name, value in fields.items() if not FIELDS[name].needs_email}
     attributes = {
         name: value
         for name, value in change.attributes.items()
@@ -69,11 +67,12 @@ def diff(change: ContactChange, known: KnownContact, types: Mapping[str, str]) -
 
 
 def _differs(name: str, wanted: Any, known: Any) -> bool:
-    if name in UNREADABLE or known is MISSING:
+    standard = FIELDS[name]
+    if not standard.readable or known is MISSING:
         # What an answer does not hold is not known; it says null where there is nothing.
         return True
-    if name == "avatar" and isinstance(known, dict):
-        known = known.get("image_url")
+    if standard.shown_in is not None and isinstance(known, dict):
+        known = known.get(standard.shown_in)
     return not _equal(wanted, _converted(convert_field, name, known))
 
 
@@ -99,9 +98,9 @@ def merge(changes: list[ContactChange]) -> ContactChange:
     """Make one change of several to one contact: the last value of each property wins."""
     merged = changes[0]
     for change in changes[1:]:
-        if "email" in change.fields and "email_verified" not in change.fields:
-            # That word was about another address.
-            merged = replace(merged, fields={k: v for k, v in merged.fields.items() if k != "email_verified"})
+        if "email" in change.fields:
+            # What came beside the other address was about that one.
+            merged = replace(merged, fields={k: v for k, v in merged.fields.items() if not FIELDS[k].needs_email})
         merged = replace(
             merged, fields={**merged.fields, **change.fields}, attributes={**merged.attributes, **change.attributes}
         )

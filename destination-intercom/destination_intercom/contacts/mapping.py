@@ -11,25 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
-from destination_intercom.configuration.config import STANDARD_FIELDS
 from destination_intercom.contacts.rules import UserRule
 from destination_intercom.identity import Key, identify
 from destination_intercom.outcomes import Outcome, filtered, rejected
+from destination_intercom.standard_fields import FIELDS
 from destination_intercom.values import (
-    MAX_TEXT,
     MISSING,
     Converted,
     Trim,
-    text_value,
+    convert_exactly,
+    convert_text,
     to_boolean,
     to_float,
     to_integer,
-    to_text,
     to_time,
 )
-
-NEVER_CLEARED: Final = frozenset({"email", "email_verified"})
-"""A contact keeps its e-mail address: Intercom makes "" of a null, and messages go astray."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +91,36 @@ def map_contact(
         if problem:
             trims.append((target, problem))
         if converted is not MISSING:
-            (fields if target in STANDARD_FIELDS else attributes)[target] = converted
+            (fields if target in FIELDS else attributes)[target] = converted
     _settle_email(fields, key.value if key.field == "email" else None, trims)
     return ContactChange(key, fields, attributes, tuple(trims))
 
 
 def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim]) -> None:
-    """Make `fields` hold an address that agrees with `identity`, the address or None, and with `email_verified`."""
+    """Make `fields` hold an address that agrees with `identity`, the address or None, and with what needs one."""
     if identity is not None:
         # The identity is the address: another property never replaces it.
         fields.pop("email", None)
-    if "email_verified" not in fields:
-        return
-    if identity is not None:
-        # Without an address in the same request Intercom answers 400, says its API description.
+    needing = [name for name in fields if FIELDS[name].needs_email]
+    if needing and identity is not None:
         fields["email"] = identity
     elif "email" not in fields:
-        del fields["email_verified"]
-        trims.append(("email_verified", "no_email"))
+        for name in needing:
+            del fields[name]
+            trims.append((name, "no_email"))
 
 
 def _convert(rule: UserRule, target: str, value: Any, kind: str | None) -> Converted:
     if value is MISSING:
         return MISSING, ""
+    standard = FIELDS.get(target)
     if value is None:
-        return (None if rule.clear_nulls and target not in NEVER_CLEARED else MISSING), ""
+        return (None if rule.clear_nulls and (standard is None or standard.clearable) else MISSING), ""
     try:
-        return convert_field(target, value) if target in _FIELDS else convert_typed(kind, value)
+        return convert_typed(kind, value) if standard is None else standard.convert(value)
     except ValueError:
-        expected = _FIELD_KINDS.get(target, "scalar") if target in _FIELDS else kind
-        return MISSING, "no_" + (expected if expected in _TYPES else "scalar").removesuffix("time")
+        expected = (kind if kind in _TYPES else "scalar") if standard is None else standard.kind
+        return MISSING, "no_" + expected.removesuffix("time")
 
 
 def convert_field(name: str, value: Any) -> Converted:
@@ -133,7 +129,7 @@ def convert_field(name: str, value: Any) -> Converted:
     Raises:
         ValueError: it cannot be converted without loss.
     """
-    return _FIELDS[name](value)
+    return FIELDS[name].convert(value)
 
 
 def convert_typed(kind: str | None, value: Any) -> Converted:
@@ -144,54 +140,14 @@ def convert_typed(kind: str | None, value: Any) -> Converted:
     Raises:
         ValueError: it cannot be converted without loss.
     """
-    return _TYPES.get(kind or "", _text)(value)
+    return _TYPES.get(kind or "", convert_text)(value)
 
 
-def _text(value: Any) -> Converted:
-    return text_value(to_text(value))
-
-
-def _email(value: Any) -> Converted:
-    if not isinstance(value, str) or len(address := value.strip().lower()) > MAX_TEXT:
-        return MISSING, outcomes.INVALID_EMAIL
-    return address or MISSING, ""
-
-
-def _exact(convert: Callable[[Any], Any]) -> Callable[[Any], Converted]:
-    return lambda value: (convert(value), "")
-
-
-def _url(value: Any) -> Converted:
-    text = to_text(value)
-    return (text, "") if len(text) <= MAX_TEXT else (MISSING, "long_url")
-
-
-_FIELDS: Final[dict[str, Callable[[Any], Converted]]] = {
-    "email": _email,
-    "name": _text,
-    "phone": _text,
-    "avatar": _url,
-    "signed_up_at": _exact(to_time),
-    "last_seen_at": _exact(to_time),
-    "owner_id": _exact(lambda value: str(to_integer(value))),
-    "unsubscribed_from_emails": _exact(to_boolean),
-    "email_verified": _exact(to_boolean),
-}
-_FIELD_KINDS: Final = {
-    "name": "scalar",
-    "phone": "scalar",
-    "avatar": "scalar",
-    "signed_up_at": "date",
-    "last_seen_at": "date",
-    "owner_id": "integer",
-    "unsubscribed_from_emails": "boolean",
-    "email_verified": "boolean",
-}
 _TYPES: Final[dict[str, Callable[[Any], Converted]]] = {
-    "string": _text,
-    "integer": _exact(to_integer),
-    "float": _exact(to_float),
-    "boolean": _exact(to_boolean),
-    "date": _exact(to_time),
-    "datetime": _exact(to_time),
+    "string": convert_text,
+    "integer": convert_exactly(to_integer),
+    "float": convert_exactly(to_float),
+    "boolean": convert_exactly(to_boolean),
+    "date": convert_exactly(to_time),
+    "datetime": convert_exactly(to_time),
 }

@@ -1,0 +1,99 @@
+"""The standard fields of a contact, each written down once: what it takes, and how Intercom treats it.
+
+A field is a standard one if it is in `FIELDS`; every other name is a custom attribute. The
+configuration, the mapping and the comparison read all that they know of a field from here, and
+tests hold the form and the pages to it. Pure; knows no record, no contact and no call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from destination_intercom import outcomes
+from destination_intercom.values import (
+    MAX_TEXT,
+    MISSING,
+    Converted,
+    convert_exactly,
+    convert_text,
+    to_boolean,
+    to_integer,
+    to_text,
+    to_time,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandardField:
+    """One standard field.
+
+    `convert` makes of a source's value, and of the value that Intercom shows, what the field takes;
+    it raises a ValueError for what does not convert without loss, which is then left out as `no_`
+    and `kind`, a word of `TRIM_REASONS`. Two values are equal if they are so after the conversion.
+    """
+
+    name: str
+    convert: Callable[[Any], Converted]
+    kind: str
+    shown_in: str | None = None
+    """The member that holds the value where an answer shows an object in its place."""
+    readable: bool = True
+    """Whether answers show it; one that they do not show differs from whatever is wanted."""
+    clearable: bool = True
+    """Whether a null may empty it; else a null is as good as absent."""
+    needs_email: bool = False
+    """Whether Intercom takes it only with an e-mail address in the same request; it is about that address."""
+    in_bulk_create: bool = True
+    """Whether `POST /contacts/bulk` takes it; what it does not take it ignores without a word."""
+    in_bulk_update: bool = True
+    """Whether `PUT /contacts/bulk` takes it, likewise."""
+
+
+def _to_email(value: Any) -> Converted:
+    if not isinstance(value, str) or len(address := value.strip().lower()) > MAX_TEXT:
+        return MISSING, outcomes.INVALID_EMAIL
+    return address or MISSING, ""
+
+
+def _to_url(value: Any) -> Converted:
+    text = to_text(value)
+    return (text, "") if len(text) <= MAX_TEXT else (MISSING, "long_url")
+
+
+FIELDS: Final = {
+    field.name: field
+    for field in (
+        # Intercom makes "" of a null, and messages would go astray (recorded).
+        StandardField(name="email", convert=_to_email, kind="scalar", clearable=False),
+        StandardField(name="name", convert=convert_text, kind="scalar"),
+        StandardField(name="phone", convert=convert_text, kind="scalar"),
+        StandardField(name="avatar", convert=_to_url, kind="scalar", shown_in="image_url"),
+        StandardField(name="signed_up_at", convert=convert_exactly(to_time), kind="date", in_bulk_update=False),
+        StandardField(name="last_seen_at", convert=convert_exactly(to_time), kind="date", in_bulk_update=False),
+        # A text since version 2.16 of Intercom's API.
+        StandardField(name="owner_id", convert=convert_exactly(lambda value: str(to_integer(value))), kind="integer"),
+        StandardField(name="unsubscribed_from_emails", convert=convert_exactly(to_boolean), kind="boolean"),
+        # Without an address in the same request Intercom answers 400, says its API description.
+        StandardField(
+            name="email_verified",
+            convert=convert_exactly(to_boolean),
+            kind="boolean",
+            readable=False,
+            clearable=False,
+            needs_email=True,
+            in_bulk_create=False,
+            in_bulk_update=False,
+        ),
+    )
+}
+"""The standard fields that the connector writes, by name; what bulk takes is from Intercom's description of Preview."""
+
+STANDARD_FIELDS: Final = frozenset(FIELDS)
+"""Their names alone, where a set of them is kept."""
+
+RESERVED_FIELDS: Final = frozenset(
+    {"id", "external_id", "role", "type", "workspace_id", "created_at", "updated_at", "custom_attributes"}
+)
+"""Fields of a contact that are Intercom's own, or the identity's: no property is written to them."""
