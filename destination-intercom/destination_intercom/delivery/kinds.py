@@ -1,7 +1,7 @@
 """What a kind of object is to the rest: everything that is not the same for contacts, events and others.
 
-A kind is registered once (`destination_intercom.kinds`). Whoever plans, maps, schedules, counts, stores or
-rehearses goes by the registry, and knows no kind by name.
+A kind is registered once (`destination_intercom.kinds`). Whatever plans, schedules, counts, stores or
+only pretends goes by the registry, and knows no kind by name.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Concluded:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A question that belongs to no record has its answer."""
+    """A call that belongs to no record has its answer."""
 
     answer: Answer
 

@@ -84,7 +84,7 @@ class WriteTask:
 
 @dataclass(slots=True)
 class LookupTask:
-    """The question what Intercom has of a batch of the kind `kind`."""
+    """A batch of the kind `kind`, of which is to be found out what Intercom has."""
 
     kind: str
     batch: Batch
