@@ -7,7 +7,7 @@ carry them. It knows nothing of how anything is done.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from importlib.resources import files
 from typing import Any, Final
 
@@ -17,16 +17,16 @@ from destination_intercom.airbyte.output import log_line, spec_line, status_line
 from destination_intercom.airbyte.reader import Stdin, read_lines
 from destination_intercom.assembly import SyncParts, make_client
 from destination_intercom.clock import Clock
-from destination_intercom.configuration.config import REGION_HOSTS, Config, UsersEnabled, parse_config
+from destination_intercom.configuration.config import REGION_HOSTS, Config, parse_config
 from destination_intercom.configuration.storage_config import S3, ObjectStorage
-from destination_intercom.contacts.attributes import check_attributes
 from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.delivery.retry import ask
 from destination_intercom.errors import ConfigurationError, DeliveryError, IntercomDestinationError
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, GetMe, ListDataAttributes
+from destination_intercom.intercom.calls import Call, GetMe
 from destination_intercom.intercom.client import Transport
 from destination_intercom.intercom.quota import Quota
+from destination_intercom.kinds import KindParts, make_kinds
 from destination_intercom.rejects.s3 import Bucket
 from destination_intercom.rejects.storage import Storage, prefix_folder, prove
 
@@ -92,9 +92,12 @@ def _check_workspace(
             f' to "{region}".'
         ) from None
     yield log_line("INFO", f"Intercom accepts the token{_region_of(me)}.")
-    if isinstance(config.users, UsersEnabled):
-        wanted = {entry.target: entry.type for entry in config.users.attributes}
-        check_attributes(wanted, try_call(ListDataAttributes()).body, missing=config.users.missing_attributes)
+    for kind in make_kinds(KindParts(config, clock.now)).values():
+        steps = kind.check()
+        with suppress(StopIteration):
+            answer = try_call(next(steps))
+            while True:
+                answer = try_call(steps.send(answer))
 
 
 def _check_storage(

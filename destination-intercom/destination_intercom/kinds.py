@@ -21,12 +21,12 @@ from destination_intercom.events.kind import Events
 class KindParts:
     """What kinds are made of: the configuration, the time, and one another.
 
-    `now` tells seconds; `look_up` has a batch of the kind of that name looked up.
+    `now` tells seconds; `look_up` has a batch of the kind of that name looked up, where records are delivered.
     """
 
     config: Config
     now: Callable[[], float]
-    look_up: Callable[[str, Batch], None]
+    look_up: Callable[[str, Batch], None] = lambda _kind, _batch: None
 
     @cached_property
     def contacts(self) -> Contacts:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
-from destination_intercom.contacts.attributes import Attributes
+from destination_intercom.contacts.attributes import Attributes, check_attributes
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.diff import KnownContact
@@ -24,7 +24,7 @@ from destination_intercom.delivery.kinds import Batches, Kind
 from destination_intercom.delivery.tasks import Batch, Step, WriteTask
 from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, CreateContact, UpdateContact, WriteCall
+from destination_intercom.intercom.calls import Call, CreateContact, ListDataAttributes, UpdateContact, WriteCall
 from destination_intercom.outcomes import Outcome
 from destination_intercom.payloads import MapRecord, Payload
 
@@ -73,6 +73,13 @@ class Contacts(Kind):
     def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | Outcome:
         known = self.attributes
         return map_contact(rule, data, known.types, options=known.options, skipped=known.skipped)
+
+    def check(self) -> Generator[Call, Answer, None]:
+        """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
+        if isinstance(self._users, UsersEnabled):
+            wanted = {entry.target: entry.type for entry in self._users.attributes}
+            listing = yield ListDataAttributes()
+            check_attributes(wanted, listing.body, missing=self._users.missing_attributes)
 
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
         """Settle which attributes there are."""

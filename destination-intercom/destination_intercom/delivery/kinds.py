@@ -88,6 +88,10 @@ class Kind(ABC):
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Make the steps that deliver one payload, or several of one key and one batch: an outcome for each."""
 
+    def check(self) -> Generator[Call, Answer, None]:
+        """Ask of the workspace what a test of the destination can find out; raise what cannot work."""
+        yield from ()
+
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
         """Settle with the workspace what must be known before the first record; return what to warn of."""
         yield from ()
