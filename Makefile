@@ -15,8 +15,8 @@ demo: .venv/.ready ## send a sync to a local Intercom and show what arrived
 test: lint ## lint, then run every test that needs no network
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8
 
-connector-test: .venv/.ready ## run Airbyte's own tests of a connector, but for those of the image
-	@$(BIN)/airbyte-cdk connector test ./destination-intercom --pytest-arg=-m --pytest-arg="not image_tests"
+connector-test: .venv-cdk/.ready ## run Airbyte's own tests of a connector, with Airbyte's own pytest
+	@.venv-cdk/bin/airbyte-cdk connector test ./destination-intercom
 
 image: ## build the image; where no engine runs, as a file in build/
 	@integration_tests/image/engine integration_tests/image/build --keep
@@ -46,7 +46,7 @@ audit: .venv-audit/.ready ## ask the network for known vulnerabilities of the ve
 	@.venv-audit/bin/pip-audit --strict --progress-spinner off --no-deps --disable-pip -r constraints.txt
 
 clean: ## remove the environment and all that tools left behind
-	@rm -rf .venv .venv-audit .venv-pyairbyte .venv-source-faker
+	@rm -rf .venv .venv-audit .venv-cdk .venv-pyairbyte .venv-source-faker
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .tmp destination-intercom/*.egg-info
 	@cd destination-intercom && rm -rf .pytest_cache .tmp build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -56,6 +56,14 @@ clean: ## remove the environment and all that tools left behind
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[tests]'
+	@touch $@
+
+# What a connector's developer at Airbyte has: the CDK with its own pytest, an older one than ours, and nothing of our tests.
+.venv-cdk/.ready: setup.py constraints.txt
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@sed '/^pytest/d' constraints.txt > $(@D)/constraints.txt
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check -c $(@D)/constraints.txt 'airbyte-cdk[dev]' -e .
 	@touch $@
 
 .venv-audit/.ready:

@@ -1,6 +1,8 @@
-"""What Airbyte's own tests of the connector need here: the Intercom of the scenarios, and the names of their marks.
+"""What Airbyte's own tests of the connector need here: the Intercom of the scenarios.
 
 The port is a fixed one, so that files in the repository can name it, and the image on the host's network reach it.
+
+Imported with whatever pytest is at hand, and without the libraries of our own tests: it needs the connector's alone.
 """
 
 from __future__ import annotations
@@ -16,13 +18,6 @@ from integration_tests.support.processes import ROOT
 from intercom_emulator import Intercom, Server
 
 SCENARIOS = ROOT / "integration_tests" / "scenarios"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Know the marks that Airbyte's tests bear, and let them warn, as of a registry that is out of reach."""
-    config.addinivalue_line("markers", "image_tests: runs the connector's image")
-    config.addinivalue_line("markers", "requires_creds: needs a configuration that is no part of the repository")
-    config.addinivalue_line("filterwarnings", "default::UserWarning:airbyte_cdk.test.standard_tests.docker_base")
 
 
 @pytest.fixture(scope="session", autouse=True)
