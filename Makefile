@@ -3,14 +3,24 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# The wings are the folders of unit_tests.
+WINGS = $(sort $(patsubst unit_tests/%/,%,$(dir $(wildcard unit_tests/*/test_*.py))))
+UNKNOWN = $(filter-out $(WINGS),$(foreach part,$(T),$(firstword $(subst /, ,$(part)))))
+ifneq ($(and $(filter unit,$(MAKECMDGOALS)),$(UNKNOWN)),)
+$(error There is no wing $(UNKNOWN). T is one of: $(WINGS))
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test connector-test image image-test source-test lint format bench soak audit clean
+.PHONY: help demo unit test connector-test image image-test source-test lint format bench soak audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: .venv/.ready ## send a sync to a local Intercom and show what arrived
 	@$(BIN)/python integration_tests/demo/demo.py
+
+unit: .venv/.ready ## run unit tests only: of one wing with T=contacts, of one file with T=contacts/test_diff.py
+	@$(BIN)/python -m pytest -q -m "not slow" $(or $(addprefix unit_tests/,$(T)),unit_tests -n auto --maxprocesses 8)
 
 test: lint ## lint, then run every test that needs no network
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8

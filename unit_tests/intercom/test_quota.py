@@ -332,6 +332,7 @@ def test_no_schedule_deadlocks_and_permits_are_numbered_without_gaps(
     assert list(range(1, len(answers) + 1)) == sorted(numbers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skew", [0.0, 3600.0, -86400.0])
 @pytest.mark.parametrize("counts_this_call", [False, True])
 @pytest.mark.parametrize("workers", [1, 8])

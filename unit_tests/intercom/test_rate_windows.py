@@ -57,7 +57,7 @@ NOISES: dict[str, Noise] = {
 
 @pytest.mark.parametrize("others", [0.0, 0.3])
 @pytest.mark.parametrize("latency", [0.08, 0.3])
-@pytest.mark.parametrize("limit", [1666, 4166])
+@pytest.mark.parametrize("limit", [1666, pytest.param(4166, marks=pytest.mark.slow)])
 def test_full_windows_are_used_to_the_last_percent_and_nobody_is_refused(
     limit: int, latency: float, others: float
 ) -> None:
@@ -266,6 +266,7 @@ WANTED = st.lists(st.floats(0.05, 12.0), max_size=12).map(
 DEMANDS = st.builds(Demand, workers=st.sampled_from([1, 3, 16, 64, 256]), wanted=WANTED)
 
 
+@pytest.mark.slow
 @given(server=SERVERS, line=LINES, demand=DEMANDS, seed=st.integers(0, 1000))
 @settings(deadline=None, max_examples=120, derandomize=True, database=None)
 def test_no_window_ever_sees_more_of_our_calls_than_it_allows(
@@ -283,6 +284,7 @@ def test_no_window_ever_sees_more_of_our_calls_than_it_allows(
     assert played.longest_wait <= 13.0
 
 
+@pytest.mark.slow
 @given(
     limit=st.integers(100, 400),
     phase=st.floats(0.0, 10.0),
