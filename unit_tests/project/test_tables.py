@@ -1,8 +1,8 @@
 """Tables without gaps: each status, each exception of a lower layer, each of Intercom's codes has its classification.
 
 The tables below are written from the promises, not from the code, and walk what they are about: a class
-that a new release of a library brings, or a code that a page about the API names, fails here until somebody
-has said what it means.
+that a new release of a library brings, or a code that joins the known ones, fails here until somebody has
+said what it means.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import builtins
 import http.client
 import inspect
-import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -35,10 +34,8 @@ from destination_intercom.intercom.answers import Answer, BodyKind
 from destination_intercom.intercom.calls import GetMe, ListDataAttributes, PostEvent
 from destination_intercom.intercom.classify import Verdict, judge
 from destination_intercom.intercom.client import Client
-from integration_tests.contract import DATA, require_data
 from unit_tests.endpoints import CALLS
-
-API_PAGE = DATA.parent / "intercom-api.md"
+from unit_tests.intercom.known_codes import KNOWN_CODES
 
 # ---------------------------------------------------------------- statuses
 
@@ -358,7 +355,6 @@ CODES: dict[str, dict[int, Verdict]] = {
     "token_suspended": {401: Verdict.FATAL},
     "token_blocked": {401: Verdict.FATAL},
     "api_plan_restricted": {403: Verdict.FATAL, 402: Verdict.FATAL},
-    "forbidden": {403: Verdict.FATAL},
     "media_type_not_acceptable": {406: Verdict.RETRY},
     "request_timeout": {408: Verdict.RETRY},
     "rate_limit_exceeded": {429: Verdict.THROTTLED},
@@ -372,9 +368,8 @@ CODES: dict[str, dict[int, Verdict]] = {
     "contact_merged": {410: Verdict.ANSWER},
     "bad_request": {400: Verdict.ANSWER},
     "invalid_field": {400: Verdict.ANSWER},
+    "invalid_sort_order": {400: Verdict.ANSWER},
     "422": {422: Verdict.ANSWER},
-    "type_mismatch": {422: Verdict.ANSWER},
-    "job_not_found": {404: Verdict.ANSWER},
     "intercom_version_invalid": {400: Verdict.FATAL},
 }
 """What each code means at the statuses that it comes with."""
@@ -387,18 +382,7 @@ def test_code_when_intercom_answers_with_it_then_it_is_the_tables(code: str, sta
     assert (CODES[code][status], f"status {status}, code {code}") == (judgement.verdict, judgement.why)
 
 
-def named_codes(page: str) -> set[str]:
-    """Read the codes that a page on the API names: the third column of its error table, and any code in the text."""
-    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)*_(?:invalid|exceeded|requests|found|merged))`", page))
-    for line in page[page.index("## Errors") : page.index("## Quota")].splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| ") and len(cells) == 5 and cells[0] != "Where":
-            words = re.split(r"\s*(?:,|/|\bor HTML\b)\s*", cells[2].replace("*", "").replace('"', ""))
-            named |= {word for word in words if re.fullmatch(r"[a-z0-9_]+", word)}
-    return named
-
-
-def test_codes_when_the_page_on_the_api_names_one_then_it_is_in_the_table() -> None:
-    """What is known of Intercom has been thought about; where the page is not at hand, this cannot be told."""
-    named = named_codes(require_data(API_PAGE).read_text(encoding="utf-8"))
-    assert named == set(CODES)
+def test_codes_when_one_of_our_endpoints_may_answer_it_then_the_table_says_what_it_means_and_of_no_other() -> None:
+    """What is known of Intercom has been thought about, and what is not known is not made up."""
+    known = {(each.code, each.status) for each in KNOWN_CODES}
+    assert known == {(code, status) for code, verdicts in CODES.items() for status in verdicts}
