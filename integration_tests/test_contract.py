@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.contract import DESCRIPTION, RECORDINGS, Contract, contract, require_data
+from integration_tests.contract import DATA, RECORDINGS, REQUIRED, Contract, contract, require_data
 from intercom_emulator import Intercom, Settings
 
 HEADERS = {
@@ -289,13 +289,12 @@ def test_check_when_a_fault_answered_then_judges_the_request_only(judge: Contrac
 
 def test_contract_when_its_data_is_required_and_absent_then_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the data must be there, its absence is a failure; elsewhere the test is skipped and says so."""
-    absent = DESCRIPTION.with_name("absent.yaml")
-    monkeypatch.setenv("REQUIRE_CONTRACT_DATA", "1")
+    monkeypatch.setenv(REQUIRED, "1")
     with pytest.raises(pytest.fail.Exception, match=r"absent\.yaml"):
-        require_data(absent)
-    monkeypatch.delenv("REQUIRE_CONTRACT_DATA")
+        require_data(DATA / "absent.yaml")
+    monkeypatch.delenv(REQUIRED)
     with pytest.raises(pytest.skip.Exception, match=r"absent\.yaml"):
-        require_data(absent)
+        require_data(DATA / "absent.yaml")
 
 
 # What each recorded call found: index -> the situation to seed, made from the recording.
