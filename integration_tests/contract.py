@@ -22,6 +22,7 @@ from openapi_core.testing import MockRequest, MockResponse
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 DESCRIPTION = DATA / "intercom-openapi-2.16.yaml"
+PREVIEW = DATA / "intercom-openapi-preview.yaml"
 RECORDINGS = DATA / "recorded-exchanges.json"
 
 REQUIRED = "REQUIRE_CONTRACT_DATA"

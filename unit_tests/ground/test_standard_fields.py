@@ -8,9 +8,8 @@ import yaml
 
 from destination_intercom.standard_fields import FIELDS, RESERVED_FIELDS, STANDARD_FIELDS, StandardField
 from destination_intercom.values import TRIM_REASONS
-from integration_tests.contract import DATA, require_data
+from integration_tests.contract import PREVIEW, require_data
 
-PREVIEW = DATA / "intercom-openapi-preview.yaml"
 REQUESTS = ("create_contact_request", "bulk_create_contacts_request", "bulk_update_contacts_request")
 
 
