@@ -9,7 +9,7 @@ from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, ContactCache, WrittenContacts
 from destination_intercom.contacts.diff import KnownContact
 from destination_intercom.outcomes import rejected
-from unit_tests.keys import by_id
+from unit_tests.keys import by_email, by_id
 from unit_tests.task_bench import FakeTime
 
 
@@ -56,6 +56,14 @@ def test_written_contact_when_written_again_is_whole_again() -> None:
     assert bare.values is None
 
 
+def test_written_contact_when_written_again_in_time_outlasts_one_that_was_written_between() -> None:
+    """The last write counts: a person who comes again and again is the last to lose their values."""
+    written = WrittenContacts(FakeTime().now, capacity=2)
+    for name in "abac":
+        written.note(by_id(name), contact(name))
+    assert [contact("a"), KnownContact("b"), contact("c")] == [written.get(by_id(name)) for name in "abc"]
+
+
 def test_written_contact_when_older_than_ten_minutes_is_forgotten_where_there_is_no_room() -> None:
     """By then the search shows it."""
     time = FakeTime()
@@ -90,6 +98,51 @@ def test_written_contact_when_forgotten_is_gone_from_both_shelves() -> None:
         written.forget(by_id(name))
         assert by_id(name) not in written
         assert None is written.get(by_id(name))
+
+
+def test_written_contact_when_forgotten_takes_no_room_any_more() -> None:
+    """What was written before it keeps its values."""
+    written = WrittenContacts(FakeTime().now, capacity=2)
+    for name in "ab":
+        written.note(by_id(name), contact(name))
+    written.forget(by_id("b"))
+    written.note(by_id("c"), contact("c"))
+    assert [contact("a"), None, contact("c")] == [written.get(by_id(name)) for name in "abc"]
+
+
+def test_written_contact_when_one_of_its_keys_is_forgotten_is_known_under_the_others() -> None:
+    """Keys are names of a contact: that one of them leads elsewhere by now says nothing of the others."""
+    written = WrittenContacts(FakeTime().now)
+    for key in (by_id("k"), by_email("k@example.com")):
+        written.note(key, contact("1"))
+    written.forget(by_id("k"))
+    assert None is written.get(by_id("k"))
+    assert contact("1") == written.get(by_email("k@example.com"))
+    written.forget(by_email("k@example.com"))
+    assert by_email("k@example.com") not in written
+
+
+def test_written_contact_when_its_key_leads_to_another_by_now_is_kept_when_the_first_one_goes() -> None:
+    """Somebody was made anew under the same key; that the first contact is forgotten is none of their business."""
+    time = FakeTime()
+    written = WrittenContacts(time.now, capacity=1)
+    written.note(by_email("k@example.com"), contact("first"))
+    written.note(by_id("k"), contact("first"))
+    written.note(by_id("k"), contact("second"))
+    time.seconds += SEARCH_LAG_SECONDS + 1.0
+    written.note(by_id("k"), contact("second"))
+    assert by_email("k@example.com") not in written
+    assert contact("second") == written.get(by_id("k"))
+
+
+def test_written_contact_while_the_slowest_search_may_not_show_it_is_known() -> None:
+    """The search lags by up to minutes, says Intercom; nobody has seen it lag longer than ten."""
+    time = FakeTime()
+    written = WrittenContacts(time.now, capacity=1)
+    for name in "abc":
+        written.note(by_id(name), contact(name))
+        time.seconds += 290.0
+    assert KnownContact("a") == written.get(by_id("a"))
 
 
 @settings(deadline=None)
