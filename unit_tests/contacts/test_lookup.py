@@ -187,8 +187,35 @@ def test_lookup_when_one_key_is_refused_still_finds_the_others_and_keeps_its_siz
     assert len(asked) <= 20
 
 
+def test_lookups_when_keys_are_refused_here_and_there_go_on() -> None:
+    """Only refusals with nothing between them speak against searching: two bad values, a good one, two bad ones."""
+    service = Service()
+    for most in (0, 0, MOST_KEYS, 0, 0):
+        service.most = most
+        service.look_up(["k"])
+    service.most = MOST_KEYS
+    found = service.look_up(["last"])
+    assert found is not None
+    assert ["last"] == list(found)
+
+
+def test_lookups_when_two_meet_a_bad_key_at_once_give_each_other_the_full_size_back() -> None:
+    """The second began while the first asked for less; that it ends last must not make less of it for ever."""
+    size, bench = SearchSize(), Bench()
+    first = look_up("external_id", ["bad", "fine"], size=size, now=bench.time.now)
+    next(first)
+    first.send(FULL)
+    second = look_up("external_id", ["bad too"], size=size, now=bench.time.now)
+    next(second)
+    first.send(FULL)
+    with pytest.raises(StopIteration):
+        second.send(FULL)
+    assert MOST_KEYS == size.now(bench.time.now())
+    first.close()
+
+
 def run(steps: Any, answer: Callable[[Any], Answer]) -> Any:
-    """Drive an steps to its end."""
+    """Drive steps to their end."""
     call = next(steps)
     while True:
         try:
