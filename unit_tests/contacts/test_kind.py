@@ -80,6 +80,18 @@ def test_changes_when_written_together_use_what_their_batch_found() -> None:
     assert [UpdateContact(ID, {"name": "B"})] == calls
 
 
+def test_contact_when_found_holds_only_what_is_ever_compared() -> None:
+    """A batch holds 150 of them, and a contact may have 250 attributes."""
+    waited = batch({by_id("k"): None})
+    Desk().look_up(
+        waited,
+        listed({"id": ID, "external_id": "k", "name": "Old", "phone": "1", "custom_attributes": {"plan": "p"}}),
+    )
+    assert waited.found is not None
+    (found,) = waited.found[by_id("k")].by_identity
+    assert ({"name": "Old"}, {}) == (found.values, found.attributes)
+
+
 def test_change_when_it_waited_for_no_batch_is_created() -> None:
     """Nothing was found, for nothing was asked."""
     result, calls = Desk().deliver([task(by_id("k"), name="A")], shown(external_id="k"))

@@ -12,7 +12,7 @@ from destination_intercom import outcomes
 from destination_intercom.contacts.diff import KnownContact, read_contact
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
-from destination_intercom.contacts.upsert import MAX_CREATE_ATTEMPTS, Policy
+from destination_intercom.contacts.upsert import MAX_CREATE_ATTEMPTS, ContactUpserter, Policy
 from destination_intercom.delivery.tasks import Acquire, Release
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
@@ -37,6 +37,7 @@ from unit_tests.task_bench import (
     OTHER_ID,
     VAGUE_CONFLICT,
     Bench as TaskBench,
+    Names,
     refusal,
     shown,
 )
@@ -145,6 +146,9 @@ WAYS: dict[str, Way] = {
     "not found, update only": Way(NOTHING_FOUND, [NOT_FOUND], [FIND], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY),
     "not found by the lagging search": Way(NOTHING_FOUND, [SELF, UPDATED], [FIND, UPDATE], D, policy=UPDATE_ONLY),
     "not found by the lagging search, equal": Way(NOTHING_FOUND, [UPDATED], [FIND], U, policy=UPDATE_ONLY),
+    "not found by the lagging search, equal, sent all the same": Way(
+        NOTHING_FOUND, [UPDATED, UPDATED], [FIND, UPDATE], D, policy=replace(UPDATE_ONLY, send_unchanged=True)
+    ),
     "not found by the lagging search, gone": Way(
         NOTHING_FOUND, [SELF, NOT_FOUND], [FIND, UPDATE], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY
     ),
@@ -161,6 +165,13 @@ WAYS: dict[str, Way] = {
     "conflict with oneself": Way(NOTHING_FOUND, [CONFLICT, SELF, UPDATED], [CREATE, GET, UPDATE], D),
     "conflict with oneself, equal": Way(NOTHING_FOUND, [CONFLICT, UPDATED], [CREATE, GET], U),
     "conflict with oneself, create only": Way(NOTHING_FOUND, [CONFLICT, SELF], [CREATE, GET], U, policy=CREATE_ONLY),
+    "conflict with oneself, gone by then": Way(
+        NOTHING_FOUND,
+        [CONFLICT, SELF, NOT_FOUND, VAGUE_CONFLICT],
+        [CREATE, GET, UPDATE, CREATE],
+        R,
+        outcomes.CONFLICT,
+    ),
     "conflict with another": Way(
         NOTHING_FOUND, [CONFLICT, ANOTHER], [CREATE_BOTH, GET], R, outcomes.IDENTITY_CONFLICT, change=WITH_EMAIL
     ),
@@ -175,6 +186,13 @@ WAYS: dict[str, Way] = {
         outcomes.EMAIL_TAKEN,
         change=WITH_EMAIL,
         policy=REJECTING,
+    ),
+    "conflict with nobody's, gone by then": Way(
+        NOTHING_FOUND,
+        [CONFLICT, FREE, NOT_FOUND, UPDATED],
+        [CREATE_BOTH, GET, GET, CREATE_BOTH],
+        D,
+        change=WITH_EMAIL,
     ),
     "conflict with nobody's of another address": Way(
         NOTHING_FOUND,
@@ -204,6 +222,14 @@ WAYS: dict[str, Way] = {
     ),
     "archived, rejected": Way(
         NOTHING_FOUND, [ARCHIVED_CONFLICT, NOT_FOUND], [CREATE, GET], R, outcomes.CONTACT_ARCHIVED
+    ),
+    "archived, create only": Way(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND],
+        [CREATE, GET],
+        R,
+        outcomes.CONTACT_ARCHIVED,
+        policy=replace(CREATE_ONLY, unarchive=True),
     ),
     "archived, unarchived": Way(
         NOTHING_FOUND,
@@ -253,6 +279,22 @@ WAYS: dict[str, Way] = {
         policy=UNARCHIVING,
         pauses=(0.5,),
     ),
+    "archived, unarchived, seen late": Way(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, NOT_FOUND, SELF, UPDATED],
+        [CREATE, GET, GET, UNARCHIVE, GET, GET, UPDATE],
+        D,
+        policy=UNARCHIVING,
+        pauses=(0.5,),
+    ),
+    "archived, unarchived, gone at its update": Way(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, SELF, NOT_FOUND],
+        [CREATE, GET, GET, UNARCHIVE, GET, UPDATE],
+        R,
+        outcomes.CONTACT_ARCHIVED,
+        policy=UNARCHIVING,
+    ),
     "archived, live by the time that it is one's turn": Way(
         NOTHING_FOUND,
         [ARCHIVED_CONFLICT, NOT_FOUND, SELF, UPDATED],
@@ -287,6 +329,15 @@ WAYS: dict[str, Way] = {
         FREE_BY_EMAIL, [shown(email="new@example.com"), UPDATED], [GET, CREATE_BOTH], D, change=WITH_EMAIL
     ),
     "e-mail match, gone by now": Way(FREE_BY_EMAIL, [NOT_FOUND, UPDATED], [GET, CREATE_BOTH], D, change=WITH_EMAIL),
+    "e-mail match, somebody else has the id by now": Way(
+        FREE_BY_EMAIL, [FREE, VAGUE_CONFLICT, UPDATED], [GET, ADOPT, CREATE_BOTH], D, change=WITH_EMAIL
+    ),
+    "e-mail match, gone between its reading and its writing": Way(
+        FREE_BY_EMAIL, [FREE, NOT_FOUND, UPDATED], [GET, ADOPT, CREATE_BOTH], D, change=WITH_EMAIL
+    ),
+    "e-mail match of an address that another record of the batch has": Way(
+        FREE_BY_EMAIL, [UPDATED], [CREATE], D, policy=REJECTING
+    ),
     "e-mail match, refused": Way(FREE_BY_EMAIL, [FREE, INVALID], [GET, ADOPT], R, outcomes.REFUSED, change=WITH_EMAIL),
     "e-mail of several without an id": Way(
         Found((), (contact(email=ADDRESS), contact(OTHER_ID, email=ADDRESS))),
@@ -394,6 +445,46 @@ def test_contact_when_this_run_wrote_it_is_compared_with_that_and_not_with_the_s
     assert [UpdateContact(ID, {"name": "Old"})] == calls
 
 
+def test_contact_when_it_is_gone_and_cannot_be_made_again_is_not_remembered_as_it_was() -> None:
+    """The same record once more is rejected again: who was written once is not "unchanged" ever after."""
+    bench = Bench()
+    assert D is bench.write([NAMED], OLD, Policy(), [UPDATED])[0][0].status
+    archived = [ARCHIVED_CONFLICT, NOT_FOUND]
+    assert R is bench.write([change(name="M")], OLD, Policy(), [NOT_FOUND, *archived])[0][0].status
+    (again,), _, _ = bench.write([NAMED], NOTHING_FOUND, Policy(), archived)
+    assert (R, outcomes.CONTACT_ARCHIVED) == (again.status, again.reason)
+
+
+@pytest.mark.parametrize(("found", "policy"), [(EQUAL, Policy()), (OLD, CREATE_ONLY)], ids=["equal", "create only"])
+def test_contact_when_found_is_no_stranger_any_more(found: Found, policy: Policy) -> None:
+    """An event came before the person was there; those that follow are sent, though nothing is written."""
+    bench = Bench()
+    bench.cache.unknown.note(by_id("k"), outcomes.rejected(outcomes.UNKNOWN_USER))
+    assert U is bench.write([NAMED], found, policy, [])[0][0].status
+    assert by_id("k") not in bench.cache.unknown
+
+
+def test_contact_when_an_answer_does_not_show_all_of_it_is_still_known_as_it_was_found() -> None:
+    """What an update left alone is as it was: to send it again would change nothing."""
+    bench = Bench()
+    found = Found((contact(external_id="k", name="Old", phone="1", custom_attributes={"plan": "p"}),))
+    bench.write([NAMED], found, Policy(), [UPDATED])
+    assert U is bench.write([change(phone="1", attributes={"plan": "p"})], found, Policy(), [])[0][0].status
+
+
+def test_contact_when_remembered_holds_only_what_is_ever_compared() -> None:
+    """A workspace has up to 250 attributes; a run remembers a hundred thousand people."""
+    bench = Bench()
+    upserter = ContactUpserter(
+        cache=bench.cache, policy=Policy(), names=Names({"plan": "string"}, frozenset({"name", "email"}))
+    )
+    answer = shown(external_id="k", name="N", phone="1", custom_attributes={"plan": "p", "seats": 7})
+    bench.drive(upserter.write([NAMED], NOTHING_FOUND), answer)
+    known = bench.cache.written.get(by_id("k"))
+    assert known is not None
+    assert ({"name": "N"}, {"plan": "p"}) == (known.values, known.attributes)
+
+
 def test_contact_when_only_its_id_is_remembered_is_always_sent() -> None:
     """Whether the search is right about it nobody can tell."""
     bench = Bench()
@@ -404,6 +495,7 @@ def test_contact_when_only_its_id_is_remembered_is_always_sent() -> None:
 def test_contact_when_followed_after_a_merge_is_remembered_under_no_key() -> None:
     """Two keys write to it now: what one of them wrote says nothing of what it is when the other comes again."""
     bench = Bench()
+    bench.cache.written.note(by_id("k"), contact(ID, external_id="k", name="Old"))
     bench.cache.written.note(by_id("other"), contact(OTHER_ID, external_id="other", name="X"))
     bench.write([NAMED], OLD, Policy(), [MERGED_INTO, shown(OTHER_ID, external_id="other", name="N")])
     assert by_id("k") not in bench.cache.written
@@ -417,6 +509,16 @@ def test_contact_when_it_became_somebody_elses_within_the_lag_is_reported_and_no
     assert [UPDATE] == calls
     assert (R, outcomes.IDENTITY_CONFLICT) == (outcome.status, outcome.reason)
     assert by_id("k") not in bench.cache.written
+
+
+def test_contact_when_it_became_somebody_elses_after_this_run_wrote_it_is_written_no_more() -> None:
+    """What the run remembers leads to a stranger by then: the next record of the key must not follow it."""
+    bench = Bench()
+    assert D is bench.write([NAMED], OLD, Policy(), [UPDATED])[0][0].status
+    (lost,), _, _ = bench.write([change(name="M")], OLD, Policy(), [shown(external_id="somebody else")])
+    assert (R, outcomes.IDENTITY_CONFLICT) == (lost.status, lost.reason)
+    _, calls, _ = bench.write([NAMED], NOTHING_FOUND, Policy(), [INVALID])
+    assert [CREATE] == calls
 
 
 def test_contact_when_its_turn_with_an_archived_one_comes_later_waits() -> None:
@@ -467,6 +569,15 @@ def test_changes_when_refused_together_go_one_by_one_in_their_order(status: int)
     ] == calls
 
 
+def test_change_when_refused_with_others_is_sent_though_the_search_shows_it() -> None:
+    """The search may be late, and the refused update has shown nothing."""
+    changes = [change(name="Old"), change(name="B", owner_id="5")]
+    answers = [INVALID, shown(external_id="k", name="Old"), INVALID]
+    written, calls, _ = Bench().write(changes, OLD, Policy(), answers)
+    assert [D, R] == [outcome.status for outcome in written]
+    assert UpdateContact(ID, {"name": "Old"}) == calls[1]
+
+
 def test_changes_when_refused_together_at_the_create_go_one_by_one() -> None:
     """The first that is taken makes the contact, the next updates it."""
     changes = [change(name="A", owner_id="5"), change(name="B"), change(name="C")]
@@ -494,9 +605,9 @@ def test_changes_when_the_address_of_one_is_anothers_go_one_by_one() -> None:
 PLAN = {"plan": "p", "seats": 7, "x": "y"}
 
 
-def names(answer: str) -> Answer:
+def names(answer: str, status: int = 400) -> Answer:
     """A refusal that names an attribute."""
-    return refusal(400, "parameter_invalid", f"Custom attribute '{answer}' must be one of its options")
+    return refusal(status, "parameter_invalid", f"Custom attribute '{answer}' must be one of its options")
 
 
 @pytest.mark.parametrize(
@@ -506,7 +617,7 @@ def names(answer: str) -> Answer:
 )
 def test_attribute_when_intercom_refuses_it_by_name_is_left_out_and_counted(found: Found, first: list[Answer]) -> None:
     """One after the other, as many as there are; the rest is sent."""
-    answers = [*first, names("plan"), names("x"), names("seats"), UPDATED]
+    answers = [*first, names("plan"), names("x", 422), names("seats"), UPDATED]
     (outcome,), calls, _ = Bench().write([change(attributes=PLAN, **FIELDS)], found, Policy(), answers)
     assert (D, (("plan", "refused"), ("x", "refused"), ("seats", "refused"))) == (outcome.status, outcome.trims)
     assert {"seats": 7} == payload(calls[-2])["custom_attributes"]
@@ -518,6 +629,13 @@ def payload(call: Call) -> Mapping[str, Any]:
     """What a call sends."""
     assert isinstance(call, (CreateContact, UpdateContact))
     return call.payload
+
+
+def test_outcome_when_written_tells_only_of_what_intercom_refused() -> None:
+    """What the mapping left out is counted when the record is read."""
+    wanted = replace(change(attributes={"x": "y"}), trims=(("seats", "no_integer"),))
+    (outcome,), _, _ = Bench().write([wanted], OLD, Policy(), [names("x")])
+    assert (("x", "refused"),) == outcome.trims
 
 
 def test_attribute_when_it_was_all_that_was_to_be_written_leaves_the_contact_unchanged() -> None:
