@@ -459,6 +459,18 @@ def test_keys_when_one_has_much_to_do_get_their_turns(make_floor: Callable[..., 
     assert finished[100] <= 3.0
 
 
+def test_task_when_it_was_begun_makes_its_next_call_before_others_get_their_turn(
+    make_floor: Callable[..., Floor],
+) -> None:
+    """A contact is read right before it is written: a thousand keys that are ready do not come between."""
+    floor = make_floor(concurrency=1)
+    floor.send("two", "ok", "ok", "ok")
+    for number in range(50):
+        floor.send(f"k{number}", "ok")
+    floor.collect()
+    assert [0, 0, 0, 1] == [made.job for made in floor.made[:4]]
+
+
 STEPS: st.SearchStrategy[list[Step]] = st.builds(
     lambda before: [*before, "ok"], st.lists(st.sampled_from(["ok", "retry", "throttle", "pause"]), max_size=4)
 )

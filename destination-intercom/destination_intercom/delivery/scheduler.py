@@ -284,7 +284,8 @@ class Scheduler:
         lane.attempts, lane.failing_since, lane.only_500s_since = 0, None, None
         steps = lane.steps
         if self._step(lane, answer):
-            # An steps that was begun goes on at once; the lane's next one queues up behind the other lanes.
+            # What was begun goes on at once, for a contact is read right before it is written; what comes next in the
+            # lane queues up behind the other lanes.
             (self._ready.appendleft if lane.steps is steps else self._ready.append)(lane)
 
     def _step(self, lane: _Lane, answer: Answer | None) -> bool:
