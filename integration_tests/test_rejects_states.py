@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from destination_intercom.commands import LAST_WORDS_SECONDS
 from destination_intercom.delivery.mailbox import INPUT_BYTES, Mailbox
 from destination_intercom.errors import ConfigurationError, DeliveryError, InputError, StorageError
 from destination_intercom.pipeline import (
     GRACE_SECONDS,
     MAX_BYTES_IN_FLIGHT,
     MAX_RECORDS_IN_FLIGHT,
-    STORE_SECONDS,
     Terminated,
 )
 from destination_intercom.rejects.collector import AGE_SECONDS, OBJECT_BYTES
@@ -280,6 +280,25 @@ def test_stop_when_an_upload_waits_for_its_next_attempt_then_that_comes_at_once(
     assert clock.now() - START < 402.0
 
 
+def test_stop_when_the_last_attempt_is_refused_at_the_end_of_the_grace_then_that_is_stored_too() -> None:
+    """An upload of its own takes a second or two, and has them: the record's state leaves."""
+    clock = VirtualClock()
+    storage = FakeStorage(clock, seconds=1.5)
+    mailbox = Mailbox(clock)
+
+    def stop() -> None:
+        clock.sleep(5.0)
+        mailbox.stop()
+
+    clock.start("signal", stop)
+    stdin = ScriptedStdin(clock, (0.0, to_lines([good(1), state("events", 1)])), (9000.0, b""))
+    refused = {"endpoint": "POST /events", "kind": "status", "status": 422}
+    slow = {"faults": [refused], "latency": 5.0 + GRACE_SECONDS - 1.0}
+    result = run(stdin, storage, clock, mailbox=mailbox, settings=slow)
+    assert isinstance(result.error, Terminated)
+    assert ([1], {1}) == ([each["id"] for each in result.states], ordinals(storage))
+
+
 @pytest.mark.parametrize("seconds", [0.0, 3600.0])
 def test_stop_when_the_storage_does_not_answer_then_it_ends_in_time_and_the_state_stays(seconds: float) -> None:
     """The platform waits no longer; the next sync reads the record again."""
@@ -287,7 +306,8 @@ def test_stop_when_the_storage_does_not_answer_then_it_ends_in_time_and_the_stat
     storage = FakeStorage(clock, seconds=seconds, script=lambda _: TIMEOUT)
     result = stopped(storage, clock, at=30.0)
     assert [] == result.states
-    assert clock.now() - START <= 30.0 + GRACE_SECONDS + STORE_SECONDS + 0.01
+    # A second is left for the last lines, before the process is ended by force.
+    assert clock.now() - START <= 30.0 + GRACE_SECONDS + LAST_WORDS_SECONDS - 1.0
     assert result.logged("Rejected records not stored: 1.")
 
 
@@ -458,4 +478,4 @@ def test_stop_when_the_sync_has_failed_and_still_stores_then_it_ends_in_time_wit
     )
     result = run(stdin, storage, clock, settings={"faults": [fault]}, mailbox=mailbox)
     assert isinstance(result.error, ConfigurationError)
-    assert clock.now() - START <= 10.0 + STORE_SECONDS + 1.01
+    assert clock.now() - START <= 10.0 + GRACE_SECONDS + LAST_WORDS_SECONDS - 1.0
