@@ -235,6 +235,10 @@ class Source:
         line = self._template.replace("<user>", str(number % PEOPLE), 1).replace("<time>", moment, 1)
         return line.replace("<name>", SELECTED if selected else "Page Viewed", 1).encode() + b"\n"
 
+    def rejected(self) -> bytes:
+        """Make the line of an event whose time is none: it is rejected without a call."""
+        return self._template.replace("<time>", "never", 1).replace("<name>", SELECTED, 1).encode() + b"\n"
+
     def events(self, count: int) -> Iterator[bytes]:
         """Make `count` records, each of which is an event to send."""
         for number in range(count):

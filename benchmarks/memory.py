@@ -4,6 +4,8 @@
 
 Peak memory is VmHWM of the connector's process. One record in a hundred is an event to send, the others
 are not selected. A last run sends each of its records, faster read than sent, so that every buffer fills.
+Then come 625 MB of states behind a record that is rejected, so that they are held back; it ends with an
+error if they take more than the 512 MB that the README promises.
 Where everything is filtered, the records a second (start-up apart) are set against parsing alone:
 `orjson.loads` of each line, by one thread, in the same run.
 """
@@ -11,8 +13,11 @@ Where everything is filtered, the records a second (start-up apart) are set agai
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -27,12 +32,41 @@ SENT_RECORDS: Final = 30_000
 FILTERED_RECORDS: Final = 300_000
 PARSED_RECORDS: Final = 100_000
 
+HELD_BYTES: Final = 625_000_000
+HELD_SIZES: Final = (1_000_000, 2_000)
+"""Bytes of a state: of a source with much to remember, and of an ordinary one."""
+
+PROMISED_MIB: Final = 512
+
 
 def memory_row(title: str, run: Run) -> list[object]:
     """Say what a run took at most, and whether threads and sockets stayed the same."""
     # The first tenth is the start; the last sample may see threads end.
     steady = run.samples[len(run.samples) // 10 : -2] or run.samples
     return [title, f"{run.peak:.0f} MiB", _span([each.threads for each in steady]), _sockets(steady)]
+
+
+def held_states(source: Source, size: int, shape: str) -> Iterator[bytes]:
+    """Make a record that is rejected, and states of `size` bytes each, of a stream or of all."""
+    yield source.rejected()
+    content = {"stream_descriptor": {"name": "events"}, "stream_state": {"cursor": "x" * size}}
+    covered = {"global": {"stream_states": [content]}} if shape == "GLOBAL" else {"stream": content}
+    line = json.dumps({"type": "STATE", "state": {"type": shape, **covered}}).encode() + b"\n"
+    yield from itertools.repeat(line, HELD_BYTES // len(line))
+
+
+def held_row(source: Source, size: int, shape: str) -> list[object]:
+    """Say what a run took at most whose states are all held back.
+
+    Raises:
+        SystemExit: more than is promised, or not all of them came back.
+    """
+    run = Connector("http://127.0.0.1:9", held_states(source, size, shape)).run()
+    states = sum(line.startswith(b'{"type": "STATE"') for _, line in run.output)
+    title = f"1 rejected, {states:,} {shape} states of {size:,} bytes held back"
+    if run.peak > PROMISED_MIB or states * size < HELD_BYTES * 0.9:
+        sys.exit(f"{title}: {run.peak:.0f} MiB")
+    return [title, *memory_row("", run)[1:]]
 
 
 def _sockets(samples: list[Sample]) -> str:
@@ -78,6 +112,8 @@ def main() -> None:
     with serving() as server:
         run = Connector(server.url, wide.mixed(SENT_RECORDS, one_in=1)).run()
         rows.append(memory_row(f"{SENT_RECORDS:,}, {server.account().granted:,} sent", run))
+    for size in HELD_SIZES:
+        rows += [held_row(narrow, size, shape) for shape in ("STREAM", "GLOBAL")]
     empty = start_up()
     rows.append(["none", f"{empty.peak:.0f} MiB", "-", "-"])
     show(f"Memory (the server's own ceiling: {measure_ceiling(0.0):,.0f} requests/s)", rows)

@@ -274,7 +274,7 @@ def test_states_behind_one_slow_record_fill_the_room_and_reading_goes_on_after_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """States that wait take memory as records do: reading stops, and goes on once the slow record is done."""
-    monkeypatch.setattr("destination_intercom.pipeline.MAX_BYTES_IN_FLIGHT", 3000)
+    monkeypatch.setattr("destination_intercom.pipeline.MAX_BYTES_IN_FLIGHT", 8000)
     monkeypatch.setattr("destination_intercom.pipeline.LINES_BETWEEN_NOTICES", 5)
     clock = VirtualClock()
     intercom = Intercom(Settings(), clock=clock.wall)
@@ -380,6 +380,54 @@ def test_state_that_is_held_leaves_before_the_platform_loses_patience(person: st
     assert 590 < at[0] < PLATFORM_PATIENCE_SECONDS
 
 
+def test_states_of_a_healthy_stream_leave_while_those_of_one_that_looks_wrong_are_held() -> None:
+    """Only a stream that looks wrong is held back, and with it what covers all streams."""
+    clock = VirtualClock()
+    everything = {"type": "STATE", "state": {"type": "GLOBAL", "global": {"stream_states": []}, "id": 2}}
+    pieces = [
+        (0.0, to_lines([event(1, "nobody"), state("events", 1), everything])),
+        (10.0, to_lines([record("users", user_id="u1", name="n"), state("users", 3)])),
+        (20.0, to_lines([event(2, "nobody"), record("users", user_id="u1", name="m"), state("users", 4)])),
+        (300.0, b""),
+    ]
+    left: dict[int, float] = {}
+
+    def watch(line: bytes) -> None:
+        message = json.loads(line)
+        if message["type"] == "STATE":
+            left[message["state"]["id"]] = clock.now() - START
+
+    result = write(ScriptedStdin(clock, *pieces), seed={"contacts": PEOPLE}, clock=clock, watch=watch)
+    assert result.error is None
+    assert [3, 4, 1, 2] == list(left)
+    assert [(1, 0), (1, 0), (0, 1), (0, 0)] == stats(result)
+    assert all(at < 25 for number, at in left.items() if number > 2)
+    assert all(at >= 300 for number, at in left.items() if number < 3)
+
+
+def test_states_that_are_held_and_too_many_leave_from_the_oldest_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the room is for them: the newest stay, and reading goes on."""
+    monkeypatch.setattr("destination_intercom.pipeline.MAX_BYTES_IN_FLIGHT", 20_000)
+    clock = VirtualClock()
+    filler = "x" * 1000
+    messages = [event(0, "nobody"), *(state("events", n, filler=filler) for n in range(30))]
+    early: list[int] = []
+
+    def watch(line: bytes) -> None:
+        if json.loads(line)["type"] == "STATE" and clock.now() < START + 300:
+            early.append(json.loads(line)["state"]["id"])
+
+    result = write(
+        ScriptedStdin(clock, (0.0, to_lines(messages)), (300.0, b"")),
+        clock=clock,
+        configuration=config(users=None),
+        watch=watch,
+    )
+    assert result.error is None
+    assert list(range(30)) == [each["id"] for each in result.states]
+    assert 20 < len(early) < 26
+
+
 @pytest.mark.parametrize(
     "bad",
     [lambda n: event(n, "nobody"), lambda n: event(n, f"nobody{n}"), lambda n: record("events", name="Played", at=T0)],
@@ -449,8 +497,8 @@ def test_stop_after_rejected_when_one_early_record_fares_better_never_stops() ->
     assert [(1, 59)] == stats(result)
 
 
-def test_stop_after_rejected_of_one_stream_keeps_states_of_another_that_came_before() -> None:
-    """What was delivered before is checkpointed."""
+def test_stop_after_rejected_of_one_stream_keeps_states_of_another() -> None:
+    """What was delivered is checkpointed, whatever is wrong with another stream."""
     first = [record("users", user_id="u1", name="n"), state("users", 1)]
     then = [*(event(n, "nobody") for n in range(30)), state("events", 2), state("users", 3)]
     clock = VirtualClock()
@@ -461,7 +509,7 @@ def test_stop_after_rejected_of_one_stream_keeps_states_of_another_that_came_bef
         configuration=config(delivery={"stop_after_rejected": 20}),
     )
     assert isinstance(result.error, ConfigurationError)
-    assert [1] == [each["id"] for each in result.states]
+    assert [1, 3] == [each["id"] for each in result.states]
 
 
 def test_reading_stops_while_too_much_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:

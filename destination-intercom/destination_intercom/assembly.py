@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from functools import cached_property
 from typing import Any
 
+from destination_intercom import pipeline
 from destination_intercom.airbyte.catalog import parse_catalog
 from destination_intercom.clock import Clock
 from destination_intercom.configuration.config import Config
@@ -157,7 +158,9 @@ class SyncParts:
     def ledger(self) -> Ledger:
         """Give the account of records and states."""
         stop_after = self._config.delivery.stop_after_rejected
-        return Ledger(stop_after_rejected=stop_after, stores_rejected=self.rejects is not None)
+        # Half of the room: records can still be read that speak for a stream whose states are held back.
+        most = pipeline.MAX_BYTES_IN_FLIGHT // 2
+        return Ledger(stop_after_rejected=stop_after, stores_rejected=self.rejects is not None, max_held_bytes=most)
 
     @cached_property
     def report(self) -> Report:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from destination_intercom import outcomes
-from destination_intercom.delivery.ledger import HOLD_SECONDS, Entry, Ledger, ReleasedState
+from destination_intercom.delivery.ledger import HOLD_SECONDS, STATE_OVERHEAD, Entry, Ledger, ReleasedState
 from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.outcomes import DELIVERED, DUPLICATE, UNCHANGED, Outcome
 
@@ -103,28 +103,92 @@ def test_record_when_it_has_parts_then_it_is_concluded_by_the_last() -> None:
     assert (0, 0, 1) == (ledger.records_out, ledger.bytes_out, ledger.records_read)
 
 
-def test_bytes_when_states_wait_for_a_record_then_they_count_until_it_is_done() -> None:
-    """A state that waits fills memory as a record does; one that is held back for its stream holds nothing up."""
+def test_bytes_when_states_wait_for_a_record_then_they_count_until_they_have_left() -> None:
+    """A state takes memory as a record does: its line, and what is kept beside it."""
     ledger = _ledger()
     first = _enter(ledger)
     ledger.state(b"123", EVENTS)
     second = _enter(ledger)
     ledger.state(b"45", EVENTS)
-    assert ([], 25) == (_release(ledger), ledger.bytes_out)
+    assert ([], 25 + 2 * STATE_OVERHEAD) == (_release(ledger), ledger.bytes_out)
     _settle(ledger, second, DELIVERED)
-    assert ([], 15) == (_release(ledger), ledger.bytes_out)
+    assert ([], 15 + 2 * STATE_OVERHEAD) == (_release(ledger), ledger.bytes_out)
     _settle(ledger, first, DELIVERED)
+    assert 5 + 2 * STATE_OVERHEAD == ledger.bytes_out
     assert [ReleasedState(b"123", 1, 0), ReleasedState(b"45", 1, 0)] == _release(ledger)
     assert 0 == ledger.bytes_out
 
 
-def test_bytes_when_a_state_is_held_back_for_its_stream_then_they_are_given_back() -> None:
-    """What would speak for the stream must still be read, so a held state takes none of the room."""
+@pytest.mark.parametrize("stream", [EVENTS, None])
+def test_bytes_when_a_state_is_held_back_then_they_count_until_it_has_left(stream: StreamName | None) -> None:
+    """A state that is held back takes as much memory as one that waits for a record."""
     ledger = _ledger()
     _take(ledger, REJECTED)
-    ledger.state(b"123", EVENTS)
-    assert 3 == ledger.bytes_out
-    assert ([], 0) == (_release(ledger), ledger.bytes_out)
+    ledger.state(b"123", stream)
+    assert ([], 3 + STATE_OVERHEAD) == (_release(ledger), ledger.bytes_out)
+    ledger.end_stream(EVENTS)
+    assert ([ReleasedState(b"123", 0, 1)], 0) == (_release(ledger), ledger.bytes_out)
+
+
+def test_states_when_too_many_bytes_are_held_back_then_the_oldest_leave() -> None:
+    """What would speak for the stream must still be read, so held states never take all the room."""
+    room = 2 * (STATE_OVERHEAD + 1)
+    ledger = Ledger(stop_after_rejected=1000, max_held_bytes=room)
+    _take(ledger, REJECTED)
+    _take(ledger, REJECTED, stream=USERS)
+    streams = (EVENTS, USERS, None, EVENTS)
+    left = []
+    for number, stream in enumerate(streams):
+        ledger.state(b"%d" % number, stream)
+        left.append([state.line for state in _release(ledger, float(number))])
+    assert [[], [], [b"0"], [b"1"]] == left
+    assert room == ledger.bytes_out
+    assert 2 + HOLD_SECONDS == ledger.next_release()
+    ledger.state(b"x" * room, USERS)
+    assert [b"2", b"3", b"x" * room] == [state.line for state in _release(ledger, 4.0)]
+    assert (0, None) == (ledger.bytes_out, ledger.next_release())
+
+
+def test_states_of_a_stream_that_fares_well_when_another_one_looks_wrong_then_they_leave() -> None:
+    """A wrong mapping of one stream is no reason to acknowledge nothing of the others."""
+    ledger = _ledger()
+    _take(ledger, REJECTED)
+    ledger.state(b"wrong 1", EVENTS)
+    _take(ledger, DELIVERED, DELIVERED, stream=USERS)
+    ledger.state(b"well 1", USERS)
+    ledger.state(b"wrong 2", EVENTS)
+    assert [ReleasedState(b"well 1", 2, 0)] == _release(ledger)
+    _take(ledger, DELIVERED)
+    assert [ReleasedState(b"wrong 1", 0, 1), ReleasedState(b"wrong 2", 0, 0)] == _release(ledger)
+
+
+def test_states_of_a_stream_behind_a_record_that_is_out_when_another_one_looks_wrong_then_they_wait() -> None:
+    """Only what is held back is overtaken: no state leaves before a record of any stream that came before it."""
+    ledger = _ledger()
+    _take(ledger, REJECTED)
+    ledger.state(b"wrong", EVENTS)
+    out = _enter(ledger)
+    _take(ledger, DELIVERED, stream=USERS)
+    ledger.state(b"well", USERS)
+    assert [] == _release(ledger)
+    _settle(ledger, out, REJECTED)
+    assert [ReleasedState(b"well", 1, 0)] == _release(ledger)
+
+
+def test_counts_when_a_state_of_all_streams_is_overtaken_then_each_record_counts_once_and_in_its_place() -> None:
+    """What a state counts goes by where it came, whichever of them leaves first."""
+    ledger = _ledger()
+    _take(ledger, REJECTED)
+    _take(ledger, DELIVERED, stream=USERS)
+    ledger.state(b"all", None)
+    _take(ledger, REJECTED)
+    _take(ledger, DELIVERED, REJECTED, DELIVERED, stream=USERS)
+    ledger.state(b"users", USERS)
+    assert [ReleasedState(b"users", 2, 1)] == _release(ledger)
+    ledger.state(b"all again", None)
+    assert [] == _release(ledger)
+    ledger.end_stream(EVENTS)
+    assert [ReleasedState(b"all", 1, 1), ReleasedState(b"all again", 0, 1)] == _release(ledger)
 
 
 def test_memory_when_many_follow_one_record_in_flight_then_few_of_them_are_kept() -> None:
@@ -143,8 +207,12 @@ def test_state_when_shown_then_its_content_is_not() -> None:
     """A state may hold a cursor that is a person's address."""
     ledger = _ledger()
     ledger.state(b"canary", EVENTS)
-    assert "canary" not in repr(ledger._segments[0])
-    assert "canary" not in repr(_release(ledger))
+    assert "canary" not in repr(ledger._waiting)
+    _take(ledger, REJECTED)
+    ledger.state(b"canary", USERS)
+    ledger.state(b"canary", EVENTS)
+    assert "canary" not in repr([_release(ledger), ledger._due, ledger._waiting])
+    assert 1 == len(ledger._due)
 
 
 def test_record_when_concluded_twice_then_it_is_a_bug() -> None:
@@ -285,7 +353,11 @@ def test_state_when_rejected_records_are_stored_then_it_waits_for_that_alone() -
         ledger.conclude(fine, DELIVERED),
     )
     ledger.judge(EVENTS)
-    assert ([], 1, 10 + len(b"state")) == (list(ledger.release(0.0)), ledger.records_out, ledger.bytes_out)
+    assert ([], 1, 10 + len(b"state") + STATE_OVERHEAD) == (
+        list(ledger.release(0.0)),
+        ledger.records_out,
+        ledger.bytes_out,
+    )
     assert (b"line", None) == (kept.line, fine.line)
     ledger.note_stored(kept)
     (released,) = ledger.release(0.0)

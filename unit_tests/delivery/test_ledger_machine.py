@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from destination_intercom import outcomes
-from destination_intercom.delivery.ledger import HOLD_SECONDS, Entry, Ledger, ReleasedState
+from destination_intercom.delivery.ledger import HOLD_SECONDS, STATE_OVERHEAD, Entry, Ledger, ReleasedState
 from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.outcomes import Outcome, Status
 
@@ -32,10 +33,13 @@ BAD_LATE = OUTCOMES[6:]
 LATE_IN_A_SYNC = 8
 """Messages after which a stream may end: no state is held back afterwards."""
 
+NARROW, WIDE = 3 * STATE_OVERHEAD, 1000 * STATE_OVERHEAD
+"""Bytes of states that may be held back: of two of these small ones, and of more than come up."""
+
 RANK = (Status.REJECTED, Status.DELIVERED, Status.UNCHANGED, Status.DUPLICATE, Status.FILTERED)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Record:
     stream: StreamName
     entry: Entry
@@ -43,7 +47,6 @@ class _Record:
     size: int
     stores_rejected: bool
     outcomes: list[Outcome] = field(default_factory=list)
-    reported: bool = False
     stored: bool = False
 
     @property
@@ -69,12 +72,17 @@ class _Record:
         return self.status is Status.REJECTED
 
 
-@dataclass
+@dataclass(eq=False)
 class _State:
     line: bytes
     stream: StreamName | None
-    due_since: float | None = None
+    due_since: float = math.inf
     released: bool = False
+
+    @property
+    def streams(self) -> tuple[StreamName, ...]:
+        """The streams that it covers."""
+        return STREAMS if self.stream is None else (self.stream,)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -88,10 +96,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.acknowledged = 0
 
-    @initialize(stop_after=st.sampled_from((0, 1, 2, 3, 4, 8)), stores_rejected=st.booleans())
-    def begin(self, stop_after: int, *, stores_rejected: bool) -> None:
-        self.stop_after, self.stores_rejected = stop_after, stores_rejected
-        self.ledger = Ledger(stop_after_rejected=stop_after, stores_rejected=stores_rejected)
+    @initialize(
+        stop_after=st.sampled_from((0, 1, 2, 3, 4, 8)),
+        stores_rejected=st.booleans(),
+        most=st.sampled_from((NARROW, WIDE)),
+    )
+    def begin(self, stop_after: int, *, stores_rejected: bool, most: int) -> None:
+        self.stop_after, self.stores_rejected, self.most = stop_after, stores_rejected, most
+        self.ledger = Ledger(stop_after_rejected=stop_after, stores_rejected=stores_rejected, max_held_bytes=most)
 
     # -------------------------------------------------------- what happens
 
@@ -129,6 +141,20 @@ class LedgerMachine(RuleBasedStateMachine):
         self.read_record(stream, 1, 1, [])
         self.read_record(stream, 1, 1, [])
         self._conclude(self.records[-1], outcome)
+        self.release()
+
+    @precondition(lambda self: not self.input_ended)
+    @rule(wrong=st.sampled_from(STREAMS), other=st.sampled_from(STREAMS), shape=st.sampled_from(("stream", "global")))
+    def hold_one_and_go_on_with_another(self, wrong: StreamName, other: StreamName, shape: str) -> None:
+        """A stream looks wrong, a state of it or of all is held back, and another stream goes on behind it."""
+        self.read_record(wrong, 1, 1, [])
+        self._conclude(self.records[-1], outcomes.rejected(outcomes.REFUSED))
+        self.read_state(wrong if shape == "stream" else None)
+        self.read_record(other, 1, 1, [])
+        self._conclude(self.records[-1], outcomes.DELIVERED)
+        self.read_state(other)
+        for record in [record for record in self.records if record.is_to_be_stored]:
+            self._store(record)
         self.release()
 
     @precondition(lambda self: any(not record.is_concluded for record in self.records))
@@ -215,22 +241,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def let_time_pass(self, seconds: float) -> None:
         self.now += seconds
 
-    @precondition(lambda self: self._head() is not None)
+    @precondition(lambda self: any(not state.released for state in self.states))
     @rule(early=st.sampled_from((0.0, 1.0)))
     def let_the_moment_come(self, early: float) -> None:
-        """The moment at which a state that is held leaves by itself, or a second before it."""
+        """The moment at which the first state that is held leaves by itself, or a second before it."""
         self.release()
-        head = self._head()
-        if head is not None and head.due_since is not None:
-            self.now = max(self.now, head.due_since + HOLD_SECONDS - early)
+        if held := self._held():
+            self.now = max(self.now, held[0].due_since + HOLD_SECONDS - early)
             self.release()
-            assert head.released or early
+            assert held[0].released or early
 
     @rule()
     def release(self) -> None:
         expected = self._expected_release()
         assert expected == list(self.ledger.release(self.now))
         self.acknowledged += sum(state.record_count + state.rejected_record_count for state in expected)
+        assert all(self._is_held_back(state) for state in self._held())
+        assert self._size(self._held()) <= self.most
 
     # -------------------------------------------------------- the naive account
 
@@ -238,8 +265,17 @@ class LedgerMachine(RuleBasedStateMachine):
     def records(self) -> list[_Record]:
         return [each for each in self.log if isinstance(each, _Record)]
 
-    def _head(self) -> _State | None:
-        return next((each for each in self.log if isinstance(each, _State) and not each.released), None)
+    @property
+    def states(self) -> list[_State]:
+        return [each for each in self.log if isinstance(each, _State)]
+
+    def _held(self) -> list[_State]:
+        """The states that would have left but for a stream that looks wrong, in their order."""
+        return [state for state in self.states if state.due_since <= self.now and not state.released]
+
+    @staticmethod
+    def _size(states: list[_State]) -> int:
+        return sum(len(state.line) + STATE_OVERHEAD for state in states)
 
     def _judged(self, stream: StreamName) -> tuple[int, bool]:
         """Count the bad signs that the stream began with, as far as is known, and tell whether one fared better."""
@@ -263,32 +299,47 @@ class LedgerMachine(RuleBasedStateMachine):
         bad, fared_better = self._judged(stream)
         return bad > 0 and not fared_better and stream not in self.ended
 
+    def _is_held_back(self, state: _State) -> bool:
+        waits = self.now - state.due_since < HOLD_SECONDS and not self.input_ended
+        return waits and any(self._is_suspect(stream) for stream in state.streams)
+
     def _expected_release(self) -> list[ReleasedState]:
-        released = []
-        held = False
-        before: list[_Record] = []
+        self._note_due()
+        leaving: list[_State] = []
+        for state in self._held():
+            # Nothing of a stream is overtaken by the same stream, and nothing at all by a state of all of them.
+            held = [each for each in self._held() if each not in leaving]
+            earlier = held[: held.index(state)]
+            behind = earlier if state.stream is None else [each for each in earlier if each.stream == state.stream]
+            if not behind and not self._is_held_back(state):
+                leaving.append(state)
+        staying = [state for state in self._held() if state not in leaving]
+        while self._size(staying) > self.most:
+            leaving.append(staying.pop(0))
+        leaving.sort(key=self.log.index)
+        for state in leaving:
+            state.released = True
+        return [self._count(state) for state in leaving]
+
+    def _note_due(self) -> None:
         for each in self.log:
             if isinstance(each, _Record):
-                before.append(each)
-                continue
-            if each.released:
-                continue
-            if not all(record.is_done for record in before):
-                break
-            each.due_since = self.now if each.due_since is None else each.due_since
-            streams = STREAMS if each.stream is None else (each.stream,)
-            waits = self.now - each.due_since < HOLD_SECONDS and not self.input_ended
-            held = held or (waits and any(self._is_suspect(stream) for stream in streams))
-            if not held:
-                each.released = True
-                released.append(self._count(each, [record for record in before if record.stream in streams]))
-        return released
+                if not each.is_done:
+                    return
+            else:
+                each.due_since = min(each.due_since, self.now)
 
-    @staticmethod
-    def _count(state: _State, covered: list[_Record]) -> ReleasedState:
-        fresh = [record for record in covered if not record.reported]
-        for record in fresh:
-            record.reported = True
+    def _count(self, state: _State) -> ReleasedState:
+        """Count each stream's records since the last state that covers it, whichever of them left first."""
+        fresh: list[_Record] = []
+        for stream in state.streams:
+            since: list[_Record] = []
+            for each in self.log[: self.log.index(state)]:
+                if isinstance(each, _State):
+                    since = [] if stream in each.streams else since
+                elif each.stream == stream:
+                    since.append(each)
+            fresh += since
         rejected = sum(record.status is Status.REJECTED for record in fresh)
         return ReleasedState(state.line, len(fresh) - rejected, rejected)
 
@@ -300,7 +351,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         out = [record for record in self.records if not record.is_done]
         assert (len(self.records), len(out)) == (self.ledger.records_read, self.ledger.records_out)
-        waiting = sum(len(each.line) for each in self.log if isinstance(each, _State) and each.due_since is None)
+        waiting = self._size([state for state in self.states if not state.released])
         assert sum(record.size for record in out) + waiting == self.ledger.bytes_out
 
     @invariant()
@@ -318,9 +369,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_state_that_is_held_has_a_moment_to_leave(self) -> None:
         if not hasattr(self, "ledger"):
             return
-        head = self._head()
-        expected = None if head is None or head.due_since is None else head.due_since + HOLD_SECONDS
-        assert expected == self.ledger.next_release()
+        held = self._held()
+        assert (held[0].due_since + HOLD_SECONDS if held else None) == self.ledger.next_release()
 
     def teardown(self) -> None:
         """End the sync: all states have left then, once each, and the counts add up to the records read."""
@@ -333,8 +383,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.read_state(None)
         self.end_input()
         self.release()
-        states = [each for each in self.log if isinstance(each, _State)]
-        assert all(state.released for state in states)
+        assert all(state.released for state in self.states)
         assert [] == list(self.ledger.release(self.now))
         assert len(self.records) == self.acknowledged
         assert (0, 0) == (self.ledger.records_out, self.ledger.bytes_out)

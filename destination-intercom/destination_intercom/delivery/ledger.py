@@ -1,12 +1,18 @@
 """Which states may leave now: the account of every record read, in the order of arrival.
 
-The records between two states make a segment. A state leaves when each record before it, of
-any stream, has its final outcome. It also waits
-while every record of its stream so far was rejected or lacks the identity property: then the
-mapping may be wrong, and a state would say that the records are done with. That wait ends
-when one record fares better, when the stream or the input ends, or after `HOLD_SECONDS`, for
-the platform gives up on a destination that acknowledges nothing for longer. Where rejected
-records are stored, each of them is on its way until it is.
+The records between two states make a segment. A state is due when each record before it, of any
+stream, has its final outcome, and then it leaves, unless it is held back: while every record of its
+stream so far was rejected or lacks the identity property, the mapping may be wrong, and a state would
+say that the records are done with. Such a stream holds back its own states and those of all streams,
+and no others: a state that is held back may be overtaken by those of other streams, which is the only
+way in which states do not leave in the order in which they came. It leaves when one record fares
+better, when the stream or the input ends, or after `HOLD_SECONDS`, for the platform gives up on a
+destination that acknowledges nothing for longer; or where states beyond `max_held_bytes` are held
+back, the oldest first, for what would speak for the stream must still be read. Where rejected records
+are stored, each of them is on its way until it is.
+
+What a state counts is settled when it is due, by its place among the others: the records since the last
+state of its stream, or of all streams, whichever of them leaves first.
 
 Only the main thread uses a ledger. It knows nothing of threads, of Intercom, or of how a
 state is written.
@@ -14,6 +20,7 @@ state is written.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +31,9 @@ from destination_intercom.outcomes import Outcome, Status, combine
 
 HOLD_SECONDS: Final = 600.0
 """Below the 15 minutes without a state after which the platform may end a sync."""
+
+STATE_OVERHEAD: Final = 512
+"""Bytes that a state takes beside its line, with the counts of a stream or two (measured)."""
 
 
 @dataclass(slots=True)
@@ -42,9 +52,22 @@ class _Segment:
 
     records_out: int = 0
     counts: dict[StreamName, _Counts] = field(default_factory=dict)
-    line: bytes | None = field(default=None, repr=False)
+    line: bytes = field(default=b"", repr=False)
     stream: StreamName | None = None
-    due_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _DueState:
+    """A state that waits for no record any more; `number` is its place among the states."""
+
+    number: int
+    state: ReleasedState
+    since: float
+
+    @property
+    def size(self) -> int:
+        """Tell the bytes that it takes."""
+        return len(self.state.line) + STATE_OVERHEAD
 
 
 class Entry:
@@ -112,13 +135,21 @@ class Ledger:
     """The account of one sync; `stop_after_rejected` bad signs and nothing else end it, 0 never does.
 
     With `stores_rejected` a rejected record is done with only when it is stored: `note_stored` says so.
+    At most `max_held_bytes` of states are held back. `bytes_out` is what records that are on their way and
+    states that have not left take together.
     """
 
-    def __init__(self, *, stop_after_rejected: int, stores_rejected: bool = False) -> None:
+    def __init__(
+        self, *, stop_after_rejected: int, stores_rejected: bool = False, max_held_bytes: float = math.inf
+    ) -> None:
         self._stop_after = stop_after_rejected
         self._stores_rejected = stores_rejected
-        self._segments: deque[_Segment] = deque([_Segment()])
+        self._max_held_bytes = max_held_bytes
+        self._open = _Segment()
         self._waiting: deque[_Segment] = deque()
+        self._due: dict[StreamName | None, deque[_DueState]] = {}
+        self._due_bytes = 0
+        self._due_states = 0
         self._unreported: dict[StreamName, _Counts] = {}
         self._trials: dict[StreamName, _Trial] = {}
         self._input_ended = False
@@ -134,7 +165,7 @@ class Ledger:
         self.records_read += 1
         self.records_out += 1
         self.bytes_out += size
-        segment = self._segments[-1]
+        segment = self._open
         segment.records_out += 1
         entry = Entry(stream, self.records_read, parts=parts, size=size, segment=segment, line=line)
         trial = self._trial(stream)
@@ -197,11 +228,10 @@ class Ledger:
 
     def state(self, line: bytes, stream: StreamName | None) -> None:
         """Enter a state that was read; `stream` is None for one that covers all streams."""
-        segment = self._segments[-1]
-        segment.line, segment.stream = line, stream
-        self._waiting.append(segment)
-        self.bytes_out += len(line)
-        self._segments.append(_Segment())
+        self._open.line, self._open.stream = line, stream
+        self._waiting.append(self._open)
+        self._open = _Segment()
+        self.bytes_out += len(line) + STATE_OVERHEAD
 
     def end_stream(self, stream: StreamName) -> None:
         """Note that the source has finished `stream`; its states are no longer held back."""
@@ -212,39 +242,54 @@ class Ledger:
         self._input_ended = True
 
     def release(self, now: float) -> Iterator[ReleasedState]:
-        """Give up the states that may leave at `now` (seconds), in their order, each of them once."""
+        """Give up the states that may leave at `now` (seconds), each of them once, in the order in which they came."""
         self._note_due(now)
-        while (head := self._segments[0]).line is not None and head.due_since is not None:
-            if self._is_held(head.stream, now - head.due_since):
-                return
-            self._segments.popleft()
-            yield self._counted(head, head.line)
+        for due in sorted(self._take_leaving(now), key=lambda due: due.number):
+            yield due.state
 
     def next_release(self) -> float | None:
         """Tell the moment at which a state that is held back leaves by itself; None where none is."""
-        due_since = self._segments[0].due_since
-        return None if due_since is None else due_since + HOLD_SECONDS
+        return min((states[0].since + HOLD_SECONDS for states in self._due.values()), default=None)
 
     def _note_due(self, now: float) -> None:
         # Each state's wait counts from its own moment, or one held back behind another would wait twice as long.
         while self._waiting and not self._waiting[0].records_out:
             segment = self._waiting.popleft()
-            segment.due_since = now
-            self.bytes_out -= len(segment.line or b"")
+            due = _DueState(self._due_states, self._counted(segment), now)
+            self._due.setdefault(segment.stream, deque()).append(due)
+            self._due_states += 1
+            self._due_bytes += due.size
 
-    def _is_held(self, stream: StreamName | None, seconds: float) -> bool:
-        if self._input_ended or seconds >= HOLD_SECONDS:
+    def _take_leaving(self, now: float) -> Iterator[_DueState]:
+        for stream in list(self._due):
+            is_held, states = self._is_held(stream), self._due[stream]
+            while stream in self._due and not (is_held and now - states[0].since < HOLD_SECONDS):
+                yield self._take_first(stream)
+        while self._due_bytes > self._max_held_bytes:
+            yield self._take_first(min(self._due, key=lambda stream: self._due[stream][0].number))
+
+    def _take_first(self, stream: StreamName | None) -> _DueState:
+        states = self._due[stream]
+        due = states.popleft()
+        if not states:
+            del self._due[stream]
+        self._due_bytes -= due.size
+        self.bytes_out -= due.size
+        return due
+
+    def _is_held(self, stream: StreamName | None) -> bool:
+        if self._input_ended:
             return False
-        streams = list(self._trials) if stream is None else [stream]
-        return any(self._trial(stream).holds for stream in streams)
+        trials = self._trials.values() if stream is None else [self._trial(stream)]
+        return any(trial.holds for trial in trials)
 
-    def _counted(self, segment: _Segment, line: bytes) -> ReleasedState:
+    def _counted(self, segment: _Segment) -> ReleasedState:
         for stream, counts in segment.counts.items():
             self._unreported.setdefault(stream, _Counts()).add(counts)
         total = _Counts()
         for stream in list(self._unreported) if segment.stream is None else [segment.stream]:
             total.add(self._unreported.pop(stream, _Counts()))
-        return ReleasedState(line, total.records - total.rejected, total.rejected)
+        return ReleasedState(segment.line, total.records - total.rejected, total.rejected)
 
     def _trial(self, stream: StreamName) -> _Trial:
         if (trial := self._trials.get(stream)) is None:
