@@ -261,6 +261,35 @@ def test_thousand_events_of_a_stranger_cost_two_calls() -> None:
     assert result.logged("unknown_user 1000")
 
 
+def test_stranger_whom_another_app_creates_gets_the_events_of_five_minutes_later() -> None:
+    """Who is unknown now may be known soon: the person is asked for again after five minutes, and no sooner."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings(), clock=clock.wall)
+    intercom.seed({"changes": [{"after": 60, "set": {"external_id": "late"}}]})
+    moments = (0, 30, 120, 290, 310, 3600, 5 * 3600)
+    pieces = [(float(at), to_lines([event(user_id="late", at=T0 + at)])) for at in moments]
+    last = (6.0 * 3600, to_lines([state("events", 1)]))
+    result = write(ScriptedStdin(clock, *pieces, last), intercom=intercom, clock=clock, configuration=events())
+    assert result.error is None
+    assert (3, 4) == counts(result)
+    assert [T0 + at for at in moments[4:]] == [each["created_at"] for each in result.events]
+    assert {"POST /events": 4, "GET /contacts/find_by_external_id/{external_id}": 1} == result.calls
+
+
+def test_strangers_whose_events_come_for_an_hour_are_asked_for_once_in_five_minutes() -> None:
+    """The first of their events after that costs two calls again, and those behind it none."""
+    clock = VirtualClock()
+    moments = range(0, 3600, 110)
+    pieces = [(float(at), to_lines([event(user_id="nobody", at=T0 + at + n) for n in range(20)])) for at in moments]
+    result = write(
+        ScriptedStdin(clock, *pieces, (3600.0, to_lines([state("events", 1)]))),
+        clock=clock,
+        configuration=events() | {"delivery": {"stop_after_rejected": 0}},
+    )
+    assert (0, 660) == counts(result)
+    assert {"POST /events": 11, "GET /contacts/find_by_external_id/{external_id}": 11} == result.calls
+
+
 def test_stranger_whom_this_run_creates_later_gets_the_events_after_that() -> None:
     """What is known of a stranger holds until this run writes the contact."""
     messages = [

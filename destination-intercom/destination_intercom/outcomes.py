@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 from typing import Final
@@ -27,6 +27,9 @@ class Status(Enum):
     DUPLICATE = "duplicate"
     FILTERED = "filtered"
 
+
+LONGEST_MESSAGE_KEPT: Final = 1000
+"""Characters of what Intercom said, where very many refusals are remembered; its own are of some fifty."""
 
 _STRENGTH: Final = {status: strength for strength, status in enumerate(Status)}
 
@@ -43,6 +46,11 @@ class Refusal:
     def __repr__(self) -> str:
         return f"Refusal(status={self.status}, code={self.code!r}, request_id={self.request_id!r})"
 
+    @property
+    def shortened(self) -> Refusal:
+        """Cut the message to what may be remembered very often."""
+        return replace(self, message=self.message and self.message[:LONGEST_MESSAGE_KEPT])
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -55,6 +63,11 @@ class Outcome:
     reason: str = ""
     refusal: Refusal | None = None
     trims: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def shortened(self) -> Outcome:
+        """Cut what Intercom said to what may be remembered very often."""
+        return self if self.refusal is None else replace(self, refusal=self.refusal.shortened)
 
     @property
     def lacks_identity(self) -> bool:

@@ -12,6 +12,7 @@ from destination_intercom.contacts.diff import KnownContact
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, id_in
 from destination_intercom.contacts.people import People
+from destination_intercom.contacts.strangers import STRANGER_SECONDS
 from destination_intercom.delivery.kinds import Notes
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.events.sender import NEW_CONTACT_RETRY_SECONDS, EventCache, EventSender
@@ -164,6 +165,22 @@ def test_event_of_a_stranger_when_it_comes_again_costs_no_call() -> None:
         again, further, _ = bench.send(event(at=100 + second))
         assert again == outcome
         assert [] == further
+
+
+def test_event_of_a_stranger_after_five_minutes_is_sent_again() -> None:
+    """Another app may have made the person meanwhile; what came before is not asked for again."""
+    bench = Bench()
+    bench.send(event(), NOT_FOUND, NOT_FOUND)
+    bench.time.seconds += STRANGER_SECONDS - 1
+    assert [] == bench.send(event(at=8))[1]
+    bench.time.seconds += 1
+    outcome, calls, _ = bench.send(event(at=9), NOT_FOUND, NOT_FOUND)
+    assert outcomes.UNKNOWN_USER == outcome.reason
+    assert 2 == len(calls)
+    bench.time.seconds += STRANGER_SECONDS - 1
+    assert [] == bench.send(event(at=10))[1]
+    bench.time.seconds += 1
+    assert outcomes.DELIVERED == bench.send(event(at=11), TAKEN)[0]
 
 
 def test_event_of_a_merged_person_is_rejected_as_that() -> None:

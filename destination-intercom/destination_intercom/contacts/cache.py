@@ -13,11 +13,12 @@ from typing import Final
 from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.diff import KnownContact
 from destination_intercom.contacts.lookup import SearchSize
+from destination_intercom.contacts.strangers import Strangers
 from destination_intercom.identity import Key
-from destination_intercom.outcomes import Outcome, Refusal
+from destination_intercom.outcomes import Refusal
 
 MAX_CONTACTS: Final = 100_000
-"""Contacts, and people who are unknown, that a run remembers."""
+"""Contacts that a run remembers."""
 
 SEARCH_LAG_SECONDS: Final = 600.0
 """For so long the search may not show what was written (it lags by up to minutes, says Intercom)."""
@@ -87,8 +88,7 @@ class ContactCache:
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
         self.written = WrittenContacts(now)
-        self.unknown: Bounded[Key, Outcome] = Bounded(MAX_CONTACTS)
-        """People whom Intercom does not know, with the outcome of what was meant for them."""
+        self.unknown = Strangers(now)
         self.unrestorable: Bounded[str, Refusal] = Bounded(MAX_CONTACTS)
         """Ids of archived contacts that cannot be restored, with Intercom's word on it."""
         self.search_size = SearchSize()
