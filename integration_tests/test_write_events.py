@@ -439,6 +439,39 @@ def test_unknown_users_create_makes_a_contact_anew_that_has_gone_during_the_run(
     assert ["u9"] == [each["external_id"] for each in result.contents["contacts"]]
 
 
+@pytest.mark.parametrize("message", ["Event name is not valid", "Cannot have more than 120 active event names"])
+def test_event_name_that_was_delivered_is_sent_again_whatever_a_422_says(message: str) -> None:
+    """Code "422" says nothing of the name, and a name that Intercom has taken in this run is not refused unsent."""
+    fault = {"endpoint": "POST /events", "kind": "status", "status": 422, "code": "422", "message": message, "at": [10]}
+    messages = [event(at=T0 + n) for n in range(100)]
+    result = write(
+        [*messages, state("events", 1)], seed=ONE_PERSON, settings={"faults": [fault]}, configuration=events()
+    )
+    assert result.error is None
+    assert (99, 1) == counts(result)
+    assert 100 == result.calls["POST /events"]
+
+
+def test_event_name_for_which_room_is_made_is_sent_from_then_on() -> None:
+    """Somebody reads the warning and archives names while the sync goes on."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"event_name_limit": 1}), clock=clock.wall)
+    intercom.seed({**ONE_PERSON, "event_names": ["Old"]})
+    pieces: list[Any] = [(0.0, to_lines([event(at=T0 + n) for n in range(10)]))]
+    pieces += [(30.0, lambda: intercom.change_settings({"event_name_limit": 2}))]
+    pieces += [(float(at), to_lines([event(at=T0 + at)])) for at in (60, 310, 400)]
+    result = write(
+        ScriptedStdin(clock, *pieces, (500.0, to_lines([state("events", 1)]))),
+        intercom=intercom,
+        clock=clock,
+        configuration=events(),
+    )
+    assert result.error is None
+    assert (2, 11) == counts(result)
+    assert [T0 + 310, T0 + 400] == [each["created_at"] for each in result.events]
+    assert 3 == result.calls["POST /events"]
+
+
 @pytest.mark.parametrize("message", ["Event name is invalid", "An event name must not be longer"])
 def test_event_that_is_refused_with_a_422_of_another_kind_takes_no_other_of_its_name_with_it(message: str) -> None:
     """Only the limit of names concerns a name; any other 422 rejects its own record."""

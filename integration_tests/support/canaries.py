@@ -241,6 +241,20 @@ SITUATIONS: dict[str, Situation] = {
         ("event_name_limit 2",),
         settings={"event_name_limit": 1},
     ),
+    "name limit for a name that was delivered": Situation(
+        [event(at=SECOND + number) for number in range(4)],
+        ("event_name_limit 1",),
+        settings={
+            "faults": [
+                fault("POST /events", "status", status=422, message="more than 120 active event names", at=[2]),
+            ]
+        },
+    ),
+    "422 of another kind": Situation(
+        [event(at=SECOND + number) for number in range(4)],
+        ("refused 1",),
+        settings={"faults": [fault("POST /events", "status", status=422, code="422", message="canary name", at=[2])]},
+    ),
     "ambiguous": Situation([user(user_id="canary-9")], ("ambiguous_email 1",), contacts=SHARED),
     "ambiguous event": Situation([event(email=ADDRESS)], ("ambiguous_email 1",), identity=MAIL, contacts=SHARED),
     "another's address": Situation([user()], ("identity_conflict 1",), contacts=ANOTHERS),

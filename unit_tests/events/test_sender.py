@@ -15,7 +15,12 @@ from destination_intercom.contacts.people import People
 from destination_intercom.contacts.strangers import STRANGER_SECONDS
 from destination_intercom.delivery.kinds import Notes
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.events.sender import NEW_CONTACT_RETRY_SECONDS, EventCache, EventSender
+from destination_intercom.events.sender import (
+    NEW_CONTACT_RETRY_SECONDS,
+    REFUSED_NAME_SECONDS,
+    EventCache,
+    EventSender,
+)
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
@@ -28,7 +33,7 @@ from destination_intercom.intercom.calls import (
     UpdateContact,
 )
 from destination_intercom.intercom.classify import read_refusal
-from destination_intercom.outcomes import Outcome, Refusal, Status
+from destination_intercom.outcomes import LONGEST_MESSAGE_KEPT, Outcome, Refusal, Status
 from unit_tests.keys import by_id
 from unit_tests.task_bench import (
     CONFLICT,
@@ -100,7 +105,17 @@ EVENT_REFUSALS = [
     pytest.param(
         False, refusal(422, "422", "Cannot have more than 120 active event names"), "event_name_limit", id="name"
     ),
-    pytest.param(False, refusal(422, "422", ""), "event_name_limit", id="name, without words"),
+    pytest.param(False, refusal(422, "422", ""), outcomes.REFUSED, id="422 without words"),
+    pytest.param(False, refusal(422, "422", "Event name is not valid"), outcomes.REFUSED, id="422 of the same code"),
+    pytest.param(
+        False, refusal(422, "limit", "Limit of 80 event names reached"), "event_name_limit", id="name, other words"
+    ),
+    pytest.param(
+        False, refusal(422, "422", "Event names: 120 characters at most"), outcomes.REFUSED, id="422 of long names"
+    ),
+    pytest.param(
+        False, refusal(400, "400", "Cannot have more than 120 active event names"), outcomes.REFUSED, id="400 of names"
+    ),
     pytest.param(False, refusal(422, "unprocessable", "something else"), outcomes.REFUSED, id="another 422"),
     pytest.param(False, refusal(404, "resource_not_found"), outcomes.REFUSED, id="404 of another code"),
     pytest.param(False, refusal(413, "too_large"), outcomes.REFUSED, id="413"),
@@ -143,15 +158,63 @@ def test_event_when_refused_before_is_sent_again() -> None:
     assert outcomes.DELIVERED == bench.send(event(), TAKEN)[0]
 
 
+NAMES_USED_UP = refusal(422, "422", "Cannot have more than 120 active event names")
+
+
 def test_event_name_when_there_is_no_room_is_not_tried_again() -> None:
     """The first refusal of a name speaks for all its events, whoever's they are; it is told once."""
     bench = Bench()
-    full = refusal(422, "422", "Cannot have more than 120 active event names")
-    bench.send(event(name="New"), full)
+    bench.send(event(name="New"), NAMES_USED_UP)
     outcome, calls, _ = bench.send(event("k2", name="new"))
     assert (Status.REJECTED, outcomes.EVENT_NAME_LIMIT) == (outcome.status, outcome.reason)
     assert [] == calls
     assert ["New"] == bench.said
+
+
+def test_event_name_when_there_was_no_room_five_minutes_ago_is_tried_again() -> None:
+    """Who reads the warning may make room: the events that come then are delivered, and so is every further one."""
+    bench = Bench()
+    bench.send(event(name="New"), NAMES_USED_UP)
+    bench.time.seconds += REFUSED_NAME_SECONDS - 1
+    assert [] == bench.send(event(name="New", at=8))[1]
+    bench.time.seconds += 1
+    assert outcomes.EVENT_NAME_LIMIT == bench.send(event(name="New", at=9), NAMES_USED_UP)[0].reason
+    assert [] == bench.send(event(name="New", at=10))[1]
+    bench.time.seconds += REFUSED_NAME_SECONDS
+    assert outcomes.DELIVERED == bench.send(event(name="New", at=11), TAKEN)[0]
+    assert outcomes.DELIVERED == bench.send(event("k2", name="NEW", at=12), TAKEN)[0]
+
+
+def test_event_name_that_was_delivered_in_this_run_is_never_refused_unsent() -> None:
+    """Intercom has room for it, whatever it says of one of its events: each is asked for."""
+    bench = Bench()
+    bench.send(event(name="did.it"), TAKEN)
+    outcome, calls, _ = bench.send(event(name="DID-it", at=8), NAMES_USED_UP)
+    assert (Status.REJECTED, outcomes.EVENT_NAME_LIMIT) == (outcome.status, outcome.reason)
+    assert 1 == len(calls)
+    assert outcomes.DELIVERED == bench.send(event(name="did$it", at=9), TAKEN)[0]
+
+
+def test_event_name_that_was_refused_is_open_again_once_one_of_its_events_is_taken() -> None:
+    """Two events of one name were on their way at once, and Intercom made up its mind between them."""
+    bench = Bench()
+    steps = bench.sender.send(event("k2", name="New"))
+    next(steps)
+    bench.send(event(name="New"), NAMES_USED_UP)
+    with pytest.raises(StopIteration):
+        steps.send(TAKEN)
+    assert outcomes.DELIVERED == bench.send(event("k3", name="New"), TAKEN)[0]
+
+
+def test_event_names_that_are_long_take_no_more_memory_than_short_ones() -> None:
+    """A name may be as long as a record, and what Intercom says may quote it."""
+    bench = Bench()
+    long = refusal(422, "422", "Cannot have more than 120 active event names. " + "x" * 10_000)
+    bench.send(event(name="y" * 10_000), long)
+    outcome, _, _ = bench.send(event(name="Y" * 10_000, at=8))
+    assert outcome.refusal is not None
+    assert LONGEST_MESSAGE_KEPT == len(outcome.refusal.message or "")
+    assert 10_000 > len(repr(bench.events.refused_names._entries))
 
 
 def test_event_of_a_stranger_when_it_comes_again_costs_no_call() -> None:
@@ -227,7 +290,7 @@ def test_event_when_its_contact_stays_unseen_for_a_minute_is_rejected_and_its_li
     seen, calls, _ = bench.send(event(), TAKEN)
     assert outcomes.DELIVERED == seen
     assert [POST] == calls
-    assert by_id("k") not in bench.events.not_visible
+    assert by_id("k").digest not in bench.events.not_visible
 
 
 def test_event_when_it_waited_in_vain_for_a_contact_that_exists_leaves_what_was_written_known() -> None:

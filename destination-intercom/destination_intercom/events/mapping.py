@@ -50,16 +50,24 @@ class EventPayload:
         return self.name.casefold().translate(_FOLD)
 
     @property
+    def name_digest(self) -> bytes:
+        """Stand for the folded name in 16 bytes: a name may be as long as a record."""
+        return _digest(self.folded_name)
+
+    @property
     def fingerprint(self) -> bytes:
         """Tell what Intercom takes for one event: the same person, name and second."""
-        text = repr((*self.key, self.folded_name, self.created_at)).encode("utf-8", "backslashreplace")
-        return hashlib.blake2b(text, digest_size=16).digest()
+        return _digest((*self.key, self.folded_name, self.created_at))
 
     @property
     def metadata_digest(self) -> bytes:
         """Tell whether two events of one fingerprint differ."""
-        text = repr(sorted(self.metadata.items())).encode("utf-8", "backslashreplace")
-        return hashlib.blake2b(text, digest_size=8).digest()
+        return _digest(sorted(self.metadata.items()), size=8)
+
+
+def _digest(what: object, *, size: int = 16) -> bytes:
+    # A text may hold half a character: JSON allows it.
+    return hashlib.blake2b(repr(what).encode("utf-8", "backslashreplace"), digest_size=size).digest()
 
 
 def map_event(rule: EventRule, data: dict[str, Any]) -> EventPayload | Outcome:

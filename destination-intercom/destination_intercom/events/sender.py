@@ -25,13 +25,17 @@ from destination_intercom.outcomes import Outcome, Refusal, rejected
 NEW_CONTACT_RETRY_SECONDS: Final = 60.0
 """For so long an event's 404 is tried again where the contact exists: Intercom takes seconds, sometimes longer."""
 
+REFUSED_NAME_SECONDS: Final = 300.0
+"""For so long an event name for which there is no room is not sent again: somebody may archive another one."""
+
 MAX_EVENTS: Final = 100_000
 MAX_PEOPLE: Final = 100_000
 MAX_NAMES: Final = 10_000
 
 LONGEST_SHOWN_NAME: Final = 120
 
-_NAME_LIMIT = re.compile(r"more than \d+ active event names", re.IGNORECASE)
+_NAME_LIMIT = re.compile(r"\b(?:more than|at most|limit of|maximum of) \d+ (?:active )?event names\b", re.IGNORECASE)
+"""What says that the names are used up. The code does not: it is the text "422" (an issue of an official SDK)."""
 
 
 class KnownPeople(Protocol):
@@ -63,8 +67,10 @@ class EventCache:
 
     delivered: Bounded[bytes, bytes] = field(default_factory=lambda: Bounded(MAX_EVENTS))
     """Events that Intercom took, by what it takes for one event, with a digest of their metadata."""
-    refused_names: Bounded[str, Refusal] = field(default_factory=lambda: Bounded(MAX_NAMES))
-    not_visible: Bounded[Key, None] = field(default_factory=lambda: Bounded(MAX_PEOPLE))
+    refused_names: Bounded[bytes, tuple[float, Refusal]] = field(default_factory=lambda: Bounded(MAX_NAMES))
+    """Names for which there was no room, and until when (seconds) that is believed."""
+    delivered_names: Bounded[bytes, None] = field(default_factory=lambda: Bounded(MAX_NAMES))
+    not_visible: Bounded[bytes, None] = field(default_factory=lambda: Bounded(MAX_PEOPLE))
     """People whom Intercom knows, and whose events it refused for as long as a new contact may take."""
     differing_duplicates: int = 0
 
@@ -90,7 +96,7 @@ class EventSender:
             if delivered != event.metadata_digest:
                 self._note_differing()
             return outcomes.DUPLICATE
-        if (known := cache.refused_names.get(event.folded_name)) is not None:
+        if (known := self._refused_name(event)) is not None:
             return rejected(outcomes.EVENT_NAME_LIMIT, known)
         if (unknown := self._people.unknown(event.key)) is not None:
             return unknown
@@ -109,14 +115,21 @@ class EventSender:
             )
         )
 
+    def _refused_name(self, event: EventPayload) -> Refusal | None:
+        """Tell why events of this name are refused unsent; None if they are sent."""
+        until, refusal = self._cache.refused_names.get(event.name_digest) or (0.0, None)
+        return refusal if self._now() < until else None
+
     def _note_refused_name(self, event: EventPayload, refusal: Refusal) -> None:
-        self._cache.refused_names.note(event.folded_name, refusal)
+        if event.name_digest not in self._cache.delivered_names:
+            entry = (self._now() + REFUSED_NAME_SECONDS, refusal.shortened)
+            self._cache.refused_names.note(event.name_digest, entry)
         shown = "".join(character for character in event.name if character.isprintable())[:LONGEST_SHOWN_NAME]
         self._notes.add(
             Note(
-                f'The event name "{shown}" is new and the workspace already has 120 active ones: its records are'
+                f'The workspace has no room for the event name "{shown}" beside the 120 active ones: its records are'
                 " rejected. Archive event names in Intercom, or select fewer.",
-                heading="Event names that are new and without room, too",
+                heading="No room is left for these event names, either",
                 name=shown,
             )
         )
@@ -124,7 +137,9 @@ class EventSender:
     def _sent(self, event: EventPayload, call: Call, answer: Answer) -> Outcome:
         if call.is_answered_by(answer):
             self._cache.delivered.note(event.fingerprint, event.metadata_digest)
-            self._cache.not_visible.forget(event.key)
+            self._cache.delivered_names.note(event.name_digest, None)
+            self._cache.refused_names.forget(event.name_digest)
+            self._cache.not_visible.forget(event.key.digest)
             return outcomes.DELIVERED
         refusal = read_refusal(answer)
         if _is_name_limit(refusal):
@@ -137,7 +152,7 @@ class EventSender:
     def _after_not_found(self, event: EventPayload, call: PostEvent, refusal: Refusal) -> Steps:
         """Learn whether the person exists, create them where that is wanted, and send the event again."""
         people = self._people
-        if people.was_written(event.key) and event.key not in self._cache.not_visible:
+        if people.was_written(event.key) and event.key.digest not in self._cache.not_visible:
             answer = yield from self._send_while_new(event, call, pause=1.0)
             if not _is_not_found(answer):
                 return self._sent(event, call, answer)
@@ -152,7 +167,7 @@ class EventSender:
         if unknown is not None:
             people.note_unknown(event.key, unknown)
             return unknown
-        if event.key in self._cache.not_visible and not is_new:
+        if event.key.digest in self._cache.not_visible and not is_new:
             return rejected(outcomes.UNKNOWN_USER, refusal)
         answer = yield from self._send_while_new(event, call, pause=0.0 if is_new else 1.0)
         return rejected(outcomes.UNKNOWN_USER, refusal) if _is_not_found(answer) else self._sent(event, call, answer)
@@ -167,7 +182,7 @@ class EventSender:
                 return answer
             if self._now() >= until:
                 # Later events of this person are sent once each, and made to wait no more.
-                self._cache.not_visible.note(event.key, None)
+                self._cache.not_visible.note(event.key.digest, None)
                 return answer
             pause = min(max(pause * 2, 1.0), 10.0)
 
@@ -188,8 +203,8 @@ def _is_not_found(answer: Answer) -> bool:
 
 
 def _is_name_limit(refusal: Refusal) -> bool:
-    # The code is the text "422" (an issue of an official SDK); any other 422 concerns one record only.
-    return refusal.status == 422 and (refusal.code == "422" or bool(_NAME_LIMIT.search(refusal.message or "")))  # noqa: PLR2004
+    # Any other 422 concerns one record only.
+    return refusal.status == 422 and bool(_NAME_LIMIT.search(refusal.message or ""))  # noqa: PLR2004
 
 
 def _is_ambiguous(refusal: Refusal) -> bool:
