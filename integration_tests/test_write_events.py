@@ -218,19 +218,51 @@ def test_record_of_which_one_part_is_rejected_counts_as_rejected_once() -> None:
     assert result.logged("events delivered 1, events rejected 1")
 
 
-def test_duplicate_of_a_delivered_event_is_not_sent_and_differing_ones_are_warned_of() -> None:
-    """Intercom would drop it: same person, name (as Intercom folds it) and second."""
+def test_duplicate_of_a_delivered_event_is_not_sent() -> None:
+    """Intercom would drop it: same person, name (as Intercom folds it), second and metadata."""
     settings = events(metadata=[{"property": "plan"}])
     messages = [event(plan="a"), event(plan="a"), event(name="PLAYED", plan="a"), event(at=T0 + 1, plan="a")]
-    same = write([*messages, state("events", 1)], seed=ONE_PERSON, configuration=settings)
-    assert 2 == same.calls["POST /events"]
-    assert (4, 0) == counts(same)
-    assert not same.logged("differ")
-    differing = write([*messages, event(plan="b"), state("events", 1)], seed=ONE_PERSON, configuration=settings)
-    assert 2 == differing.calls["POST /events"]
-    assert (5, 0) == counts(differing)
-    assert differing.logged("other metadata")
-    assert differing.logged("differed from the one that was sent: 1")
+    result = write([*messages, state("events", 1)], seed=ONE_PERSON, configuration=settings)
+    assert 2 == result.calls["POST /events"]
+    assert (4, 0) == counts(result)
+    assert result.logged("delivered 2, filtered 0, duplicate 2")
+    assert not result.logged("metadata")
+
+
+@pytest.mark.parametrize(("duplicate_events", "kept"), [("drop", 2), ("keep_other_metadata", 4)])
+def test_events_of_one_second_that_differ_in_their_metadata_are_sent_for_intercom_to_decide(
+    duplicate_events: str, kept: int
+) -> None:
+    """They may be two events, and Intercom only says that it may drop the second: they are counted and warned of."""
+    messages = [event(plan=plan) for plan in ("a", "b", "a", "b", "c")]
+    result = write(
+        [*messages, event(at=T0 + 1, plan="a"), state("events", 1)],
+        seed=ONE_PERSON,
+        configuration=events(metadata=[{"property": "plan"}]),
+        settings={"duplicate_events": duplicate_events},
+    )
+    assert result.error is None
+    assert 4 == result.calls["POST /events"]
+    assert kept == len(result.events)
+    assert (6, 0) == counts(result)
+    assert result.logged("delivered 4, filtered 0, duplicate 2")
+    assert 1 == sum("keep only one of them" in text for text in result.logs)
+    assert result.logged("other metadata: 2.")
+
+
+@pytest.mark.parametrize(("event_name_case", "kept"), [("ascii", 2), ("unicode", 1)])
+def test_event_names_that_only_a_language_takes_for_one_are_sent_as_two(event_name_case: str, kept: int) -> None:
+    """Whether "Ma\u00dfe" is "Masse" is Intercom's to decide, not ours."""
+    result = write(
+        [event(name="Ma\u00dfe"), event(name="MASSE"), event(name="masse"), state("events", 1)],
+        seed=ONE_PERSON,
+        configuration=events(),
+        settings={"event_name_case": event_name_case},
+    )
+    assert result.error is None
+    assert 2 == result.calls["POST /events"]
+    assert kept == len(result.events)
+    assert (3, 0) == counts(result)
 
 
 def test_event_names_with_dots_and_dollars_are_duplicates_of_those_with_hyphens() -> None:

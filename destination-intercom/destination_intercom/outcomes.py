@@ -5,9 +5,9 @@
 | delivered | recordCount         | Intercom took it |
 | unchanged | recordCount         | Intercom already has it, as far as its search shows |
 | filtered  | recordCount         | not selected, excluded, too old, filtered, anonymous |
-| duplicate | recordCount         | the same person, name and second as an event delivered by this sync |
+| duplicate | recordCount         | the same person, name (`.` and `$` as `-`, ASCII case ignored), second **and metadata** as one of the last 100,000 events delivered by this sync: Intercom would drop it. One that differs in its metadata is sent, for Intercom to decide, counted and warned of |
 | rejected  | rejectedRecordCount | it can never be delivered as it is |
-"""
+"""  # noqa: E501 - the rows are those of the docs
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ LONG = "canary " * 60
 
 SITUATIONS: dict[str, Situation] = {
     "delivered": Situation([user(), event(), event(), user(user_id=OTHER, email=OTHER_ADDRESS)], ("duplicate 1",)),
-    "differing duplicate": Situation([event(), event(note="canary other")], ("metadata differed",)),
+    "differing duplicate": Situation([event(), event(note="canary other")], ("other metadata: 1.",)),
     "unchanged": Situation([user(deep=None, phone=None, avatar=None, name="canary as it was")], ("unchanged 1",)),
     "filtered": Situation(
         [

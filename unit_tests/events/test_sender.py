@@ -136,19 +136,41 @@ def test_event_when_refused_is_rejected_for_this_reason(email: bool, answer: Ans
     assert answer.status == outcome.refusal.status
     assert 1 == len(calls)
     assert [] == pauses
-    assert sent.fingerprint not in bench.events.delivered
+    assert sent.digest not in bench.events.delivered
 
 
 def test_event_when_sent_before_is_a_duplicate_without_a_call() -> None:
-    """The same person, name as Intercom files it, and second; another of the three is another event."""
+    """The same person, name as Intercom files it, second and metadata; another of the three is another event."""
     bench = Bench()
     bench.send(event(name="Did.It", x=1), TAKEN)
-    assert outcomes.DUPLICATE == bench.send(event(name="did$it", x=1))[0]
-    assert 0 == bench.events.differing_duplicates
-    assert outcomes.DUPLICATE == bench.send(event(name="DID-IT", x=2))[0]
-    assert 1 == bench.events.differing_duplicates
+    for name in ("did$it", "DID-IT"):
+        assert (outcomes.DUPLICATE, [], []) == bench.send(event(name=name, x=1))
     for other in (event("k2", name="did.it"), event(name="did it"), event(name="did.it", at=8)):
         assert outcomes.DELIVERED == bench.send(other, TAKEN)[0]
+    assert [] == bench.said
+    assert [] == list(bench.sender.summary())
+
+
+def test_events_of_one_second_that_differ_in_their_metadata_are_sent_counted_and_told_once() -> None:
+    """Whether they are one event is Intercom's to decide; each of them again is a duplicate."""
+    bench = Bench()
+    for number in range(4):
+        assert outcomes.DELIVERED == bench.send(event(x=number), TAKEN)[0]
+    for number in range(4):
+        assert outcomes.DUPLICATE == bench.send(event(x=number))[0]
+    assert 1 == len({note for note in bench.said if "other metadata" in note})
+    (summary,) = bench.sender.summary()
+    assert "other metadata: 3." in summary
+
+
+def test_event_that_differs_in_its_metadata_and_is_refused_is_not_counted_as_sent() -> None:
+    """The summary counts what Intercom may have dropped, and what it refused is told as rejected."""
+    bench = Bench()
+    bench.send(event(x=1), TAKEN)
+    assert outcomes.REFUSED == bench.send(event(x=2), INVALID)[0].reason
+    assert [] == list(bench.sender.summary())
+    assert outcomes.DELIVERED == bench.send(event(x=2), TAKEN)[0]
+    assert 1 == len(list(bench.sender.summary()))
 
 
 def test_event_when_refused_before_is_sent_again() -> None:
@@ -394,6 +416,7 @@ def test_event_when_it_was_forgotten_is_sent_again() -> None:
     outcome, calls, _ = bench.send(event(), TAKEN)
     assert outcomes.DELIVERED == outcome
     assert [POST] == calls
+    assert [] == bench.said, "it is the same event, and differs in nothing"
 
 
 def test_event_when_its_422_is_not_the_name_limit_rejects_only_its_record() -> None:
@@ -452,5 +475,5 @@ def test_steps_when_made_asks_nothing_before_it_is_driven() -> None:
     """Steps that nobody drives cost nothing and remember nothing."""
     bench = Bench()
     bench.sender.send(event()).close()
-    assert event().fingerprint not in bench.events.delivered
+    assert event().digest not in bench.events.delivered
     assert [] == bench.said

@@ -17,6 +17,7 @@ from destination_intercom.contacts.strangers import STRANGER_SECONDS
 from destination_intercom.delivery.ledger import HOLD_SECONDS, Ledger
 from destination_intercom.delivery.retry import CEILING_SECONDS, GIVE_UP_ON_ONE_SECONDS, GIVE_UP_SECONDS
 from destination_intercom.destination import load_spec
+from destination_intercom.events.sender import MAX_EVENTS, REFUSED_NAME_SECONDS
 from destination_intercom.intercom import classify
 from destination_intercom.intercom.answers import Answer, BodyKind
 from destination_intercom.intercom.ca_certificates import VARIABLES
@@ -223,8 +224,8 @@ def test_retries_when_the_page_names_statuses_then_they_are_the_codes() -> None:
 @pytest.mark.parametrize(
     ("heading", "words"),
     [
-        ("Outcomes", ("after ten minutes", "more than 16 MB")),
-        ("Limitations", ("for five minutes",)),
+        ("Outcomes", ("after ten minutes", "more than 16 MB", "the last 100,000 events")),
+        ("Limitations", ("for five minutes", "After five minutes it is tried again")),
         ("Failures of a sync", ("about ten minutes", "twenty on one call", "from one second, doubling to thirty")),
         ("Proxies and certificates", ("a minute to arrive", "32 MB", "`REQUESTS_CA_BUNDLE`")),
         ("Stopping a sync", ("20 seconds", "143 or 130")),
@@ -236,7 +237,7 @@ def test_page_when_it_tells_a_bound_then_it_is_the_codes(heading: str, words: tu
     text = " ".join(section(USER_PAGE, heading).split())
 
     assert [] == [word for word in words if word not in text]
-    assert 300.0 == STRANGER_SECONDS
+    assert (300.0, 300.0, 100_000) == (STRANGER_SECONDS, REFUSED_NAME_SECONDS, MAX_EVENTS)
     assert (600.0, 16 * 2**20) == (HOLD_SECONDS, MAX_BYTES_IN_FLIGHT // 2)
     assert (600.0, 1200.0, 30.0) == (GIVE_UP_SECONDS, GIVE_UP_ON_ONE_SECONDS, CEILING_SECONDS)
     assert (60.0, 32 * 2**20, 20.0) == (ANSWER_TIMEOUT, LARGEST_BODY, GRACE_SECONDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
@@ -20,7 +21,7 @@ from destination_intercom.values import MAX_TEXT, MISSING, Converted, Trim, text
 DATE_SUFFIX: Final = "_date"
 """A metadata key with this ending holds unix seconds (Intercom's API description)."""
 
-_FOLD: Final = str.maketrans({".": "-", "$": "-"})
+_FOLD: Final = str.maketrans({".": "-", "$": "-", **dict(zip(ascii_uppercase, ascii_lowercase, strict=True))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ class EventPayload:
 
     @property
     def folded_name(self) -> str:
-        """Tell the name under which Intercom files the event: case-insensitive, `.` and `$` as `-`."""
-        return self.name.casefold().translate(_FOLD)
+        """Tell the name under which Intercom surely files the event: case-insensitive, `.` and `$` as `-`.
+
+        Of which letters the case is ignored, Intercom does not say: of "Maße" and "Masse" it may make two names.
+        """
+        return self.name.translate(_FOLD)
 
     @property
     def name_digest(self) -> bytes:
@@ -56,18 +60,18 @@ class EventPayload:
 
     @property
     def fingerprint(self) -> bytes:
-        """Tell what Intercom takes for one event: the same person, name and second."""
+        """Tell what Intercom may take for one event: the same person, name and second (its API description)."""
         return _digest((*self.key, self.folded_name, self.created_at))
 
     @property
-    def metadata_digest(self) -> bytes:
-        """Tell whether two events of one fingerprint differ."""
-        return _digest(sorted(self.metadata.items()), size=8)
+    def digest(self) -> bytes:
+        """Tell what is surely one event: it has the same metadata, too."""
+        return _digest((self.fingerprint, sorted(self.metadata.items())))
 
 
-def _digest(what: object, *, size: int = 16) -> bytes:
+def _digest(what: object) -> bytes:
     # A text may hold half a character: JSON allows it.
-    return hashlib.blake2b(repr(what).encode("utf-8", "backslashreplace"), digest_size=size).digest()
+    return hashlib.blake2b(repr(what).encode("utf-8", "backslashreplace"), digest_size=16).digest()
 
 
 def map_event(rule: EventRule, data: dict[str, Any]) -> EventPayload | Outcome:

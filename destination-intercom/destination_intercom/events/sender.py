@@ -65,14 +65,17 @@ class KnownPeople(Protocol):
 class EventCache:
     """What one run has learned of events; what it forgets costs calls, never correctness."""
 
-    delivered: Bounded[bytes, bytes] = field(default_factory=lambda: Bounded(MAX_EVENTS))
-    """Events that Intercom took, by what it takes for one event, with a digest of their metadata."""
+    delivered: Bounded[bytes, None] = field(default_factory=lambda: Bounded(MAX_EVENTS))
+    """Events that Intercom took, each with its metadata."""
+    last_delivered: Bounded[bytes, bytes] = field(default_factory=lambda: Bounded(MAX_EVENTS))
+    """The last of them of each that Intercom may take for one event."""
     refused_names: Bounded[bytes, tuple[float, Refusal]] = field(default_factory=lambda: Bounded(MAX_NAMES))
     """Names for which there was no room, and until when (seconds) that is believed."""
     delivered_names: Bounded[bytes, None] = field(default_factory=lambda: Bounded(MAX_NAMES))
     not_visible: Bounded[bytes, None] = field(default_factory=lambda: Bounded(MAX_PEOPLE))
     """People whom Intercom knows, and whose events it refused for as long as a new contact may take."""
-    differing_duplicates: int = 0
+    differing_events: int = 0
+    """Events that were delivered beside another one that Intercom may take for the same."""
 
 
 class EventSender:
@@ -85,16 +88,17 @@ class EventSender:
         self._notes = notes
 
     def summary(self) -> Iterator[str]:
-        """Tell what became of duplicates that were none to the source."""
-        if differing := self._cache.differing_duplicates:
-            yield f"Duplicate events whose metadata differed from the one that was sent: {differing}."
+        """Tell how many events were delivered that Intercom may have dropped."""
+        if differing := self._cache.differing_events:
+            yield (
+                "Events that were delivered with the person, name and second of another one, but other metadata:"
+                f" {differing}. Intercom may have kept only one of each."
+            )
 
     def send(self, event: EventPayload) -> Steps:
         """Send an event, for as long as its contact may still become visible."""
         cache = self._cache
-        if (delivered := cache.delivered.get(event.fingerprint)) is not None:
-            if delivered != event.metadata_digest:
-                self._note_differing()
+        if event.digest in cache.delivered:
             return outcomes.DUPLICATE
         if (known := self._refused_name(event)) is not None:
             return rejected(outcomes.EVENT_NAME_LIMIT, known)
@@ -106,14 +110,21 @@ class EventSender:
             return (yield from self._after_not_found(event, call, read_refusal(answer)))
         return self._sent(event, call, answer)
 
-    def _note_differing(self) -> None:
-        self._cache.differing_duplicates += 1
-        self._notes.add(
-            Note(
-                "An event has the person, name and second of another one but other metadata: Intercom would drop it,"
-                " so it was not sent. The summary counts such duplicates."
+    def _note_delivered(self, event: EventPayload) -> None:
+        cache, fingerprint, digest = self._cache, event.fingerprint, event.digest
+        if cache.last_delivered.get(fingerprint) not in {None, digest}:
+            cache.differing_events += 1
+            self._notes.add(
+                Note(
+                    "An event was delivered that has the person, name and second of another one, but other metadata:"
+                    " Intercom may take the two for one, and keep only one of them. The summary counts such events."
+                )
             )
-        )
+        cache.delivered.note(digest, None)
+        cache.last_delivered.note(fingerprint, digest)
+        cache.delivered_names.note(event.name_digest, None)
+        cache.refused_names.forget(event.name_digest)
+        cache.not_visible.forget(event.key.digest)
 
     def _refused_name(self, event: EventPayload) -> Refusal | None:
         """Tell why events of this name are refused unsent; None if they are sent."""
@@ -136,10 +147,7 @@ class EventSender:
 
     def _sent(self, event: EventPayload, call: Call, answer: Answer) -> Outcome:
         if call.is_answered_by(answer):
-            self._cache.delivered.note(event.fingerprint, event.metadata_digest)
-            self._cache.delivered_names.note(event.name_digest, None)
-            self._cache.refused_names.forget(event.name_digest)
-            self._cache.not_visible.forget(event.key.digest)
+            self._note_delivered(event)
             return outcomes.DELIVERED
         refusal = read_refusal(answer)
         if _is_name_limit(refusal):
