@@ -241,6 +241,19 @@ def test_lookup_when_a_500_speaks_against_its_size_probes_and_tries_in_full_afte
     assert [] == list(service.size.notes.take())
 
 
+def test_lookup_after_an_outage_is_made_in_full_again_five_minutes_later_and_not_at_each_batch() -> None:
+    """Each try in full costs two calls while the 500s last; small searches cost many for as long as they are made."""
+    service = Service(most=75, refused=BROKEN)
+    service.look_up(keys(MOST_KEYS))
+    asked = []
+    for _ in range(5):
+        service.bench.time.seconds += 60.0
+        service.asked.clear()
+        service.look_up(keys(MOST_KEYS))
+        asked.append(service.asked[0])
+    assert [75, 75, 75, 75, MOST_KEYS] == asked
+
+
 def test_lookup_when_a_probe_never_worked_forgets_it() -> None:
     """An outage says nothing about sizes: the next batch is asked in full."""
     service = Service(most=0, refused=BROKEN)
