@@ -57,6 +57,20 @@ def test_lookup_when_it_is_made_is_that_of_its_kind() -> None:
     assert isinstance(call, SearchContacts)
 
 
+def test_payloads_when_written_together_are_of_one_kind_and_one_batch() -> None:
+    """The steps of a kind are handed its own payloads, of one lookup; what waits for none goes alone."""
+    batch = ContactBatch(0.0)
+    first = write(CHANGE, batch)
+    others: list[Task] = [
+        write(CHANGE, batch),
+        write(CHANGE, ContactBatch(0.0)),
+        write(EVENT, batch),
+        LookupTask("contacts", batch),
+    ]
+    assert [True, False, False, False] == [first.belongs_with(other) for other in others]
+    assert not write(CHANGE).belongs_with(write(CHANGE))
+
+
 def test_writes_when_a_dry_run_counts_them_are_those_of_all_kinds() -> None:
     """In the order of the kinds."""
     assert [CreateContact, UpdateContact, PostEvent] == sync_parts(lambda: 0.0)[0].writes

@@ -250,9 +250,9 @@ class Scheduler:
             self._ready.append(heapq.heappop(self._waiting)[2])
 
     def _wait(self, lane: _Lane, seconds: float) -> None:
+        """Let a lane wait; the worker that is here watches the time for it, or leaves a watch when it goes."""
         self._sequence += 1
         heapq.heappush(self._waiting, (self._clock.now() + seconds, self._sequence, lane))
-        self._changed.notify()
 
     def _note(self, lane: _Lane, call: Call, result: Answer | AttemptError, judgement: Judgement) -> None:
         self._calls[call.endpoint] = self._calls.get(call.endpoint, 0) + 1
