@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from destination_intercom.contacts.diff import read_contact
 from destination_intercom.delivery.dry_run import EXAMPLES, DryRun, mask
+from destination_intercom.errors import InternalError
 from destination_intercom.intercom.calls import (
     ArchiveContact,
     Call,
@@ -48,6 +49,18 @@ READS: list[Call] = [
 def test_call_when_it_only_reads_is_left_to_intercom(call: Call) -> None:
     """What Intercom has is really asked for."""
     assert None is DryRun(COUNTED).answer(call)
+
+
+def test_call_when_it_does_not_say_what_it_does_ends_the_dry_run() -> None:
+    """A call that nobody has thought of here might write: it is never sent."""
+
+    class Unsaid(Call):
+        """A call that says neither that it reads nor that it writes."""
+
+        endpoint = "POST /unsaid"
+
+    with pytest.raises(InternalError, match="POST /unsaid"):
+        DryRun(COUNTED).answer(Unsaid())
 
 
 @pytest.mark.parametrize("call", WRITES)

@@ -10,6 +10,7 @@ from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import INPUT_BYTES, Concluded, Failed, Mailbox, Notice
 from destination_intercom.errors import DeliveryError, StreamName
 from destination_intercom.outcomes import DELIVERED
+from integration_tests.support.virtual_clock import VirtualClock
 
 
 class _Clock:
@@ -80,6 +81,25 @@ def test_offer_when_there_is_no_room_then_the_reader_waits_until_some_is_taken()
     assert [None, None] == clock.waits
 
 
+def test_reader_when_it_waits_for_room_is_woken_by_what_is_taken() -> None:
+    """Nothing else happens meanwhile: a reader that sleeps on would end the sync's input there."""
+    clock = VirtualClock()
+    mailbox = Mailbox(clock)
+    pieces: list[Input] = [*[Lines(1, [b"x"], INPUT_BYTES // 2)] * 5, EndOfInput()]
+
+    def read() -> None:
+        for piece in pieces:
+            mailbox.offer(piece)
+
+    clock.start("reader", read)
+    taken: list[Input] = []
+    while len(taken) < len(pieces):
+        mailbox.wait(for_input=True, until=None)
+        while (piece := mailbox.take_input()) is not None:
+            taken.append(piece)
+    assert pieces == taken
+
+
 def test_offer_when_a_line_is_larger_than_the_room_then_it_is_taken_alone() -> None:
     """A long line must not wait for ever."""
     mailbox = Mailbox(_Clock())
@@ -93,6 +113,14 @@ def test_offer_when_stopping_then_nobody_wants_it() -> None:
     mailbox.offer(Lines(1, [b"x"], INPUT_BYTES))
     clock.steps = [mailbox.stop]
     assert [False, False] == [mailbox.offer(Lines(2, [b"y"], 1)), mailbox.offer(EndOfInput())]
+
+
+def test_end_when_told_from_outside_then_it_is_known_apart_from_one_of_its_own() -> None:
+    """Whoever is told to stop has less time than a sync that fails by itself."""
+    told, by_itself = Mailbox(_Clock()), Mailbox(_Clock())
+    told.stop()
+    by_itself.close()
+    assert [(True, True), (True, False)] == [(each.stopping, each.told_to_stop) for each in (told, by_itself)]
 
 
 def test_input_when_taken_then_it_comes_in_order_and_once() -> None:

@@ -11,6 +11,9 @@ from destination_intercom.errors import StreamName
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Refusal, Status
 
 EVENTS = StreamName("events", "shop")
+PIPE_BYTES = 64 * 1024
+"""What a pipe holds on Linux until somebody reads it."""
+
 REFUSAL = Refusal(422, "parameter_invalid", "canary@example.com is bad", "r-1")
 
 
@@ -85,6 +88,22 @@ def test_warnings_when_there_are_many_then_they_are_capped_and_that_is_told() ->
     said = [text for _, text in _said(report)]
     assert [f"warning {number}" for number in range(MOST_WARNINGS)] == said[:MOST_WARNINGS]
     assert ["There is more to warn of; only the summary counts it from here on."] == said[MOST_WARNINGS:]
+
+
+def test_warnings_however_many_there_are_leave_room_in_a_pipe_that_nobody_reads_yet() -> None:
+    """PyAirbyte reads the output when the input has ended: a full pipe would stop the sync for ever."""
+    report = Report()
+    for number in range(5000):
+        report.warn(f"warning {number}: " + "x" * 500)
+    assert sum(map(len, report.lines())) < PIPE_BYTES / 2
+
+
+def test_names_however_many_there_are_take_no_more_memory_than_the_summary_tells() -> None:
+    """Every record of a source may have an event name of its own."""
+    report = Report()
+    for number in range(5000):
+        report.note(Note(f"no room: {number}", "Without room, too", f"name {number}"))
+    assert sum(map(len, report._untold.values())) <= MOST_NAMES + 1
 
 
 def test_rejection_when_there_were_many_warnings_before_then_it_is_told_all_the_same() -> None:

@@ -14,9 +14,10 @@ from destination_intercom.delivery.retry import (
     GIVE_UP_SECONDS,
     Patience,
     ask,
+    attempt_once,
     delay,
 )
-from destination_intercom.errors import ConfigurationError, DeliveryError, MaybeSentError
+from destination_intercom.errors import ConfigurationError, DeliveryError, MaybeSentError, NotSentError, UntrustedError
 from destination_intercom.intercom.answers import Answer, RateHeaders
 from destination_intercom.intercom.calls import Call, GetMe, PostEvent
 from destination_intercom.intercom.classify import Judgement, Verdict
@@ -151,6 +152,34 @@ def test_question_when_its_tries_are_spent_is_given_up(result: Answer | Exceptio
     with pytest.raises(DeliveryError, match="GET /me"):
         put()
     assert 3 == len(client.attempts)
+
+
+@pytest.mark.parametrize(
+    ("result", "cure"),
+    [
+        (BROKEN, "try again later"),
+        (NotSentError("no connection"), "a firewall or a proxy is in the way"),
+        (UntrustedError("certificate"), "name it in REQUESTS_CA_BUNDLE"),
+    ],
+)
+def test_question_when_given_up_says_what_may_help(result: Answer | Exception, cure: str) -> None:
+    """Whoever reads it is at the form, and has just typed the address."""
+    _, _, put = ask_scripted(result, tries=1)
+    with pytest.raises(DeliveryError, match=cure):
+        put()
+
+
+def test_attempt_when_throttled_holds_everybody_back_and_is_counted() -> None:
+    """A 429 that says how long, and nothing else, is heeded by the calls of all."""
+    clock = VirtualClock()
+    quota = Quota(clock)
+    client = ScriptedClient(clock, Answer(429, "json", {}, retry_after=40.0))
+    permit = quota.acquire()
+    assert permit is not None
+    _, judgement = attempt_once(cast(Client, client), GetMe(), quota, permit)
+    assert (Verdict.THROTTLED, 1) == (judgement.verdict, quota.refused)
+    assert quota.acquire() is not None
+    assert clock.now() - START >= 41.0
 
 
 def test_question_when_its_seconds_are_over_is_given_up() -> None:

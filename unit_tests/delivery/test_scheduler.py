@@ -63,6 +63,7 @@ class Floor:
 
     concurrency: int = 4
     latency: float = 1.0
+    pretend: Callable[[Call], Answer | None] | None = None
     clock: VirtualClock = field(default_factory=VirtualClock)
     scripts: dict[int, list[Step]] = field(default_factory=dict)
     made: list[Made] = field(default_factory=list)
@@ -85,6 +86,7 @@ class Floor:
             mailbox=self.mailbox,
             clock=self.clock,
             concurrency=self.concurrency,
+            pretend=self.pretend,
         )
 
     def settle_one(self, rate: RateHeaders) -> None:
@@ -290,6 +292,7 @@ def test_retries_when_made_are_counted_apart(make_floor: Callable[..., Floor]) -
     floor.send("a", "retry", "retry", "ok")
     floor.send("b", "ok")
     floor.collect()
+    assert 4 == floor.scheduler.calls_made
     assert 2 == floor.scheduler.retries
     assert {"POST /events": 4} == floor.scheduler.calls
 
@@ -457,6 +460,25 @@ def test_keys_when_one_has_much_to_do_get_their_turns(make_floor: Callable[..., 
     floor.collect()
     finished = dict(floor.done)
     assert finished[100] <= 3.0
+
+
+def test_call_when_it_is_pretended_is_never_made(make_floor: Callable[..., Floor]) -> None:
+    """A dry run: its answer is that of whoever pretends, and the task goes on with it; the others are made."""
+    asked: list[int] = []
+
+    def pretend(call: Call) -> Answer | None:
+        assert isinstance(call, PostEvent)
+        asked.append(call.payload["job"])
+        return Answer(202, "empty") if call.payload["key"] == "pretended" else None
+
+    floor = make_floor(pretend=pretend)
+    floor.send("pretended", "ok", "pause", "ok")
+    floor.send("real", "ok")
+    floor.collect()
+    assert [1, 0] == [job for job, _ in floor.done]
+    assert ["real"] == [made.key for made in floor.made]
+    assert [0, 0, 1] == sorted(asked)
+    assert 1 == floor.scheduler.calls_made
 
 
 def test_task_when_it_was_begun_makes_its_next_call_before_others_get_their_turn(

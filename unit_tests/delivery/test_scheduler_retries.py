@@ -12,7 +12,7 @@ from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import Concluded, Mailbox
 from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.delivery.tasks import Pause, Step, Task, TaskSteps
-from destination_intercom.errors import AttemptError, MaybeSentError, StreamName
+from destination_intercom.errors import AnswerTooLargeError, AttemptError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.intercom.answers import Answer, RateHeaders
 from destination_intercom.intercom.calls import Call, GetContact, UnarchiveContact
@@ -26,7 +26,7 @@ from unit_tests.task_bench import ID, refusal, shown
 AMPLE = RateHeaders(10_000_000, 10_000_000, 1_700_000_010.0, 10.0)
 FINE = shown()
 BROKEN = refusal(500, "server_error", "Server Error")
-HTML = Answer(502, "other")
+HTML, HTML_500 = Answer(502, "other"), Answer(500, "other")
 THROTTLED = refusal(429, "rate_limit_exceeded")
 GET, UNARCHIVE = GetContact(ID), UnarchiveContact(ID)
 
@@ -108,6 +108,7 @@ def test_retry_of_a_call_after_one_that_failed_often_comes_as_soon_as_any_first_
             id="a timeout between them",
         ),
         pytest.param([(1.0, HTML), (545.0, HTML), (1.0, FINE)], FINE, id="HTML alone"),
+        pytest.param([(1.0, HTML_500), (545.0, HTML_500), (1.0, FINE)], FINE, id="HTML of the same status alone"),
     ],
 )
 def test_500_is_the_answer_where_nothing_else_comes_for_nine_minutes(
@@ -115,6 +116,11 @@ def test_500_is_the_answer_where_nothing_else_comes_for_nine_minutes(
 ) -> None:
     """So says the unarchiving of somebody who cannot be restored: an outage of so long would show itself elsewhere."""
     assert [told] == Wire(script).run(UNARCHIVE)
+
+
+def test_answer_when_it_is_too_large_is_asked_for_again_where_no_smaller_one_is_possible() -> None:
+    """It is a failure as any other, and no refusal of the record."""
+    assert [FINE] == Wire([(1.0, AnswerTooLargeError("too_large")), (1.0, FINE)]).run(GET)
 
 
 def test_500s_of_a_call_say_nothing_of_the_next_one() -> None:

@@ -123,6 +123,15 @@ def test_lanes_when_they_are_due_one_after_another_beside_a_stalled_call_are_all
     assert max(shop.ended.values()) < 5.0
 
 
+def test_lanes_when_they_are_due_at_one_moment_are_taken_by_as_many_workers_as_there_are(shop: Shop) -> None:
+    """Whoever watched the time takes one of them, and wakes the others."""
+    keys = [f"pause{number}" for number in range(shop.concurrency)]
+    shop.send(*(f"warm{number}" for number in range(shop.concurrency)), *keys)
+    shop.collect(2 * shop.concurrency)
+    ended = [shop.ended[key] for key in keys]
+    assert pytest.approx([ended[0]] * len(keys), abs=0.01) == ended
+
+
 def test_lane_when_it_is_sent_beside_a_stalled_call_and_a_watch_is_taken_at_once(shop: Shop) -> None:
     """The watch is a worker as any other: a new lane does not wait until the lane that it watches for is due."""
     shop.send("fail")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from destination_intercom.airbyte.output import log_line
+from destination_intercom.airbyte.output import Level, log_line
 from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.errors import StreamName
@@ -164,9 +164,8 @@ class Report:
         self._say("WARN", "There is more to warn of; only the summary counts it from here on." if is_last else text)
         return not is_last
 
-    def _say(self, level: str, text: str) -> None:
-        safe = text.encode("utf-8", "backslashreplace").decode()
-        self._pending.append(log_line("WARN" if level == "WARN" else "INFO", safe))
+    def _say(self, level: Level, text: str) -> None:
+        self._pending.append(log_line(level, text))
 
 
 def _share(used: float | None) -> str:
