@@ -16,6 +16,9 @@ from typing import Any, Final, TypeAlias
 MAX_TEXT: Final = 255
 """Characters that Intercom keeps of a string, in metadata and in custom attributes (its help pages)."""
 
+SEPARATOR: Final = ", "
+"""Between the members of a list that becomes a text."""
+
 EXACT_FLOAT: Final = 2**53
 """From here on a float no longer tells neighbouring integers apart, so it names nobody."""
 
@@ -43,10 +46,10 @@ TRIM_REASONS: Final = {
     "no_option": "values that are no option of the attribute's list were left out",
     "cut": "texts longer than 255 characters were cut",
     "long_url": "URLs longer than 255 characters were left out",
-    "nested": "objects and lists were left out",
+    "nested": "objects, and lists that hold any, were left out",
     "no_number": "numbers that are not finite were left out",
     "no_time": "values that are no time were left out",
-    "no_scalar": "objects and lists were left out",
+    "no_scalar": "objects, and lists that hold any, were left out",
     "no_string": "values that are no text were left out",
     "no_integer": "values that are no whole number were left out",
     "no_float": "values that are no number were left out",
@@ -87,7 +90,11 @@ def _resolve(level: Any, parts: list[str]) -> Any:
 
 
 def is_set(value: Any) -> bool:
-    """Say whether a property is there, is not null and is not an empty or blank text."""
+    """Say whether a property has a value: null and a blank text are none, nor is a list that holds nothing else."""
+    return any(map(_is_set, value)) if isinstance(value, list) else _is_set(value)
+
+
+def _is_set(value: Any) -> bool:
     return not (value is MISSING or value is None or (isinstance(value, str) and not value.strip()))
 
 
@@ -289,13 +296,22 @@ def text_value(value: str) -> Converted:
     return value[:MAX_TEXT], "cut"
 
 
-def convert_text(value: Any) -> Converted:
-    """Make the text that Intercom keeps of a scalar.
+def join_texts(members: list[Any]) -> str:
+    """Write a list of scalars as one text; members without a value are left out.
 
     Raises:
-        ValueError: it is no scalar.
+        ValueError: a member is no scalar.
     """
-    return text_value(to_text(value))
+    return SEPARATOR.join(to_text(member) for member in members if _is_set(member))
+
+
+def convert_text(value: Any) -> Converted:
+    """Make the text that Intercom keeps of a scalar, or of a list of scalars.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return text_value(join_texts(value) if isinstance(value, list) else to_text(value))
 
 
 def convert_exactly(convert: Callable[[Any], Any]) -> Callable[[Any], Converted]:

@@ -62,25 +62,41 @@ def test_names_with_a_star_elsewhere_take_it_as_a_character(star: str) -> None:
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("data", [{}, {"a": {}}, {"a": 5}, {"a": {"b": None}}])
-def test_filter_on_an_absent_or_null_property_holds_only_if_negative(operator: str, data: dict[str, Any]) -> None:
+@pytest.mark.parametrize("data", [{}, {"a": {}}, {"a": 5}, *({"a": {"b": none}} for none in (None, "", " ", [], [""]))])
+def test_filter_on_an_absent_null_or_blank_property_holds_only_if_negative(operator: str, data: dict[str, Any]) -> None:
     """What is not there is not equal, does not contain, and is not set."""
     assert (operator in HOLDS_WITHOUT) is _holds(operator, data, *_values_for(operator))
 
 
+@pytest.mark.parametrize(("operator", "contrary"), [("is", "is_not"), ("contains", "does_not_contain")])
+def test_filter_that_looks_for_a_blank_finds_none(operator: str, contrary: str) -> None:
+    """A blank is no text: it equals nothing, not even itself."""
+    data = {"a": {"b": ""}}
+    assert (False, True) == (_holds(operator, data, ""), _holds(contrary, data, ""))
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("NL", True), ("BE", True), ("nl", False), ("NL ", False), ("", False), (["NL"], False), ({"b": "NL"}, False)],
+    [
+        ("NL", True),
+        ("BE", True),
+        ("nl", False),
+        ("NL ", False),
+        (["DE", None, "NL"], True),
+        (["DE"], False),
+        ([["NL"]], False),
+        ({"b": "NL"}, False),
+    ],
 )
 def test_filter_is_when_any_value_equals_holds_and_is_not_is_its_contrary(value: object, *, expected: bool) -> None:
-    """Equal means the same text."""
+    """Equal means the same text; a list has several."""
     data = {"a": {"b": value}}
     assert (expected, not expected) == (_holds("is", data, "NL", "BE"), _holds("is_not", data, "NL", "BE"))
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(True, "true"), (False, "false"), (42, "42"), (42.0, "42"), (0.5, "0.5"), (2**70, str(2**70)), ("", "")],
+    [(True, "true"), (False, "false"), (42, "42"), (42.0, "42"), (0.5, "0.5"), (2**70, str(2**70))],
 )
 def test_filter_is_on_a_scalar_compares_its_text(value: object, text: str) -> None:
     """The form has only texts: numbers and booleans compare as JSON writes them."""
@@ -107,7 +123,7 @@ def test_filter_contains_when_any_value_is_part_holds_and_its_contrary_not(value
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("", False), (" ", False), (0, True), (False, True), ([], True), ("x", True)]
+    ("value", "expected"), [("", False), (" ", False), (0, True), (False, True), ([], False), ([0], True), ("x", True)]
 )
 def test_filter_is_set_for_blank_says_no(value: object, *, expected: bool) -> None:
     """Blank counts as not set, zero and false do not."""
@@ -127,7 +143,10 @@ def test_filter_is_set_for_blank_says_no(value: object, *, expected: bool) -> No
         (-1, "-0.5", False, True),
         (True, "0", False, False),
         ("many", "0", False, False),
-        ([11], "10", False, False),
+        ([11], "10", True, False),
+        ([9, "many", 11], "10", True, True),
+        ([{}, None, "", 10], "10", False, False),
+        (["2026-02-01"], "2026-01-31", True, False),
         ("2026-02-01", "2026-01-31T23:59:59Z", True, False),
         ("2026-01-31T23:00:00-05:00", "2026-01-31T23:59:59Z", True, False),
         (1_700_000_000_000, "2026-01-31", False, True),

@@ -70,6 +70,7 @@ def test_contact_of_an_email_identity_is_created_with_it_and_never_loses_it() ->
         ("name", 7, "7"),
         ("phone", "+31 20", "+31 20"),
         ("phone", 31201234567, "31201234567"),
+        ("name", ["Ada", None, "Lovelace"], "Ada, Lovelace"),
         ("avatar", "https://a.example/a.png", "https://a.example/a.png"),
         ("signed_up_at", "1970-01-02", 86_400),
         ("last_seen_at", 1_700_000_000_123, 1_700_000_000),
@@ -90,7 +91,9 @@ def test_contact_field_that_converts_is_written_in_intercoms_type(name: str, val
     [
         ("name", LONG, {"name": "x" * 255}, "cut"),
         ("name", {}, {}, "no_scalar"),
-        ("phone", [], {}, "no_scalar"),
+        ("phone", [{}], {}, "no_scalar"),
+        ("avatar", ["https://a.example/a.png"], {}, "no_scalar"),
+        ("signed_up_at", ["2026-01-31"], {}, "no_date"),
         ("avatar", LONG_URL, {}, "long_url"),
         ("avatar", LONG, {}, "long_url"),
         ("avatar", {"url": "x"}, {}, "no_scalar"),
@@ -114,7 +117,7 @@ def test_contact_field_that_does_not_convert_is_left_out_and_counted(
         ("string", 7, "7"),
         ("string", 7.0, "7"),
         ("string", True, "true"),
-        ("string", "", ""),
+        ("string", ["a", 7, True], "a, 7, true"),
         ("integer", "7", 7),
         ("integer", 7.0, 7),
         ("float", 1, 1.0),
@@ -125,6 +128,7 @@ def test_contact_field_that_does_not_convert_is_left_out_and_counted(
         ("datetime", "1970-01-02T00:00:01Z", 86_401),
         ("a type of tomorrow", 7, "7"),
         (None, "text", "text"),
+        (None, ["a", "b"], "a, b"),
     ],
 )
 def test_custom_attribute_is_converted_to_the_workspaces_type(
@@ -140,7 +144,9 @@ def test_custom_attribute_is_converted_to_the_workspaces_type(
     ("kind", "value", "trim"),
     [
         ("string", {}, "no_string"),
-        ("string", [1], "no_string"),
+        ("string", [{}], "no_string"),
+        ("string", ["https://a.example/" + "x" * 255], "long_url"),
+        ("integer", [7], "no_integer"),
         ("string", LONG_URL, "long_url"),
         ("integer", 7.5, "no_integer"),
         ("integer", "seven", "no_integer"),
@@ -153,7 +159,7 @@ def test_custom_attribute_is_converted_to_the_workspaces_type(
         ("date", "soon", "no_date"),
         ("datetime", {}, "no_date"),
         ("a type of tomorrow", {}, "no_scalar"),
-        (None, [], "no_scalar"),
+        (None, [[]], "no_scalar"),
     ],
 )
 def test_custom_attribute_that_does_not_fit_is_left_out_and_counted(kind: str | None, value: object, trim: str) -> None:
@@ -193,7 +199,7 @@ def test_custom_attribute_with_a_list_of_options_takes_each_of_them(value: objec
     assert ({"p": expected}, ()) == _listed(value)
 
 
-@pytest.mark.parametrize("value", ["Pro", "unheard of", ""])
+@pytest.mark.parametrize("value", ["Pro", "unheard of", ["pro", "7"]])
 def test_custom_attribute_with_a_list_of_options_takes_no_other_value(value: object) -> None:
     """One value that the list lacks would make Intercom refuse the whole contact."""
     assert ({}, (("p", "no_option"),)) == _listed(value)
@@ -219,27 +225,37 @@ def test_contact_of_absent_properties_leaves_them_alone(nulls: str) -> None:
     assert {} == change.update_body
 
 
-def test_contact_of_nulls_is_ignored_by_default() -> None:
-    """Sources send null for columns that they do not have."""
-    change = _change(user_rule({"property": "name"}, {"property": "plan"}), name=None, plan=None)
+EVERY_TYPE = {"plan": "string", "age": "integer", "score": "float", "paying": "boolean", "renews": "date"}
+CLEARABLE = ("name", "phone", "avatar", "signed_up_at", "owner_id", *EVERY_TYPE)
+each_null = pytest.mark.parametrize("null", [None, "", " \t", [], [None, ""]], ids=repr)
+
+
+@each_null
+def test_contact_of_nulls_and_blanks_is_ignored_by_default(null: object) -> None:
+    """Sources send null for columns that they do not have, and a sheet's blank cell is its null: nothing is counted."""
+    change = _change(
+        user_rule(*({"property": name} for name in CLEARABLE)), EVERY_TYPE, **dict.fromkeys(CLEARABLE, null)
+    )
     assert ({}, ()) == (change.update_body, change.trims)
 
 
-def test_contact_of_nulls_with_clear_empties_them() -> None:
+@each_null
+def test_contact_of_nulls_and_blanks_with_clear_empties_them(null: object) -> None:
     """A null is sent, for a field and for a custom attribute of any type."""
-    rule = user_rule({"property": "name"}, {"property": "plan"}, {"property": "age"}, null_values="clear")
-    change = _change(rule, {"age": "integer"}, name=None, plan=None, age=None)
-    assert {"name": None, "custom_attributes": {"plan": None, "age": None}} == change.update_body
+    rule = user_rule(*({"property": name} for name in CLEARABLE), null_values="clear")
+    change = _change(rule, EVERY_TYPE, **dict.fromkeys(CLEARABLE, null))
+    fields = dict.fromkeys(CLEARABLE[: -len(EVERY_TYPE)])
+    assert ({**fields, "custom_attributes": dict.fromkeys(EVERY_TYPE)}, ()) == (change.update_body, change.trims)
 
 
-@pytest.mark.parametrize("value", [None, "", "  "])
+@pytest.mark.parametrize("value", [None, "", "  ", []])
 def test_contact_with_clear_never_clears_the_email(value: object) -> None:
     """Intercom makes "" of a null, and the person would be out of reach."""
     rule = user_rule({"property": "email"}, {"property": "email_verified"}, null_values="clear")
     assert {} == _change(rule, email=value, email_verified=None).update_body
 
 
-@pytest.mark.parametrize("value", [5, True, [], {}, LONG, "a@" + LONG])
+@pytest.mark.parametrize("value", [5, True, ["a@b.example"], {}, LONG, "a@" + LONG])
 def test_contact_with_an_email_that_is_none_is_rejected(value: object) -> None:
     """An e-mail address is never cut and never guessed."""
     outcome = map_contact(user_rule({"property": "email"}), {"user_id": "42", "email": value}, {})
@@ -276,6 +292,8 @@ def test_contact_of_an_email_identity_with_email_verified_sends_the_identity_bes
         ({}, "filter", outcomes.filtered(outcomes.NO_IDENTITY_PROPERTY)),
         ({"user_id": None}, "filter", outcomes.filtered(outcomes.ANONYMOUS)),
         ({"user_id": " "}, "filter", outcomes.filtered(outcomes.ANONYMOUS)),
+        ({"user_id": []}, "filter", outcomes.filtered(outcomes.ANONYMOUS)),
+        ({"user_id": ["42"]}, "filter", outcomes.rejected(outcomes.INVALID_IDENTITY)),
         ({}, "reject", outcomes.rejected(outcomes.MISSING_IDENTITY)),
         ({"user_id": None}, "reject", outcomes.rejected(outcomes.MISSING_IDENTITY)),
         ({"user_id": False}, "filter", outcomes.rejected(outcomes.INVALID_IDENTITY)),

@@ -10,7 +10,7 @@ from destination_intercom import outcomes
 from destination_intercom.events.mapping import EventPayload, map_event
 from destination_intercom.events.rules import EventRule
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
-from destination_intercom.values import TRIM_REASONS
+from destination_intercom.values import TRIM_REASONS, is_set
 from unit_tests.keys import by_id
 from unit_tests.strategies import TEXTS, event_rule, records
 
@@ -87,13 +87,13 @@ def test_event_without_a_fault_passes_the_strict_rule() -> None:
     assert _event(event_rule(**STRICT), {**GOOD, "keep": 1, "at": "2026-01-01T00:00:00Z"}).created_at == 1_767_225_600
 
 
-@pytest.mark.parametrize("value", [None, "", "  "])
+@pytest.mark.parametrize("value", [None, "", "  ", [], [""]])
 def test_event_without_a_name_is_filtered(value: object) -> None:
     """A record that names no event is none that was selected."""
     assert outcomes.filtered(outcomes.NO_EVENT_NAME) == _outcome(event_rule(), name=value)
 
 
-@pytest.mark.parametrize("value", [True, {}, [], ["Song"], math.inf])
+@pytest.mark.parametrize("value", [True, {}, [{}], ["Song"], math.inf])
 def test_event_whose_name_is_no_text_is_rejected(value: object) -> None:
     """It can never be delivered as it is."""
     assert outcomes.rejected(outcomes.INVALID_EVENT_NAME) == _outcome(event_rule(), name=value)
@@ -129,6 +129,8 @@ def test_event_of_a_fixed_name_is_neither_selected_nor_excluded() -> None:
         ({}, "filter", outcomes.filtered(outcomes.NO_IDENTITY_PROPERTY)),
         ({"user_id": None}, "filter", outcomes.filtered(outcomes.ANONYMOUS)),
         ({"user_id": "  "}, "filter", outcomes.filtered(outcomes.ANONYMOUS)),
+        ({"user_id": []}, "filter", outcomes.filtered(outcomes.ANONYMOUS)),
+        ({"user_id": ["42"]}, "filter", outcomes.rejected(outcomes.INVALID_IDENTITY)),
         ({}, "reject", outcomes.rejected(outcomes.MISSING_IDENTITY)),
         ({"user_id": None}, "reject", outcomes.rejected(outcomes.MISSING_IDENTITY)),
         ({"user_id": ""}, "reject", outcomes.rejected(outcomes.MISSING_IDENTITY)),
@@ -143,13 +145,13 @@ def test_event_without_a_usable_identity_ends_by_policy(data: dict[str, Any], mi
     assert expected == map_event(rule, {"name": "n", "at": 0, **data})
 
 
-@pytest.mark.parametrize("data", [{}, {"at": None}, {"at": ""}, {"at": True}, {"at": {}}])
+@pytest.mark.parametrize("data", [{}, {"at": None}, {"at": ""}, {"at": True}, {"at": {}}, {"at": ["2026-01-31"]}])
 def test_event_without_a_time_is_rejected(data: dict[str, Any]) -> None:
     """An event without a stable time would arrive again at each replay."""
     assert outcomes.rejected(outcomes.INVALID_TIME) == map_event(event_rule(), {"user_id": 1, "name": "n", **data})
 
 
-@pytest.mark.parametrize("value", ["text", "", "x" * 255, 7, 0.5, True, False, 2**70, "https://a.example/"])
+@pytest.mark.parametrize("value", ["text", " text ", "x" * 255, 7, 0.5, True, False, 2**70, "https://a.example/"])
 def test_metadata_of_a_scalar_is_sent_as_it_is(value: object) -> None:
     """Strings, numbers, booleans and links."""
     assert ({"key": value}, ()) == _metadata("key", value)
@@ -169,11 +171,21 @@ def test_metadata_of_a_rich_link_or_of_money_is_sent_as_it_is(value: object) -> 
 
 
 @pytest.mark.parametrize(
+    ("value", "expected"),
+    [(["a", 7, None, True], "a, 7, true"), (["a"], "a"), ([0], "0"), (["https://a.example/"], "https://a.example/")],
+)
+def test_metadata_of_a_list_of_scalars_is_sent_as_their_texts(value: object, expected: str) -> None:
+    """Intercom takes no list, and who tags orders wants to see the tags."""
+    assert ({"key": expected}, ()) == _metadata("key", value)
+
+
+@pytest.mark.parametrize(
     "value",
     [
         {},
-        [],
-        ["a"],
+        [{}],
+        ["a", []],
+        [math.inf],
         {"a": 1},
         {"url": "https://a.example"},
         {"url": "https://a.example", "value": 1},
@@ -194,6 +206,7 @@ def test_metadata_of_any_other_object_is_left_out_and_counted(value: object) -> 
     [
         (LONG, {"key": "x" * 255}, "cut"),
         (LONG_URL, {}, "long_url"),
+        ([LONG, "more"], {"key": "x" * 255}, "cut"),
         ({"url": LONG_URL, "value": "A"}, {}, "long_url"),
         ({"url": "https://a.example", "value": LONG}, {"key": {"url": "https://a.example", "value": "x" * 255}}, "cut"),
         (math.inf, {}, "no_number"),
@@ -213,6 +226,7 @@ def test_metadata_that_does_not_fit_is_cut_or_left_out_and_counted(value: object
         ("soon", {}, (("trial_date", "no_time"),)),
         (True, {}, (("trial_date", "no_time"),)),
         ({"url": "https://a.example", "value": "A"}, {}, (("trial_date", "no_time"),)),
+        (["2026-01-31"], {}, (("trial_date", "no_time"),)),
     ],
 )
 def test_metadata_of_a_date_key_holds_unix_seconds(value: object, expected: object, trims: object) -> None:
@@ -220,10 +234,11 @@ def test_metadata_of_a_date_key_holds_unix_seconds(value: object, expected: obje
     assert (expected, trims) == _metadata("trial_date", value)
 
 
-def test_metadata_of_absent_and_null_properties_is_left_out_without_a_word() -> None:
+@pytest.mark.parametrize("null", [None, "", " ", [], [None]], ids=repr)
+def test_metadata_of_absent_null_and_blank_properties_is_left_out_without_a_word(null: object) -> None:
     """There is nothing to send, so nothing was lost."""
     rule = event_rule(metadata=[{"property": "null"}, {"property": "absent"}, {"property": "null_date"}])
-    event = _event(rule, {**GOOD, "null": None, "null_date": None})
+    event = _event(rule, {**GOOD, "null": null, "null_date": null})
     assert ({}, (), False) == (event.metadata, event.trims, "metadata" in event.body)
 
 
@@ -356,7 +371,7 @@ def test_event_of_a_good_record_with_any_metadata_is_sent(extra: dict[str, Any])
     present = [
         name
         for name, value in (("a", extra.get("a")), ("b_date", extra.get("b")), ("c", extra.get("c")))
-        if value is not None
+        if is_set(value)
     ]
     told = {name for name, _ in event.trims}
     assert set(present) == set(event.metadata) | told

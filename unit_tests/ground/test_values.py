@@ -13,6 +13,7 @@ from destination_intercom.values import (
     MISSING,
     TRIM_REASONS,
     compile_path,
+    convert_text,
     is_set,
     text_value,
     to_boolean,
@@ -102,15 +103,19 @@ def test_path_however_the_keys_are_joined_finds_the_value(parts: list[str], draw
         (None, False),
         ("", False),
         (" \t\n", False),
+        ([], False),
+        ([None, "", " "], False),
         (0, True),
         (False, True),
-        ([], True),
         ({}, True),
         ("x", True),
+        ([None, 0], True),
+        ([[]], True),
+        ([{}], True),
     ],
 )
-def test_is_set_for_absent_null_and_blank_says_no(value: object, *, expected: bool) -> None:
-    """Zero, false and empty lists are values."""
+def test_is_set_for_absent_null_blank_and_lists_of_nothing_else_says_no(value: object, *, expected: bool) -> None:
+    """Zero, false and objects are values."""
     assert expected is is_set(value)
 
 
@@ -415,6 +420,33 @@ def test_conversion_error_never_quotes_a_text(canary: str) -> None:
     for convert in (to_boolean, to_float, to_integer, to_number, to_time):
         with pytest.raises(ValueError, match=r"^not "):
             convert(canary)
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        (["a", "b"], "a, b"),
+        (["a"], "a"),
+        (["a", None, "", "b"], "a, b"),
+        ([1, 2.0, 0.5, True, 2**70], "1, 2, 0.5, true, 1180591620717411303424"),
+        ([" a ", "b, c"], " a , b, c"),
+    ],
+)
+def test_list_of_scalars_becomes_its_texts_joined(members: list[object], expected: str) -> None:
+    """Each is written as it is alone; what has no value is left out."""
+    assert (expected, "") == convert_text(members)
+
+
+@pytest.mark.parametrize("members", [[{}], ["a", []], [["a"]], [math.nan]])
+def test_list_that_holds_more_than_scalars_becomes_no_text(members: list[object]) -> None:
+    """An object has no text of its own."""
+    with pytest.raises(ValueError, match=r"^not"):
+        convert_text(members)
+
+
+def test_list_whose_texts_are_too_long_is_cut_like_any_text() -> None:
+    """Intercom keeps 255 characters of it."""
+    assert (", ".join(["abc"] * 60)[:255], "cut") == convert_text(["abc"] * 60)
 
 
 @pytest.mark.parametrize(

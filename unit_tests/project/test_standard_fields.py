@@ -214,7 +214,7 @@ def test_mapping_when_a_fields_value_does_not_convert_then_the_tables_kind_is_th
 ) -> None:
     """The user learns what it should have been."""
     monkeypatch.setitem(FIELDS, NEW, replace(PLAIN, kind=kind))
-    assert ((NEW, f"no_{kind}"),) == map_new([]).trims
+    assert ((NEW, f"no_{kind}"),) == map_new({}).trims
 
 
 @pytest.mark.parametrize(("clear", "expected"), [(False, {}), (True, {NEW: None})])

@@ -7,7 +7,10 @@ A schema that declares no properties at a level says nothing about that level; A
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, Final
+
+_SCALARS: Final = {"string": "string", "integer": "integer", "number": "float", "boolean": "boolean"}
+"""JSON's scalar types, and the type of an attribute that holds them."""
 
 
 def undeclared(path: str, schema: dict[str, Any]) -> list[str] | None:
@@ -49,16 +52,26 @@ def _may_nest(schema: Any) -> bool:
 
 
 def type_in_schema(path: str, schema: dict[str, Any]) -> str | None:
-    """Tell the attribute type that the stream's schema declares at `path`; None where it tells none."""
+    """Tell the attribute type that the stream's schema declares at `path`; None where it tells none.
+
+    A list of scalars is sent as a text.
+    """
     found = _walk_schema(path.split("."), schema, prefix="")
     if not isinstance(found, dict):
         return None
-    kind = found.get("type")
-    kinds = [one for one in (kind if isinstance(kind, list) else [kind]) if one != "null"]
+    kinds = _kinds(found)
     if kinds == ["string"] and found.get("format") in ("date", "date-time"):
         return "date"
-    airbyte_type = found.get("airbyte_type")
-    if kinds == ["number"] and airbyte_type == "integer":
+    if kinds == ["number"] and found.get("airbyte_type") == "integer":
         return "integer"
-    types = {"string": "string", "integer": "integer", "number": "float", "boolean": "boolean"}
-    return types.get(kinds[0]) if len(kinds) == 1 and isinstance(kinds[0], str) else None
+    if kinds == ["array"]:
+        members = _kinds(found.get("items"))
+        return "string" if members and all(each in _SCALARS for each in members) else None
+    return _SCALARS.get(kinds[0]) if len(kinds) == 1 else None
+
+
+def _kinds(schema: Any) -> list[str]:
+    """Tell the JSON types that a schema names, null aside."""
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    kinds = kind if isinstance(kind, list) else [kind]
+    return [each if isinstance(each, str) else "" for each in kinds if each not in (None, "null")]

@@ -5,7 +5,7 @@ Pure, and compiled once: the functions made here run for every record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from destination_intercom.configuration.config import Filter
@@ -23,7 +23,10 @@ def compile_names(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def compile_filter(entry: Filter) -> Predicate:
-    """Make the test of one filter; a value that cannot be compared holds only for negative operators."""
+    """Make the test of one filter: it holds for a list if it holds for a member, a negative one if for none.
+
+    A value that cannot be compared, or is none, holds only for negative operators.
+    """
     read = compile_path(entry.path)
     if entry.operator == "is_set":
         return lambda data: is_set(read(data))
@@ -37,23 +40,24 @@ def compile_filter(entry: Filter) -> Predicate:
     return lambda data: matches(read(data), wanted) is positive
 
 
-def _texts(value: Any) -> list[str]:
-    elements = value if isinstance(value, list) else [value]
-    texts = []
-    for element in elements:
+def _converted(value: Any, convert: Callable[[Any], Any]) -> Iterator[Any]:
+    """Convert a value, or the members of a list, as far as they can be."""
+    for member in value if isinstance(value, list) else (value,):
+        if not is_set(member):
+            continue
         try:
-            texts.append(to_text(element))
+            converted = convert(member)
         except ValueError:
             continue
-    return texts
+        yield converted
 
 
 def _is_any(value: Any, wanted: frozenset[str]) -> bool:
-    return not isinstance(value, list) and any(text in wanted for text in _texts(value))
+    return any(text in wanted for text in _converted(value, to_text))
 
 
 def _contains_any(value: Any, wanted: frozenset[str]) -> bool:
-    return any(part in text for text in _texts(value) for part in wanted)
+    return any(part in text for text in _converted(value, to_text) for part in wanted)
 
 
 def _compile_bound(read: PathReader, text: str, sign: int) -> Predicate:
@@ -63,10 +67,7 @@ def _compile_bound(read: PathReader, text: str, sign: int) -> Predicate:
         bound, convert = to_time(text), to_time
 
     def holds(data: dict[str, Any]) -> bool:
-        try:
-            value = convert(read(data))
-        except ValueError:
-            return False
-        return value > bound if sign > 0 else value < bound
+        values = _converted(read(data), convert)
+        return any(value > bound for value in values) if sign > 0 else any(value < bound for value in values)
 
     return holds

@@ -21,6 +21,7 @@ from destination_intercom.values import (
     Trim,
     convert_exactly,
     convert_text,
+    is_set,
     to_boolean,
     to_float,
     to_integer,
@@ -114,7 +115,7 @@ def _convert(rule: UserRule, target: str, value: Any, kind: str | None) -> Conve
     if value is MISSING:
         return MISSING, ""
     standard = FIELDS.get(target)
-    if value is None:
+    if not is_set(value):
         return (None if rule.clear_nulls and (standard is None or standard.clearable) else MISSING), ""
     try:
         return convert_typed(kind, value) if standard is None else standard.convert(value)

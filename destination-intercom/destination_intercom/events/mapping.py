@@ -16,7 +16,17 @@ from destination_intercom import outcomes
 from destination_intercom.events.rules import EventRule
 from destination_intercom.identity import Key, identify
 from destination_intercom.outcomes import Outcome, filtered, rejected
-from destination_intercom.values import MAX_TEXT, MISSING, Converted, Trim, text_value, to_text, to_time
+from destination_intercom.values import (
+    MAX_TEXT,
+    MISSING,
+    Converted,
+    Trim,
+    convert_text,
+    is_set,
+    text_value,
+    to_text,
+    to_time,
+)
 
 DATE_SUFFIX: Final = "_date"
 """A metadata key with this ending holds unix seconds (Intercom's API description)."""
@@ -98,7 +108,7 @@ def _name(rule: EventRule, data: dict[str, Any]) -> str | Outcome:
     if rule.name is not None:
         return rule.name
     value = rule.read_name(data)
-    if value is MISSING or value is None:
+    if not is_set(value):
         return filtered(outcomes.NO_EVENT_NAME)
     if isinstance(value, bool):
         return rejected(outcomes.INVALID_EVENT_NAME)
@@ -106,8 +116,6 @@ def _name(rule: EventRule, data: dict[str, Any]) -> str | Outcome:
         name = to_text(value)
     except ValueError:
         return rejected(outcomes.INVALID_EVENT_NAME)
-    if not name.strip():
-        return filtered(outcomes.NO_EVENT_NAME)
     if not rule.is_selected(name):
         return filtered(outcomes.NOT_SELECTED)
     return filtered(outcomes.EXCLUDED) if rule.is_excluded(name) else name
@@ -118,7 +126,7 @@ def _metadata(rule: EventRule, data: dict[str, Any]) -> tuple[dict[str, Any], tu
     trims: list[Trim] = []
     for name, read in rule.metadata:
         value = read(data)
-        if value is MISSING or value is None:
+        if not is_set(value):
             continue
         convert = _date_value if name.endswith(DATE_SUFFIX) else _metadata_value
         converted, problem = convert(value)
@@ -139,11 +147,20 @@ def _date_value(value: Any) -> Converted:
 def _metadata_value(value: Any) -> Converted:
     if isinstance(value, str):
         return text_value(value)
+    if isinstance(value, list):
+        return _list_value(value)
     if isinstance(value, float) and not math.isfinite(value):
         return MISSING, "no_number"
     if isinstance(value, (bool, int, float)) or _is_money(value):
         return value, ""
     return _rich_link_value(value) if _is_rich_link(value) else (MISSING, "nested")
+
+
+def _list_value(members: list[Any]) -> Converted:
+    try:
+        return convert_text(members)
+    except ValueError:
+        return MISSING, "nested"
 
 
 def _rich_link_value(link: dict[str, str]) -> Converted:
