@@ -83,3 +83,75 @@ def test_row_of_blank_cells_when_nulls_clear_then_empties_each() -> None:
     values = {**grace, **grace["custom_attributes"]}
     assert {None} == {values[name] or None for name in COLUMNS}
     assert "grace@example.com" == grace["email"]
+
+
+# ---------------------------------------------------------------- times
+
+LEFT_OUT = {
+    "a year": 2024,
+    "a month": "202403",
+    "a day": 20240305,
+    "an hour": "2024030516",
+    "an hour of 2019": 2019010203,
+}
+FOUND = [
+    ("2023-01-17T11:04:34Z+0000", 1673953474),  # Marketo
+    ("Sat, 18 Sep 2021 08:29:12 +1100", 1631914152),  # the date of an e-mail
+    ("1709654829000000000", 1709654829),  # nanoseconds
+    ("20240102T030405Z", 1704164645),  # basic ISO
+    ("2024-01-01T24:00:00", 1704153600),
+]
+
+
+def test_times_of_real_sources_when_read_then_are_their_second_or_none() -> None:
+    """A number that counts no seconds between 1979 and 2033 is no time, and no event of 1970 or 2033."""
+    values = [*(value for value, _ in FOUND), *LEFT_OUT.values()]
+    entry = {"stream": "rows", "event_name": "done", "created_at_property": "at"}
+    result = write(
+        [*(record("rows", user_id=str(n), at=value) for n, value in enumerate(values)), state("rows", 1)],
+        configuration=configuration(events={"streams": [entry], "unknown_users": "create"}),
+    )
+
+    assert result.error is None
+    assert sorted(second for _, second in FOUND) == sorted(each["created_at"] for each in result.events)
+    assert result.logged(f"invalid_time {len(LEFT_OUT)}")
+
+
+def test_standard_times_that_stand_for_none_when_mapped_then_are_left_out_before_any_call() -> None:
+    """Intercom would refuse the whole contact for one; a birthday in an attribute is of any year."""
+    attributes = [
+        {"property": "joined", "attribute": "signed_up_at"},
+        {"property": "seen", "attribute": "last_seen_at"},
+    ]
+    users = {"streams": [{"stream": "people"}], "attributes": [*attributes, {"property": "name"}, {"property": "born"}]}
+    row = {"user_id": "1", "name": "Ada", "joined": "1900-01-01", "seen": "9999-12-31T00:00:00Z", "born": "1960-01-01"}
+    result = write(
+        [record("people", **row), state("people", 1)],
+        configuration=configuration(users=users),
+        seed={"data_attributes": [{"name": "born", "data_type": "date"}]},
+    )
+
+    assert result.error is None
+    ada = result.contact("1")
+    assert ("Ada", None, -315619200) == (ada["name"], ada["signed_up_at"], ada["custom_attributes"]["born"])
+    assert 1 == result.calls["POST /contacts"]
+    assert result.logged("far_time")
+
+
+def test_dates_of_any_year_when_intercom_has_them_then_are_unchanged() -> None:
+    """What Intercom shows is unix seconds, however few: no contact is written again at each sync."""
+    dates = {"born": "1960-01-01", "founded": "1975-06-01", "ends": "2040-01-01", "until": "9999-12-31"}
+    stored = {"born": -315619200, "founded": 170812800, "ends": 2208988800, "until": 253402214400}
+    result = write(
+        [record("people", user_id="1", **dates), state("people", 1)],
+        configuration=configuration(
+            users={"streams": [{"stream": "people"}], "attributes": [{"property": name} for name in dates]}
+        ),
+        seed={
+            "data_attributes": [{"name": name, "data_type": "date"} for name in dates],
+            "contacts": [{"external_id": "1", "role": "user", "custom_attributes": stored}],
+        },
+    )
+
+    assert result.logged("unchanged 1")
+    assert "PUT /contacts/{id}" not in result.calls

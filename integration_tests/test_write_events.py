@@ -160,21 +160,29 @@ TIMES = [
     (T0, T0),
     (T0 * 1000 + 5, T0),
     (T0 * 1_000_000, T0),
+    (T0 * 1_000_000_000, T0),
     (str(T0), T0),
     (T0 + 0.9, T0),
+    ("20231114T221320Z", T0),
+    ("20231114221320", T0),
+    ("2023-11-14T22:13:20Z+0000", T0),
+    ("Wed, 15 Nov 2023 09:13:20 +1100", T0),
+    ("2023-11-14T24:00:00Z", T0 + 6_400),
     ("2023-11-14 22:13:20.123456 UTC", T0),
 ]
 
 
 @pytest.mark.parametrize(("time", "second"), TIMES)
 def test_event_time_in_each_form_is_the_same_second(time: Any, second: int) -> None:
-    """ISO 8601 and unix seconds, milliseconds and microseconds, as number or text."""
+    """ISO 8601, an e-mail's date, and unix seconds to nanoseconds, as number or text."""
     result = write([event(at=time), state("events", 1)], seed=ONE_PERSON, configuration=events())
     assert result.error is None
     assert [second] == [each["created_at"] for each in result.events]
 
 
-@pytest.mark.parametrize("time", [None, "", "yesterday", True, [], {}, "2023-13-01", 10**30])
+@pytest.mark.parametrize(
+    "time", [None, "", "yesterday", True, [], {}, "2023-13-01", 10**30, 2024, "202403", 20231114, 0]
+)
 def test_event_without_a_time_is_rejected_and_never_sent(time: Any) -> None:
     """An event without a stable time would arrive again at each replay."""
     result = write([event(), event(at=time), state("events", 1)], seed=ONE_PERSON, configuration=events())
@@ -738,7 +746,7 @@ def test_identity_of_any_kind_becomes_the_same_text_for_contact_and_event(identi
     assert [text] == [each["user_id"] for each in result.events]
 
 
-@pytest.mark.parametrize("identity", [True, 1.5, [], {"id": 1}, "x" * 256, 1e300])
+@pytest.mark.parametrize("identity", [True, 1.5, ["u1"], {"id": 1}, "x" * 256, 1e300])
 def test_identity_of_another_kind_is_rejected_and_never_sent(identity: Any) -> None:
     """It would be another person's, or nobody's."""
     result = write([event(), event(user_id=identity), state("events", 1)], seed=ONE_PERSON, configuration=events())

@@ -62,6 +62,15 @@ def _to_url(value: Any) -> Converted:
     return (text, "") if len(text) <= MAX_TEXT else (MISSING, "long_url")
 
 
+YEAR_9999: Final = 253_370_764_800
+"""Its beginning in unix seconds. It and whatever is before 1970 stand for "none" in many a source."""
+
+
+def _to_time(value: Any) -> Converted:
+    seconds = to_time(value)
+    return (seconds, "") if 0 <= seconds < YEAR_9999 else (MISSING, "far_time")
+
+
 FIELDS: Final = {
     field.name: field
     for field in (
@@ -70,8 +79,8 @@ FIELDS: Final = {
         StandardField(name="name", convert=convert_text, kind="scalar"),
         StandardField(name="phone", convert=convert_text, kind="scalar"),
         StandardField(name="avatar", convert=_to_url, kind="scalar", shown_in="image_url"),
-        StandardField(name="signed_up_at", convert=convert_exactly(to_time), kind="date", in_bulk_update=False),
-        StandardField(name="last_seen_at", convert=convert_exactly(to_time), kind="date", in_bulk_update=False),
+        StandardField(name="signed_up_at", convert=_to_time, kind="date", in_bulk_update=False),
+        StandardField(name="last_seen_at", convert=_to_time, kind="date", in_bulk_update=False),
         # A text since version 2.16 of Intercom's API.
         StandardField(name="owner_id", convert=convert_exactly(lambda value: str(to_integer(value))), kind="integer"),
         StandardField(name="unsubscribed_from_emails", convert=convert_exactly(to_boolean), kind="boolean"),

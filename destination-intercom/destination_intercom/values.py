@@ -55,6 +55,7 @@ TRIM_REASONS: Final = {
     "no_float": "values that are no number were left out",
     "no_boolean": "values that are neither true nor false were left out",
     "no_date": "values that are no time were left out",
+    "far_time": "times before 1970, or of the year 9999 or later, were left out",
     "no_email": "values without an e-mail address beside them were left out",
 }
 
@@ -230,61 +231,108 @@ def to_boolean(value: Any) -> bool:
     raise ValueError("not a boolean")
 
 
-_ISO = re.compile(
+_ZONE: Final = r"\s?(?P<zone>[Zz](?:\+00:?00)?|[+-]\d{2}(?::?\d{2})?|UTC)?"
+_ISO: Final = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
-    r"(?:[Tt ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
-    r"\s?(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?|UTC)?)?\Z",
+    rf"(?:[Tt ](?P<hour>\d{{2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}})(?:[.,](?P<fraction>\d+))?)?{_ZONE})?\Z",
     re.ASCII,
 )
-_BASIC_DATE = re.compile(
-    r"(?P<year>(?:19|20)\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])"
-    r"(?P<hour>)(?P<minute>)(?P<second>)(?P<zone>)\Z",
+_BASIC_ISO: Final = re.compile(
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
+    r"(?:(?:[Tt]|(?=\d{6}(?!\d)))(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
+    rf"{_ZONE})?\Z",
     re.ASCII,
 )
-"""A date without hyphens. As unix seconds such a text would lie in 1970."""
+"""Without hyphens and colons. Eight or fourteen digits alone are such a date, too: no unix time has as many."""
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MAIL: Final = re.compile(
+    rf"(?:(?:mon|tue|wed|thu|fri|sat|sun),?\s+)?(?P<day>\d{{1,2}})\s+(?P<month>{'|'.join(_MONTHS)})\s+(?P<year>\d{{4}})"
+    r"\s+(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?P<fraction>)"
+    r"(?:\s+(?P<zone>[+-]\d{4}|[a-z]{1,3}))?(?:\s*\([^()]*\))?\Z",
+    re.ASCII | re.IGNORECASE,
+)
+"""The date of an e-mail (RFC 2822), whose zone may have a comment behind it."""
 
 HOURS_OF_DAY: Final = 24
 MINUTES_OF_HOUR: Final = 60
+_HOURS_OF_ZONES: Final = {
+    **dict.fromkeys(("z", "z+0000", "z+00:00", "ut", "utc", "gmt"), 0),
+    "est": -5,
+    "edt": -4,
+    "cst": -6,
+    "cdt": -5,
+    "mst": -7,
+    "mdt": -6,
+    "pst": -8,
+    "pdt": -7,
+}
+"""The names that RFC 2822 has, and what sources write for UTC."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_UNITS: Final = ((10**11, 1), (10**14, 1_000), (10**17, 1_000_000))
-"""Below these magnitudes a number is unix seconds (to the year 5138), milliseconds, microseconds."""
+_FIRST_BARE, _AFTER_BARE = 3 * 10**8, 2 * 10**9
+"""Between these, in 1979 and 2033, a bare number is unix seconds: below are years, dates and hours written as one."""
+_UNITS: Final = (1, 10**3, 10**6, 10**9)
+
+
+class Moment(int):
+    """Unix seconds of which it is known that they are a time, however few or many."""
+
+    __slots__ = ()
 
 
 def to_time(value: Any) -> int:
     """Read a moment as unix seconds, rounded down.
 
-    Takes ISO 8601 with or without an offset (without: UTC), a date alone (its midnight in UTC), and
-    unix seconds, milliseconds or microseconds as a number or as text; the magnitude tells which.
+    Takes ISO 8601, extended or basic, with or without an offset (without: UTC), a date alone (its midnight in UTC),
+    the date of an e-mail, and as a number or as text unix seconds from 3*10**8 to below 2*10**9, or the same in
+    milli-, micro- or nanoseconds. A `Moment` is taken as it is.
 
     Raises:
         ValueError: for anything else.
     """
+    if isinstance(value, Moment):
+        return int(value)
     if isinstance(value, str):
         text = value.strip()
-        if (match := _ISO.match(text) or _BASIC_DATE.match(text)) is not None:
-            return _iso_seconds(match)
+        if (match := _ISO.match(text) or _BASIC_ISO.match(text) or _MAIL.match(text)) is not None:
+            return _seconds_of(match)
     whole = math.floor(_exact_number(value))
-    for bound, unit in _UNITS:
-        if abs(whole) < bound:
+    for unit in _UNITS:
+        if _FIRST_BARE * unit <= whole < _AFTER_BARE * unit:
             return whole // unit
     raise ValueError("not a moment")
 
 
-def _iso_seconds(match: re.Match[str]) -> int:
-    numbers = {name: int(match[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")}
-    moment = datetime(**numbers, tzinfo=timezone.utc)  # raises ValueError itself
-    return int((moment - _EPOCH) // timedelta(seconds=1)) - _offset_seconds(match["zone"])
+def _seconds_of(match: re.Match[str]) -> int:
+    month = match["month"].lower()
+    month_number = _MONTHS.index(month) + 1 if month in _MONTHS else int(month)
+    hour, minute, second = (int(match[name] or 0) for name in ("hour", "minute", "second"))
+    if is_end_of_day := hour == HOURS_OF_DAY:
+        if minute or second or (match["fraction"] or "").strip("0"):
+            raise ValueError("not an hour")
+        hour = 0
+    # It raises ValueError itself.
+    moment = datetime(int(match["year"]), month_number, int(match["day"]), hour, minute, second, tzinfo=timezone.utc)
+    seconds = int((moment - _EPOCH) // timedelta(seconds=1)) - _offset_seconds(match["zone"])
+    return seconds + is_end_of_day * HOURS_OF_DAY * 3600
 
 
 def _offset_seconds(zone: str | None) -> int:
-    if not zone or zone in {"Z", "z", "UTC"}:
+    if not zone:
         return 0
+    if zone[0] not in "+-":
+        return _hours_of_zone(zone) * 3600
     digits = zone[1:].replace(":", "").ljust(4, "0")
     hours, minutes = int(digits[:2]), int(digits[2:])
     if hours >= HOURS_OF_DAY or minutes >= MINUTES_OF_HOUR:
         raise ValueError("not an offset")
     seconds = hours * 3600 + minutes * 60
     return -seconds if zone[0] == "-" else seconds
+
+
+def _hours_of_zone(name: str) -> int:
+    if (hours := _HOURS_OF_ZONES.get(name.lower())) is None:
+        raise ValueError("not a zone with a fixed offset")
+    return hours
 
 
 def text_value(value: str) -> Converted:

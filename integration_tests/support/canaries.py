@@ -34,6 +34,7 @@ USERS: dict[str, Any] = {
         {"property": "phone"},
         {"property": "avatar"},
         {"property": "owner", "attribute": "owner_id"},
+        {"property": "signed", "attribute": "signed_up_at"},
         {"property": "deep.plan", "attribute": "plan"},
         {"property": "deep.seats", "attribute": "seats"},
         {"property": "deep.share", "attribute": "share"},
@@ -206,7 +207,7 @@ SITUATIONS: dict[str, Situation] = {
             event(kept="no"),
             event(user_id=None, canary_more="canary"),
             user(user_id=" "),
-            event(at=1_000),
+            event(at=1_000_000_000),
         ],
         (
             "not_selected 1",
@@ -305,8 +306,9 @@ SITUATIONS: dict[str, Situation] = {
     "trimmed": Situation(
         [
             user(
-                name=["canary"],
+                name=[{"canary_key": "canary"}],
                 phone=LONG,
+                signed="0001-01-01T00:00:00Z",
                 email=None,
                 verified=True,
                 deep={
@@ -318,7 +320,7 @@ SITUATIONS: dict[str, Situation] = {
                     "level": "canary platinum",
                 },
             ),
-            event(link={"url": "https://canary.example/" + "canary" * 50, "value": "canary"}, note=["canary"]),
+            event(link={"url": "https://canary.example/" + "canary" * 50, "value": "canary"}, note=[["canary"]]),
         ],
         (
             "no_string",
@@ -326,6 +328,7 @@ SITUATIONS: dict[str, Situation] = {
             "no_float",
             "no_boolean",
             "no_date",
+            "far_time",
             "no_option",
             "no_email",
             "cut",

@@ -16,7 +16,7 @@ from destination_intercom.kinds import KindParts, make_kinds
 from unit_tests.strategies import base_config, catalog_stream
 from unit_tests.task_bench import no_look_up
 
-RECORD: dict[str, Any] = {"id": "7", "other": "8", "name": "n", "at": 1, "a": "A", "b": "B"}
+RECORD: dict[str, Any] = {"id": "7", "other": "8", "name": "n", "at": 1_700_000_000, "a": "A", "b": "B"}
 
 
 def _stream(name: str, namespace: str | None = None, *, overwrite: bool = False, **properties: Any) -> CatalogStream:

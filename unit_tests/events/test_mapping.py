@@ -15,6 +15,7 @@ from unit_tests.keys import by_id
 from unit_tests.strategies import TEXTS, event_rule, records
 
 GOOD: dict[str, Any] = {"user_id": "42", "name": "Song Played", "at": "2026-01-31T12:05:06Z"}
+T0 = 1_769_861_106
 LONG = "x" * 300
 LONG_URL = "https://a.example/" + LONG
 
@@ -120,7 +121,7 @@ def test_event_of_the_default_exclusion_never_loops(name: str) -> None:
 def test_event_of_a_fixed_name_is_neither_selected_nor_excluded() -> None:
     """The lists are for names from a property."""
     rule = event_rule({"event_name": "$ordered"}, selected_events=["other"], excluded_events=["*"])
-    assert _event(rule, {"user_id": 1, "at": 0}).name == "$ordered"
+    assert _event(rule, {"user_id": 1, "at": T0}).name == "$ordered"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_event_of_a_fixed_name_is_neither_selected_nor_excluded() -> None:
 def test_event_without_a_usable_identity_ends_by_policy(data: dict[str, Any], missing: str, expected: Outcome) -> None:
     """Absent is told apart from null and blank; what is there and unusable is always rejected."""
     rule = event_rule(identity={"missing": missing})
-    assert expected == map_event(rule, {"name": "n", "at": 0, **data})
+    assert expected == map_event(rule, {"name": "n", "at": T0, **data})
 
 
 @pytest.mark.parametrize("data", [{}, {"at": None}, {"at": ""}, {"at": True}, {"at": {}}, {"at": ["2026-01-31"]}])
@@ -253,7 +254,7 @@ EVERY_NAME = event_rule(excluded_events=[])
 
 
 def _named(name: str, key: str = "42", at: int = 1) -> EventPayload:
-    return _event(EVERY_NAME, {"user_id": key, "name": name, "at": at})
+    return _event(EVERY_NAME, {"user_id": key, "name": name, "at": T0 + at})
 
 
 @pytest.mark.parametrize(

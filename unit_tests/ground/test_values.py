@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import example, given, strategies as st
 from destination_intercom.values import (
     MISSING,
     TRIM_REASONS,
+    Moment,
     compile_path,
     convert_text,
     is_set,
@@ -204,26 +206,46 @@ MOMENT = 1_769_861_106
         "2026-01-31T12:05:06,5Z",
         "2026-01-31 12:05:06 UTC",
         "2026-01-31 12:05:06.123456+00",
+        "2026-01-31T12:05:06Z+0000",
+        "2026-01-31T12:05:06.25z+00:00",
         "2026-01-31T14:05:06+02:00",
         "2026-01-31T14:05:06+0200",
         "2026-01-31T06:35:06-05:30",
         " 2026-01-31T12:05:06Z\n",
+        "20260131T120506Z",
+        "20260131t120506.999",
+        "20260131T140506,5+0200",
+        "20260131T120506 UTC",
+        "20260131120506",
+        "20260131120506Z",
+        "20260131140506+02",
+        "Sat, 31 Jan 2026 12:05:06 +0000",
+        "Sat, 31 Jan 2026 23:05:06 +1100",
+        "Sat, 31 Jan 2026 04:05:06 PST",
+        "sat 31 jan 2026 08:05:06 edt",
+        "31 Jan 2026 12:05:06 GMT",
+        "31 Jan 2026 12:05:06",
+        "Sat, 31 Jan 2026 23:05:06 +1100 (AEDT)",
         MOMENT,
         MOMENT + 0.999,
         MOMENT * 1000 + 999,
         MOMENT * 1_000_000 + 999_999,
         MOMENT * 1000 + 999.75,
         MOMENT * 1_000_000 + 999_999.75,
+        MOMENT * 1_000_000_000 + 999_999_999,
+        float(MOMENT * 1_000_000_000),
         str(MOMENT),
         f"{MOMENT}.0",
         f"{MOMENT}.999999999999",
         str(MOMENT * 1000 + 999),
         f"{MOMENT * 1000}999.9999",
         f"{MOMENT * 1_000_000 + 999_999}",
+        f"{MOMENT * 1_000_000_000 + 999_999_999}",
+        Moment(MOMENT),
     ],
 )
 def test_time_in_every_form_is_its_second_rounded_down(value: object) -> None:
-    """ISO 8601 with and without an offset, and seconds, milliseconds and microseconds as numbers or text."""
+    """ISO 8601 with and without an offset, an e-mail's date, and seconds to nanoseconds as numbers or text."""
     assert to_time(value) == MOMENT
 
 
@@ -234,28 +256,61 @@ def test_time_in_every_form_is_its_second_rounded_down(value: object) -> None:
         ("20260131", 1_769_817_600),
         (" 20260131 ", 1_769_817_600),
         ("19991231", 946_598_400),
-        ("20261331", 20_261_331),
-        ("20260132", 20_260_132),
-        ("18991231", 18_991_231),
-        (20260131, 20_260_131),
+        ("18991231", -2_209_075_200),
         ("2026-01-31T12:05", 1_769_861_100),
+        ("20260131T1205Z", 1_769_861_100),
+        ("Sat, 31 Jan 2026 12:05 +0000", 1_769_861_100),
+        ("1 Feb 2026 00:00:00 GMT", 1_769_904_000),
+        ("2026-01-31T24:00:00Z", 1_769_904_000),
+        ("2026-01-31 24:00", 1_769_904_000),
+        ("2026-01-31T24:00:00.000+01:00", 1_769_900_400),
+        ("20260131T240000Z", 1_769_904_000),
+        ("20260131240000", 1_769_904_000),
+        ("2026-12-31T24:00:00Z", 1_798_761_600),
+        ("9999-12-31T24:00:00Z", 253_402_300_800),
         ("1969-12-31T23:59:59.5Z", -1),
         ("0001-01-01", -62_135_596_800),
         ("9999-12-31T23:59:59Z", 253_402_300_799),
-        (0, 0),
-        (-0.5, -1),
-        ("-0.5", -1),
-        (10**11 - 1, 10**11 - 1),
-        (10**11, 10**8),
-        (10**14 - 1, 10**11 - 1),
-        (10**14, 10**8),
-        (10**17 - 1, 10**11 - 1),
-        (-(10**11), -(10**8)),
+        (3 * 10**8, 3 * 10**8),
+        ("300000000", 3 * 10**8),
+        (2 * 10**9 - 1, 2 * 10**9 - 1),
+        (1_999_999_999.75, 2 * 10**9 - 1),
+        (3 * 10**11, 3 * 10**8),
+        (2 * 10**12 - 1, 2 * 10**9 - 1),
+        (3 * 10**14, 3 * 10**8),
+        (2 * 10**15 - 1, 2 * 10**9 - 1),
+        (3 * 10**17, 3 * 10**8),
+        (2 * 10**18 - 1, 2 * 10**9 - 1),
+        (Moment(0), 0),
+        (Moment(-315_619_200), -315_619_200),
+        (Moment(253_402_300_799), 253_402_300_799),
     ],
 )
 def test_time_at_the_edges_is_told_by_form_and_magnitude(value: object, expected: int) -> None:
     """A date alone is its midnight in UTC, with or without hyphens; the size of a number tells its unit."""
-    assert expected == to_time(value)
+    assert (expected, int) == (to_time(value), type(to_time(value)))
+
+
+UNITS = (1, 10**3, 10**6, 10**9)
+
+
+@given(unit=st.sampled_from(UNITS), number=st.integers(-(10**20), 10**20), as_text=st.booleans())
+@example(unit=1, number=2024, as_text=False)
+@example(unit=1, number=2_024_030_516, as_text=True)
+@example(unit=1, number=20_260_131, as_text=False)
+@example(unit=1, number=20_260_131_120_506, as_text=False)
+@example(unit=10**9, number=2 * 10**18, as_text=False)
+def test_time_of_a_bare_number_is_one_only_between_1979_and_2033(unit: int, number: int, *, as_text: bool) -> None:
+    """A year, a month, a day or an hour written as a number is no time, nor is a number of another size."""
+    seconds = next((number // each for each in UNITS if 3 * 10**8 * each <= number < 2 * 10**9 * each), None)
+    value = str(number) if as_text and len(str(number)) not in {8, 14} else number
+    if seconds is None:
+        with pytest.raises(ValueError, match=r"^not"):
+            to_time(value)
+    else:
+        assert seconds == to_time(value)
+    within = 3 * 10**8 * unit + abs(number) % (17 * 10**8 * unit)
+    assert within // unit == to_time(within)
 
 
 def _iso_forms(moment: datetime) -> list[str]:
@@ -272,11 +327,17 @@ def _iso_forms(moment: datetime) -> list[str]:
         utc.isoformat() + "Z",
         utc.isoformat(timespec="milliseconds") + "z",
         utc.isoformat(sep=" ") + " UTC",
+        utc.isoformat() + "Z+0000",
+        utc.strftime("%Y%m%dT%H%M%SZ"),
+        utc.strftime("%Y%m%d%H%M%S"),
+        naive.strftime("%Y%m%dT%H%M%S") + offset,
+        format_datetime(moment),
+        format_datetime(moment.astimezone(timezone.utc), usegmt=True),
     ]
 
 
 @given(
-    st.datetimes(datetime(1974, 1, 1), datetime(5000, 1, 1)),  # noqa: DTZ001 - hypothesis wants them naive
+    st.datetimes(datetime(1979, 7, 6), datetime(2033, 5, 18)),  # noqa: DTZ001 - hypothesis wants them naive
     st.integers(-23 * 60 - 59, 23 * 60 + 59),
 )
 @example(datetime(2026, 1, 1, 0, 0, 0, 999_999), -90)  # noqa: DTZ001 - as above
@@ -285,7 +346,7 @@ def test_time_of_any_moment_in_any_form_comes_back_as_its_second(naive: datetime
     moment = naive.replace(tzinfo=timezone(timedelta(minutes=offset)))
     micros = (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
     seconds = micros // 1_000_000
-    numbers = [seconds, float(seconds), micros // 1000, micros, f"{seconds}.{micros % 1_000_000:06}"]
+    numbers = [seconds, float(seconds), micros // 1000, micros, micros * 1000, f"{seconds}.{micros % 1_000_000:06}"]
     forms = [*_iso_forms(moment), *numbers, *map(str, numbers)]
     assert [seconds] * len(forms) == [to_time(form) for form in forms]
 
@@ -308,14 +369,44 @@ def test_time_of_any_date_is_its_midnight_in_utc(date: Any) -> None:
         "soon",
         "2026-02-30",
         "20260230",
+        "20261331",
+        "20260132",
+        "20260131250000",
+        "20260131T12",
+        "202601311205",
+        "2026013112050",
         "2026-13-01",
         "2026-01-31T24:00:01Z",
+        "2026-01-31T24:00:00.001Z",
+        "2026-01-31T24:01Z",
+        "2026-01-31T25:00:00Z",
+        "2026-01-31T12:05:06Z+0100",
+        "31 Jan 26 12:05:06 GMT",
+        "31 Foo 2026 12:05:06 GMT",
+        "30 Feb 2026 12:05:06 GMT",
+        "31 Jan 2026 12:05:06 CET",
+        "31 Jan 2026 12:05:06 X",
+        "31 Jan 2026",
+        "Sat, 31 Jan 2026 12:05:06 +2400",
+        0,
+        -1,
+        2024,
+        "202403",
+        20_260_131,
+        20_260_131_120_506,
+        "2024030516",
+        2_019_010_203.0,
+        -1_700_000_000,
+        3 * 10**8 - 1,
+        2 * 10**9,
+        "1e300",
         "2026-01-31T12:60:00Z",
         "2026-01-31T12:05:06+24:00",
         "2026-01-31T12:05:06+01:60",
         "2026-01-31T12:05:06Z trailing",
         "\u0662\u0660\u0662\u0666-\u0660\u0661-\u0663\u0661",
         10**17,
+        2 * 10**18,
         math.inf,
         math.nan,
         "1e999",

@@ -13,7 +13,7 @@ from typing import Any
 
 from destination_intercom.contacts.mapping import ContactChange, convert_field, convert_typed
 from destination_intercom.standard_fields import FIELDS
-from destination_intercom.values import MISSING
+from destination_intercom.values import MISSING, Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,11 @@ def _differs(name: str, wanted: Any, known: Any) -> bool:
 
 
 def _converted(convert: Any, how: str | None, value: Any) -> Any:
-    if value is None:
-        return None
+    if value is None or isinstance(value, list):
+        return None if value is None else MISSING
     try:
-        converted = convert(how, value)[0]
+        # Intercom's own numbers are what they are: a birthday before 1979 is unix seconds, too.
+        converted = convert(how, Moment(value) if type(value) is int else value)[0]
     except ValueError:
         return MISSING
     return converted
