@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from destination_intercom.errors import ConfigurationError
 from integration_tests.support.harness import TOKEN, Result, record, state, write
 
 
@@ -155,3 +158,80 @@ def test_dates_of_any_year_when_intercom_has_them_then_are_unchanged() -> None:
 
     assert result.logged("unchanged 1")
     assert "PUT /contacts/{id}" not in result.calls
+
+
+# ---------------------------------------------------------------- guests
+
+STOP_AFTER = 20
+
+
+def write_orders(
+    *people: dict[str, Any], schema: dict[str, Any] | None = None, identity: str = "customer.id"
+) -> Result:
+    """Write an order for each of `people`, whatever an order holds of a person."""
+    at = "2023-04-13T05:09:44-07:00"
+    entry = {"stream": "orders", "event_name": "ordered", "created_at_property": "at", "identity_property": identity}
+    return write(
+        [*(record("orders", id=n, at=at, **person) for n, person in enumerate(people)), state("orders", 1)],
+        configuration=configuration(
+            events={"streams": [entry], "unknown_users": "create"}, delivery={"stop_after_rejected": STOP_AFTER}
+        ),
+        configured_catalog=catalog_of("orders", schema or {}),
+    )
+
+
+CUSTOMER = {"type": ["null", "object"], "properties": {"id": {"type": ["null", "integer"]}}}
+GUEST: dict[str, Any] = {"customer": None}
+ADA: dict[str, Any] = {"customer": {"id": 5}}
+SCHEMAS = {
+    "declared": declared(id="integer", at="string", customer=CUSTOMER),
+    "open inside": declared(id="integer", at="string", customer="object"),
+    "silent": {},
+}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+def test_orders_of_guests_when_a_sync_begins_with_them_then_it_goes_on(schema: dict[str, Any]) -> None:
+    """`customer: null` is ordinary: filtered as anonymous, and the first order of a person is an event."""
+    result = write_orders(*[GUEST] * 30, ADA, schema=schema)
+
+    assert result.error is None
+    assert result.logged("anonymous 30")
+    assert ["5"] == [each["external_id"] for each in result.contents["contacts"]]
+    assert (1, 1) == (len(result.events), len(result.states))
+
+
+@pytest.mark.parametrize("schema", ["declared", "open inside"])
+def test_orders_without_a_customer_when_the_schema_has_one_then_are_of_guests(schema: str) -> None:
+    """Some sources leave out what is null."""
+    result = write_orders(*[{}] * 30, {"customer": {}}, schema=SCHEMAS[schema])
+
+    assert result.error is None
+    assert result.logged("anonymous 31")
+
+
+def test_orders_without_a_customer_when_no_schema_has_one_but_a_record_does_then_are_of_guests() -> None:
+    """A path that a record has is no mistake, if only with a null at its end."""
+    result = write_orders({"customer": {"id": None}}, *[{}] * 30, ADA)
+
+    assert result.error is None
+    assert result.logged("no_identity_property 30")
+    assert 1 == len(result.events)
+
+
+def test_orders_when_neither_a_schema_nor_a_record_has_the_path_then_the_mapping_is_wrong() -> None:
+    """A mistyped path would filter all there is without an error."""
+    result = write_orders(*[GUEST, ADA] * STOP_AFTER, identity="customer.idd")
+
+    assert isinstance(result.error, ConfigurationError)
+    assert f"first {STOP_AFTER} records" in result.error.message
+
+
+def test_orders_whose_identity_the_schema_lacks_when_it_allows_others_then_a_warning_is_enough() -> None:
+    """The source may send more than it declares; otherwise it is an error before the first record."""
+    closed = declared(id="integer", at="string", customr=CUSTOMER)
+    results = [write_orders(ADA, schema={**closed, **more}) for more in ({}, {"additionalProperties": True})]
+
+    assert [True, False] == [isinstance(result.error, ConfigurationError) for result in results]
+    assert [0, 1] == [len(result.events) for result in results]
+    assert results[1].logged('identity_property: the stream "orders" has no property "customer.id".')

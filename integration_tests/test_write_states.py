@@ -174,7 +174,7 @@ def test_counts_of_stream_and_global_states_add_up_to_the_records_read() -> None
     messages = [
         event(1),
         record("users", user_id="u1", name="n"),
-        record("users", user_id=[], name="n"),
+        record("users", user_id=["u1"], name="n"),
         state("events", 1),
         event(2, "stranger"),
         event(3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -36,22 +37,33 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IdentityRule:
-    """Where a record's identity stands, and what it is in Intercom."""
+    """Where a record's identity stands, and what it is in Intercom.
+
+    `is_declared` says that the stream's schema has it there, `leads_into_null` that in a record something around
+    it is null: then a record without one is about nobody, which is ordinary.
+    """
 
     read: PathReader
     field: IdentityField
     reject_missing: bool
+    is_declared: bool = False
+    leads_into_null: Callable[[dict[str, Any]], bool] = lambda _: False
 
 
 def identify(rule: IdentityRule, data: dict[str, Any]) -> Key | Outcome:
     """Read the identity, as Intercom is to know it; else the outcome of the record."""
     value = rule.read(data)
     if not is_set(value):
-        absent = value is MISSING
-        if rule.reject_missing:
-            return rejected(outcomes.MISSING_IDENTITY)
-        return filtered(outcomes.NO_IDENTITY_PROPERTY if absent else outcomes.ANONYMOUS)
+        return _explain_missing(rule, data, value)
     try:
         return Key(rule.field, to_identity(value, email=rule.field == "email"))
     except ValueError:
         return rejected(outcomes.INVALID_IDENTITY)
+
+
+def _explain_missing(rule: IdentityRule, data: dict[str, Any], value: Any) -> Outcome:
+    if rule.reject_missing:
+        return rejected(outcomes.MISSING_IDENTITY)
+    if rule.is_declared or value is not MISSING:
+        return filtered(outcomes.ANONYMOUS)
+    return outcomes.NULL_AROUND_IDENTITY if rule.leads_into_null(data) else filtered(outcomes.NO_IDENTITY_PROPERTY)

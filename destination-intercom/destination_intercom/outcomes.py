@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 from typing import Final
@@ -56,13 +56,15 @@ class Refusal:
 class Outcome:
     """What became of a record or of one of its parts; `reason` is a word of the docs' tables.
 
-    `trims` are attributes that were left out because Intercom refused them, each with why.
+    `trims` are attributes that were left out because Intercom refused them, each with why. `is_around_identity` says
+    of an anonymous record that it is not the identity that is null, but what should hold it.
     """
 
     status: Status
     reason: str = ""
     refusal: Refusal | None = None
     trims: tuple[tuple[str, str], ...] = ()
+    is_around_identity: bool = field(default=False, compare=False)
 
     @property
     def shortened(self) -> Outcome:
@@ -71,8 +73,13 @@ class Outcome:
 
     @property
     def lacks_identity(self) -> bool:
-        """Say whether the identity property itself was absent: a sign of a wrong mapping."""
+        """Say whether the identity property is neither in the record nor in the schema: a sign of a wrong mapping."""
         return self.reason == NO_IDENTITY_PROPERTY
+
+    @property
+    def shows_identity(self) -> bool:
+        """Say whether the mapping came to this at the identity or after it, so that the property is no mistake."""
+        return self.reason in _AT_OR_AFTER_IDENTITY and not self.is_around_identity
 
     @property
     def is_bad_sign(self) -> bool:
@@ -93,8 +100,8 @@ FILTER_REASONS: Final = {
     NO_EVENT_NAME: "the event name property is absent, null or blank",
     EXCLUDED: "the event's name is among the excluded ones",
     FILTERED_OUT: "a filter does not hold",
-    ANONYMOUS: "the identity is null or blank",
-    NO_IDENTITY_PROPERTY: "the record lacks the identity property",
+    ANONYMOUS: "the identity is absent, null or blank",
+    NO_IDENTITY_PROPERTY: "neither the record nor the stream's schema has the identity property",
     TOO_OLD: "the event is older than not_before",
 }
 
@@ -134,9 +141,12 @@ REJECTION_REASONS: Final = {
     REFUSED: "Intercom refused the payload",
 }
 
+_AT_OR_AFTER_IDENTITY: Final = {ANONYMOUS, INVALID_IDENTITY, INVALID_TIME, TOO_OLD, INVALID_EMAIL}
+
 DELIVERED: Final = Outcome(Status.DELIVERED)
 UNCHANGED: Final = Outcome(Status.UNCHANGED)
 DUPLICATE: Final = Outcome(Status.DUPLICATE)
+NULL_AROUND_IDENTITY: Final = Outcome(Status.FILTERED, ANONYMOUS, is_around_identity=True)
 
 
 @cache

@@ -221,7 +221,8 @@ class Sync:
         self.report.count_read(plan.stream)
         made = [(part.kind, part.map_record(message.data)) for part in plan.parts]
         kept = line if self.rejects is not None else None
-        entry = self.ledger.enter(plan.stream, parts=len(made), size=len(line), line=kept)
+        shows = any(not isinstance(part, Outcome) or part.shows_identity for _, part in made)
+        entry = self.ledger.enter(plan.stream, parts=len(made), size=len(line), line=kept, shows_identity=shows)
         for kind, part in made:
             if isinstance(part, Outcome):
                 self._settle(entry, kind, part)

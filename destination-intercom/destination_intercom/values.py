@@ -90,6 +90,16 @@ def _resolve(level: Any, parts: list[str]) -> Any:
     return MISSING
 
 
+def compile_null_check(path: str) -> Callable[[dict[str, Any]], bool]:
+    """Make the function that says whether `path` leads into something null or blank.
+
+    `customer.email` does where `customer` is null: the record is about nobody, and the path is right.
+    """
+    parts = path.split(".")
+    above = [compile_path(".".join(parts[:length])) for length in range(1, len(parts))]
+    return lambda data: any(value is not MISSING and not is_set(value) for value in (read(data) for read in above))
+
+
 def is_set(value: Any) -> bool:
     """Say whether a property has a value: null and a blank text are none, nor is a list that holds nothing else."""
     return any(map(_is_set, value)) if isinstance(value, list) else _is_set(value)

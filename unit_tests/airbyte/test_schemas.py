@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from destination_intercom.airbyte.schemas import type_in_schema, undeclared
+from destination_intercom.airbyte.schemas import Undeclared, is_declared, type_in_schema, undeclared
 from unit_tests.strategies import JSON
 
 SCHEMA: dict[str, Any] = {
@@ -65,13 +65,64 @@ def test_undeclared_for_a_near_miss_offers_the_nearest_first(path: str, nearest:
     """A typing error is answered with the name that was meant, as a path from the record's root."""
     found = undeclared(path, SCHEMA)
     assert found is not None
-    assert nearest == found[0]
-    assert len(found) <= 3
+    assert nearest == found.near[0]
+    assert len(found.near) <= 3
 
 
 def test_undeclared_for_a_name_like_no_other_offers_none() -> None:
     """A name far from all is not answered with a guess."""
-    assert undeclared("zzzz", SCHEMA) == []
+    assert Undeclared([], is_open=False, is_nested=False) == undeclared("zzzz", SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("further", "is_open"),
+    [
+        ({}, False),
+        ({"additionalProperties": False}, False),
+        ({"additionalProperties": None}, False),
+        ({"additionalProperties": True}, True),
+        ({"additionalProperties": {}}, True),
+    ],
+)
+@pytest.mark.parametrize(("path", "is_nested"), [("zzzz", False), ("user.zzzz", True)])
+def test_undeclared_where_further_properties_are_allowed_in_words_says_so(
+    path: str, further: dict[str, Any], *, is_nested: bool, is_open: bool
+) -> None:
+    """JSON Schema allows them where nothing is said, and nearly all sources say nothing: that is no permission."""
+    inner = {"type": "object", "properties": {"a": {}}, **further}
+    schema = {"properties": {"user": inner}} if is_nested else inner
+    assert Undeclared([], is_open=is_open, is_nested=is_nested) == undeclared(path, schema)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("user_id", True),
+        ("user.plan", True),
+        ("ad.metrics.cost", True),
+        ("event_properties.customer.id", True),
+        ("anything.at.all", True),
+        ("open", True),
+        ("open.too", True),
+        ("user.name", False),
+        ("customer", False),
+        ("customer.id", False),
+        ("user_id.name", False),
+    ],
+)
+def test_is_declared_for_what_the_schema_has_or_leaves_open_inside_of_something_says_so(
+    path: str, *, expected: bool
+) -> None:
+    """A record without it is then no sign of a wrong path."""
+    assert expected is is_declared(path, SCHEMA)
+
+
+def test_is_declared_where_the_record_itself_is_open_says_no() -> None:
+    """Any name would do then, a mistyped one, too; below an object that was declared it is another matter."""
+    open_object = {"type": "object", "properties": {"id": {}}, "additionalProperties": True}
+    schema = {**open_object, "properties": {"customer": open_object}}
+    assert [False, True] == [is_declared(path, schema) for path in ("user_id", "customer.user_id")]
+    assert (False, False) == (is_declared("user_id", {}), is_declared("user_id", {"properties": {}}))
 
 
 @pytest.mark.parametrize(
@@ -123,5 +174,6 @@ def test_schema_of_any_shape_never_raises_and_stays_as_it_was(path: str, first: 
     schema = {"properties": {"a": first, "b": {"type": second, "properties": {"a": second}}}, "type": first}
     before = repr(schema)
     undeclared(path, schema)
+    is_declared(path, schema)
     type_in_schema(path, schema)
     assert before == repr(schema)

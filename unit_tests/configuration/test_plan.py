@@ -224,6 +224,18 @@ def test_plan_of_an_undeclared_common_identity_names_its_field() -> None:
     assert 'identity.property: the stream "s" has no property "id".' in message
 
 
+@pytest.mark.parametrize("field", ["identity_property", "event_name_property", "created_at_property"])
+def test_plan_of_an_undeclared_path_where_the_schema_allows_further_ones_is_a_warning(field: str) -> None:
+    """The source may send what its schema does not name."""
+    entry = {"identity_property": "user_id", "event_name_property": "event_type", "created_at_property": "event_time"}
+    schema = {"properties": PROPERTIES, "additionalProperties": True}
+    stream = CatalogStream(StreamName("s"), schema, overwrite=False)
+    plan = _compile(stream, events=[{"stream": "s", **entry, field: "buyerid"}])
+    assert [f'{field}: the stream "s" has no property "buyerid". Did you mean "buyer_id" or "user_id"?'] == list(
+        plan.warnings
+    )
+
+
 def test_plan_of_an_undeclared_path_that_a_record_can_do_without_is_a_warning() -> None:
     """Metadata, attributes and filters may be left out; each is warned of once."""
     gone = {"property": "gone", "operator": "is_set"}

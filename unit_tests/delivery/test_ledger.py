@@ -306,6 +306,37 @@ def test_judgement_when_the_first_are_all_bad_signs_then_it_is_a_configuration_e
     assert "first 3 records" in str(caught.value)
 
 
+def test_judgement_when_a_record_shows_the_identity_property_then_those_without_it_are_excused() -> None:
+    """A thousand guests are ordinary where somebody has a name, or has none in the right place."""
+    ledger = _ledger(3)
+    _take(ledger, NO_IDENTITY, NO_IDENTITY)
+    ledger.state(b"1", EVENTS)
+    assert [] == _release(ledger)
+    _settle(ledger, ledger.enter(EVENTS, parts=1, size=10, shows_identity=True), ANONYMOUS)
+    _take(ledger, *[NO_IDENTITY] * 50)
+    assert [ReleasedState(b"1", 2, 0)] == _release(ledger)
+    assert 0 == len(ledger._trial(EVENTS).unjudged)
+
+
+def test_judgement_when_a_record_shows_the_identity_property_then_rejected_ones_still_count() -> None:
+    """They are wrong in another way; and another stream has an identity of its own."""
+    ledger = _ledger(3)
+    _settle(ledger, ledger.enter(EVENTS, parts=1, size=10, shows_identity=True), REJECTED)
+    _take(ledger, NO_IDENTITY, REJECTED, NO_IDENTITY)
+    _take(ledger, NO_IDENTITY, NO_IDENTITY, stream=USERS)
+    for stream, sign in ((EVENTS, REJECTED), (USERS, NO_IDENTITY)):
+        with pytest.raises(ConfigurationError, match="first 3 records"):
+            _take(ledger, sign, stream=stream)
+
+
+def test_memory_when_those_without_identity_are_excused_then_none_of_them_is_kept() -> None:
+    """There may be millions of them behind one record in flight."""
+    ledger = _ledger(5)
+    first = ledger.enter(EVENTS, parts=1, size=10, shows_identity=True)
+    _take(ledger, *[NO_IDENTITY] * 100)
+    assert [first] == list(ledger._trial(EVENTS).unjudged)
+
+
 def test_judgement_when_one_fared_better_then_it_never_comes() -> None:
     """One record that Intercom took clears the mapping for good, and for its stream alone."""
     ledger = _ledger(2)

@@ -46,6 +46,7 @@ class _Record:
     parts: int
     size: int
     stores_rejected: bool
+    shows_identity: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     stored: bool = False
 
@@ -67,9 +68,12 @@ class _Record:
 
     @property
     def is_bad_sign(self) -> bool:
-        if self.status is Status.FILTERED:
-            return any(outcome.reason == outcomes.NO_IDENTITY_PROPERTY for outcome in self.outcomes)
-        return self.status is Status.REJECTED
+        return self.lacks_identity or self.status is Status.REJECTED
+
+    @property
+    def lacks_identity(self) -> bool:
+        reasons = [outcome.reason for outcome in self.outcomes]
+        return self.status is Status.FILTERED and outcomes.NO_IDENTITY_PROPERTY in reasons
 
 
 @dataclass(eq=False)
@@ -113,10 +117,15 @@ class LedgerMachine(RuleBasedStateMachine):
         parts=st.integers(1, 3),
         size=st.integers(0, 9),
         filtered=st.lists(st.sampled_from(FILTERED), max_size=3),
+        shows_identity=st.booleans(),
     )
-    def read_record(self, stream: StreamName, parts: int, size: int, filtered: list[Outcome]) -> None:
-        entry = self.ledger.enter(stream, parts=parts, size=size, line=b"x" * size)
-        record = _Record(stream, entry, parts, size, self.stores_rejected)
+    def read_record(
+        self, stream: StreamName, parts: int, size: int, filtered: list[Outcome], *, shows_identity: bool = False
+    ) -> None:
+        """What is not filtered at once is sent, for it has an identity."""
+        shows = shows_identity or len(filtered) < parts
+        entry = self.ledger.enter(stream, parts=parts, size=size, line=b"x" * size, shows_identity=shows)
+        record = _Record(stream, entry, parts, size, self.stores_rejected, shows)
         self.log.append(record)
         assert (len(self.records), stream) == (entry.ordinal, entry.stream)
         for outcome in filtered[:parts]:
@@ -280,12 +289,14 @@ class LedgerMachine(RuleBasedStateMachine):
     def _judged(self, stream: StreamName) -> tuple[int, bool]:
         """Count the bad signs that the stream began with, as far as is known, and tell whether one fared better."""
         bad = 0
-        for record in self.records:
-            if record.stream != stream:
-                continue
+        mine = [record for record in self.records if record.stream == stream]
+        excused = any(record.shows_identity for record in mine)
+        for record in mine:
             if not record.is_concluded or bad == self.stop_after:
                 break
-            if record.is_bad_sign:
+            if record.lacks_identity:
+                bad += not excused
+            elif record.is_bad_sign:
                 bad += 1
             elif record.status is not Status.FILTERED:
                 return bad, True

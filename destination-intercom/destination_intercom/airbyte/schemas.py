@@ -7,24 +7,51 @@ A schema that declares no properties at a level says nothing about that level; A
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from typing import Any, Final
 
 _SCALARS: Final = {"string": "string", "integer": "integer", "number": "float", "boolean": "boolean"}
 """JSON's scalar types, and the type of an attribute that holds them."""
 
 
-def undeclared(path: str, schema: dict[str, Any]) -> list[str] | None:
-    """Tell the nearest declared names if `schema` declares properties and not `path`; else None."""
+@dataclass(frozen=True, slots=True)
+class Undeclared:
+    """What is said of a path by a schema that declares other names and not this one.
+
+    `near` are the nearest declared paths, quoted. `is_open` says that further properties are allowed there,
+    `is_nested` that it is not the record itself that lacks the name.
+    """
+
+    near: list[str]
+    is_open: bool
+    is_nested: bool
+
+
+def undeclared(path: str, schema: dict[str, Any]) -> Undeclared | None:
+    """Tell what is wrong if `schema` declares properties and not `path`; else None."""
     found = _walk_schema(path.split("."), schema, prefix="")
-    return found if isinstance(found, list) else None
+    return found if isinstance(found, Undeclared) else None
 
 
-def _walk_schema(parts: list[str], schema: Any, prefix: str) -> list[str] | dict[str, Any] | None:
-    """Follow `parts` down: the schema found, None where the schema is silent, or the nearest names."""
+def is_declared(path: str, schema: dict[str, Any]) -> bool:
+    """Say whether `schema` lets one expect `path`: declared, or in an object whose members it leaves open."""
+    if not _properties(schema):
+        return False
+    missing = undeclared(path, schema)
+    return missing is None or (missing.is_nested and missing.is_open)
+
+
+def _properties(schema: Any) -> dict[str, Any]:
     properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(properties, dict) or not properties:
+    return properties if isinstance(properties, dict) else {}
+
+
+def _walk_schema(parts: list[str], schema: Any, prefix: str) -> Undeclared | dict[str, Any] | None:
+    """Follow `parts` down: the schema found, None where the schema is silent, or what is missing."""
+    properties = _properties(schema)
+    if not properties:
         return None
-    nearest: list[str] | None = None
+    missing: Undeclared | None = None
     for length in range(len(parts), 0, -1):
         key = ".".join(parts[:length])
         if key not in properties:
@@ -35,15 +62,15 @@ def _walk_schema(parts: list[str], schema: Any, prefix: str) -> list[str] | dict
         if not _may_nest(below):
             continue
         found = _walk_schema(parts[length:], below, f"{prefix}{key}.")
-        if not isinstance(found, list):
+        if not isinstance(found, Undeclared):
             return found
-        nearest = nearest or found
-    if nearest is not None:
-        return nearest
-    return [
-        f'"{prefix}{name}"'
-        for name in difflib.get_close_matches(".".join(parts), map(str, properties), n=3, cutoff=0.4)
-    ]
+        missing = missing or found
+    if missing is not None:
+        return missing
+    near = difflib.get_close_matches(".".join(parts), map(str, properties), n=3, cutoff=0.4)
+    further = schema.get("additionalProperties")
+    is_open = further is True or isinstance(further, dict)
+    return Undeclared([f'"{prefix}{name}"' for name in near], is_open, is_nested=bool(prefix))
 
 
 def _may_nest(schema: Any) -> bool:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from destination_intercom.airbyte.catalog import CatalogStream
-from destination_intercom.airbyte.schemas import undeclared
+from destination_intercom.airbyte.schemas import is_declared, undeclared
 from destination_intercom.configuration.config import Config, Filter
 from destination_intercom.configuration.filters import Predicate, compile_filter
 from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.identity import IdentityRule
 from destination_intercom.payloads import MapRecord
-from destination_intercom.values import compile_path
+from destination_intercom.values import compile_null_check, compile_path
 
 
 class Compiler(Protocol):
@@ -132,7 +132,13 @@ class PlanChecks:
         identity = self._config.identity
         path = own or identity.path
         self.require(path, stream, "identity_property" if own else "identity.property")
-        return IdentityRule(compile_path(path), identity.intercom_field, identity.missing == "reject")
+        return IdentityRule(
+            compile_path(path),
+            identity.intercom_field,
+            identity.missing == "reject",
+            is_declared=is_declared(path, stream.schema),
+            leads_into_null=compile_null_check(path),
+        )
 
     def predicates(self, filters: Iterable[Filter], stream: CatalogStream, field_name: str) -> tuple[Predicate, ...]:
         """Compile the conditions that a record must meet."""
@@ -143,14 +149,15 @@ class PlanChecks:
         return tuple(predicates)
 
     def require(self, path: str, stream: CatalogStream, field_name: str) -> None:
-        """Note a problem where the schema declares properties and not this one."""
-        if (near := undeclared(path, stream.schema)) is not None:
-            self._note(self.problems, path, stream, field_name, near)
+        """Note a problem where the schema declares properties and not this one; a warning if it allows others."""
+        if (missing := undeclared(path, stream.schema)) is not None:
+            notes = self.warnings if missing.is_open else self.problems
+            self._note(notes, path, stream, field_name, missing.near)
 
     def expect(self, path: str, stream: CatalogStream, field_name: str) -> None:
         """Note a warning where the schema declares properties and not this one."""
-        if (near := undeclared(path, stream.schema)) is not None:
-            self._note(self.warnings, path, stream, field_name, near)
+        if (missing := undeclared(path, stream.schema)) is not None:
+            self._note(self.warnings, path, stream, field_name, missing.near)
 
     def warn(self, warning: str) -> None:
         """Note a warning, once."""

@@ -106,17 +106,30 @@ class _Trial:
     """Whether a stream's mapping looks right: its records in their order, until one speaks for it."""
 
     unjudged: deque[Entry] = field(default_factory=deque)
-    bad_signs: int = 0
+    rejected: int = 0
+    lacking_identity: int = 0
+    identity_shown: bool = False
     fared_better: bool = False
     ended: bool = False
+
+    @property
+    def bad_signs(self) -> int:
+        """Count what speaks against the mapping: one record that has the identity property excuses those without."""
+        return self.rejected + (0 if self.identity_shown else self.lacking_identity)
+
+    def counts(self, outcome: Outcome) -> bool:
+        """Say whether an outcome speaks against the mapping."""
+        return outcome.is_bad_sign and not (outcome.lacks_identity and self.identity_shown)
 
     def judge(self, stop_after: int) -> None:
         """Look at the records at the head whose outcome is known, until `stop_after` of them are bad signs."""
         # What follows the first `stop_after` bad signs cannot acquit: its answer may just have been quicker.
         while not self.is_settled(stop_after) and self.unjudged and self.unjudged[0].parts_out == 0:
             outcome = self.unjudged.popleft().outcomes[0]
-            if outcome.is_bad_sign:
-                self.bad_signs += 1
+            if outcome.lacks_identity:
+                self.lacking_identity += 1
+            elif outcome.is_bad_sign:
+                self.rejected += 1
             elif outcome.status is not Status.FILTERED:
                 self.fared_better = True
         if self.is_settled(stop_after):
@@ -157,10 +170,13 @@ class Ledger:
         self.records_out = 0
         self.bytes_out = 0
 
-    def enter(self, stream: StreamName, *, parts: int, size: int, line: bytes | None = None) -> Entry:
+    def enter(
+        self, stream: StreamName, *, parts: int, size: int, line: bytes | None = None, shows_identity: bool = False
+    ) -> Entry:
         """Enter a record of `size` bytes that was read, with `parts` (1 or more) outcomes to come.
 
-        The parts that are filtered are concluded before the next record is entered.
+        The parts that are filtered are concluded before the next record is entered. `shows_identity` says that
+        the record has the identity property, with or without a value.
         """
         self.records_read += 1
         self.records_out += 1
@@ -169,6 +185,7 @@ class Ledger:
         segment.records_out += 1
         entry = Entry(stream, self.records_read, parts=parts, size=size, segment=segment, line=line)
         trial = self._trial(stream)
+        trial.identity_shown = trial.identity_shown or shows_identity
         # The first `stop_after` records decide, filtered ones aside: what follows them need not be kept.
         if not trial.is_settled(self._stop_after) and trial.bad_signs + len(trial.unjudged) < self._stop_after:
             trial.unjudged.append(entry)
@@ -186,10 +203,11 @@ class Ledger:
         entry.outcomes = [whole]
         if not (self._stores_rejected and whole.status is Status.REJECTED):
             self._finish(entry)
-        unjudged = self._trial(entry.stream).unjudged
-        if whole.status is Status.FILTERED and not whole.is_bad_sign and unjudged and unjudged[-1] is entry:
+        trial = self._trial(entry.stream)
+        neither = whole.status is Status.FILTERED and not trial.counts(whole)
+        if neither and trial.unjudged and trial.unjudged[-1] is entry:
             # It counts neither way, and there may be millions of them behind one record in flight.
-            unjudged.pop()
+            trial.unjudged.pop()
         return whole
 
     def note_stored(self, entry: Entry) -> None:
