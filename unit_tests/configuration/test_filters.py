@@ -1,5 +1,6 @@
 """Names that match a list, and properties that meet a condition."""
 
+import fnmatch
 from typing import Any
 
 import pytest
@@ -54,11 +55,29 @@ def test_names_from_a_source_that_is_read_once_keep_their_prefixes() -> None:
     assert compile_names(pattern for pattern in ["exact", "pre*"])("prefix")
 
 
-@pytest.mark.parametrize("star", ["a*b", "*b"])
-def test_names_with_a_star_elsewhere_take_it_as_a_character(star: str) -> None:
-    """Only the last character makes a prefix."""
-    wanted = compile_names([star])
-    assert (True, False) == (wanted(star), wanted("aXb"))
+@pytest.mark.parametrize(
+    ("pattern", "names", "others"),
+    [
+        ("*internal*", ["internal", "an internal note", "internals"], ["intern al", ""]),
+        ("a*b", ["ab", "aXb", "a*b", "abab"], ["a", "b", "abc", "Xab"]),
+        ("*b", ["b", "ab", "*b"], ["ba", ""]),
+        ("a*a", ["aa", "aba"], ["a"]),
+        ("a**c*", ["ac", "abcd"], ["a", "bac"]),
+        ("*", ["", "anything", "two\nlines"], []),
+        ("a.b*", ["a.b", "a.bc"], ["aXb"]),
+    ],
+)
+def test_names_with_a_star_anywhere_take_any_text_there(pattern: str, names: list[str], others: list[str]) -> None:
+    """Any number of characters, none among them; every other character is itself."""
+    wanted = compile_names([pattern])
+    assert ([True] * len(names), [False] * len(others)) == ([*map(wanted, names)], [*map(wanted, others)])
+
+
+@given(st.lists(st.sampled_from(["a", "b", "*", "ab"]), max_size=8), st.text("ab", max_size=12))
+def test_names_with_stars_are_those_that_the_same_pattern_finds_elsewhere(pieces: list[str], name: str) -> None:
+    """The standard library's own patterns know the star, too."""
+    pattern = "".join(pieces)
+    assert fnmatch.fnmatchcase(name, pattern) is compile_names([pattern])(name)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -163,7 +163,6 @@ def test_metadata_of_a_scalar_is_sent_as_it_is(value: object) -> None:
     [
         {"url": "https://a.example", "value": "A"},
         {"amount": 1999, "currency": "eur"},
-        {"amount": -1, "currency": "eur"},
     ],
 )
 def test_metadata_of_a_rich_link_or_of_money_is_sent_as_it_is(value: object) -> None:
@@ -191,10 +190,6 @@ def test_metadata_of_a_list_of_scalars_is_sent_as_their_texts(value: object, exp
         {"url": "https://a.example"},
         {"url": "https://a.example", "value": 1},
         {"url": "https://a.example", "value": "A", "more": 1},
-        {"amount": 19.99, "currency": "eur"},
-        {"amount": True, "currency": "eur"},
-        {"amount": 1, "currency": 978},
-        {"amount": 1, "currency": "eur", "tax": 0},
     ],
 )
 def test_metadata_of_any_other_object_is_left_out_and_counted(value: object) -> None:

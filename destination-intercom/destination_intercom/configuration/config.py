@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from destination_intercom.configuration.sections import SETTINGS, Text, check_address, drop_blanks
+from destination_intercom.configuration.sections import SETTINGS, SourceName, Text, check_address, drop_blanks
 from destination_intercom.configuration.storage_config import NoStorage, ObjectStorage
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.standard_fields import FIELDS, RESERVED_FIELDS
@@ -34,6 +34,7 @@ FORBIDDEN_IN_METADATA_NAMES: Final = frozenset(".$~`!@#%^&*'{}|\"")
 """Characters that a metadata key must not hold (Intercom's help centre)."""
 
 Operator = Literal["is", "is_not", "contains", "does_not_contain", "is_set", "is_not_set", "greater_than", "less_than"]
+MetadataType = Literal["text", "number", "date", "money"]
 AttributeType = Literal["string", "integer", "float", "boolean", "date"]
 _VARIANTS: Final[dict[int | str | None, tuple[str, tuple[str, str]]]] = {
     "events": ("mode", ("enabled", "disabled")),
@@ -89,15 +90,34 @@ def _check_bound(values: list[str]) -> None:
 
 
 class Metadata(_Section):
-    """One metadata key of an event; `name` defaults to the last part of the path."""
+    """One metadata key of an event; `name` defaults to the last part of the path.
+
+    Money takes its currency from `currency_property` or `currency`; `unit` says what the amount is in.
+    """
 
     path: Annotated[Text, Field(alias="property")]
     name: Text | None = None
+    type: MetadataType | None = None
+    currency_property: Text | None = None
+    currency: Annotated[Text, StringConstraints(pattern=r"^[A-Za-z]{3}$")] | None = None
+    unit: Literal["units", "cents"] = "units"
 
     @property
     def key(self) -> str:
         """Tell the key under which Intercom shows the value."""
         return self.name or self.path.rpartition(".")[2]
+
+    @model_validator(mode="after")
+    def _check(self) -> Metadata:
+        if self.type != "money" and self.model_fields_set & {"currency_property", "currency", "unit"}:
+            raise ValueError("currency_property, currency and unit are for the type money")
+        if self.currency_property is not None and self.currency is not None:
+            raise ValueError("give either currency_property or currency (one for all), and not both")
+        if self.type == "date" and not self.key.endswith("_date"):
+            raise ValueError(
+                f'Intercom takes a time under a name that ends in _date: set "name", e.g. "{self.key}_date"'
+            )
+        return self
 
 
 class EventStream(_Section):
@@ -125,6 +145,8 @@ def _check_metadata(metadata: list[Metadata]) -> None:
         raise ValueError(f"Intercom keeps {MAX_METADATA} metadata keys of an event: select no more")
     keys = [entry.key for entry in metadata]
     for place, key in enumerate(keys):
+        if not key.strip():
+            raise ValueError(f'metadata.{place}: set a "name", for the property ends in none')
         if FORBIDDEN_IN_METADATA_NAMES.intersection(key):
             refused = " ".join(sorted(FORBIDDEN_IN_METADATA_NAMES))
             raise ValueError(f'metadata.{place}: set a "name" without any of {refused}, which Intercom refuses')
@@ -137,13 +159,21 @@ DEFAULT_EVENT_STREAM: Final = EventStream(
 )
 
 
+class RenamedEvent(_Section):
+    """One event name of the source, and the name under which it is sent."""
+
+    source: Annotated[SourceName, Field(alias="from")]
+    to: Text
+
+
 class EventsEnabled(_Section):
     """Send Events."""
 
     mode: Literal["enabled"]
     streams: list[EventStream] = []
-    selected_events: list[Text] = []
-    excluded_events: list[Text] = ["[Intercom]*", "$identify", "$groupidentify"]
+    selected_events: list[SourceName] = []
+    excluded_events: list[SourceName] = ["[Intercom]*", "$identify", "$groupidentify"]
+    renamed_events: list[RenamedEvent] = []
     not_before: str | None = None
     filters: list[Filter] = []
     metadata: list[Metadata] = []
@@ -159,10 +189,14 @@ class EventsEnabled(_Section):
         named_by_record = any(entry.event_name_property is not None for entry in self.entries)
         if named_by_record and not self.selected_events:
             raise ValueError(
-                "selected_events is needed where event names come from a property: exact names, or a prefix"
-                " ending in *; * alone sends all, but a workspace has only 120 names"
+                "selected_events is needed where event names come from a property: exact names, or patterns with * for"
+                " any text; * alone sends all, but a workspace has only 120 names"
             )
-        names = {name for name in self.selected_events if not name.endswith("*")}
+        sources = [entry.source for entry in self.renamed_events]
+        if repeated := [place for place, source in enumerate(sources) if source in sources[:place]]:
+            raise ValueError(f"renamed_events.{repeated[0]}: this name is renamed twice")
+        renamed = dict(zip(sources, (entry.to for entry in self.renamed_events), strict=True))
+        names = {renamed.get(name, name) for name in self.selected_events if "*" not in name}
         names |= {entry.event_name for entry in self.entries if entry.event_name is not None}
         if len(names) > MAX_EVENT_NAMES:
             raise ValueError(f"{len(names)} event names are selected, but a workspace has only {MAX_EVENT_NAMES}")

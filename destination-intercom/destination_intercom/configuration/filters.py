@@ -5,7 +5,7 @@ Pure, and compiled once: the functions made here run for every record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from destination_intercom.configuration.config import Filter
@@ -15,11 +15,25 @@ Predicate: TypeAlias = Callable[[dict[str, Any]], bool]
 
 
 def compile_names(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Make the test whether a name is among `patterns`: exact names, or prefixes ending in `*`."""
+    """Make the test whether a name is among `patterns`: exact names, or patterns with `*` for any text."""
     listed = list(patterns)
-    exact = frozenset(pattern for pattern in listed if not pattern.endswith("*"))
-    prefixes = tuple(pattern[:-1] for pattern in listed if pattern.endswith("*"))
-    return lambda name: name in exact or name.startswith(prefixes)
+    exact = frozenset(pattern for pattern in listed if "*" not in pattern)
+    split = [pattern.split("*") for pattern in listed if "*" in pattern]
+    return lambda name: name in exact or any(_fits(name, pieces) for pieces in split)
+
+
+def _fits(name: str, pieces: Sequence[str]) -> bool:
+    """Say whether `name` is made of `pieces`, with anything between two; in one pass, however many there are."""
+    first, *middle, last = pieces
+    if not name.startswith(first) or not name.endswith(last):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for piece in middle:
+        at = name.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return at <= end
 
 
 def compile_filter(entry: Filter) -> Predicate:

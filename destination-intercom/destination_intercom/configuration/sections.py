@@ -12,6 +12,9 @@ SETTINGS: Final = ConfigDict(extra="forbid", frozen=True, strict=True, hide_inpu
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
+SourceName = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+"""A name as the source has it: blanks at its ends are part of it."""
+
 
 def drop_blanks(fields: Any) -> Any:
     """Leave out of a section what is null or blank; what is no section stays as it is."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.config import Config, EventsEnabled
 from destination_intercom.configuration.plan import PlanChecks
-from destination_intercom.delivery.kinds import Kind
+from destination_intercom.delivery.kinds import Kind, Note
 from destination_intercom.delivery.tasks import Step, WriteTask
 from destination_intercom.events.mapping import EventPayload, map_event
-from destination_intercom.events.rules import compile_event_rules, warn_of_long_metadata
-from destination_intercom.events.sender import EventCache, EventSender, KnownPeople
+from destination_intercom.events.rules import EventRule, compile_event_rules, warn_of_long_metadata
+from destination_intercom.events.sender import EventCache, EventSender, KnownPeople, printable
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import PostEvent, WriteCall
 from destination_intercom.outcomes import Outcome
@@ -29,6 +29,7 @@ class Events(Kind):
     def __init__(self, config: Config, *, people: KnownPeople, now: Callable[[], float]) -> None:
         super().__init__()
         self._events = config.events
+        self._told_of_hyphens = False
         self.cache = EventCache()
         self._sender = EventSender(cache=self.cache, people=people, notes=self.notes, now=now)
 
@@ -38,7 +39,19 @@ class Events(Kind):
             return []
         if (warning := warn_of_long_metadata(self._events)) is not None:
             checks.warn(warning)
-        return [partial(map_event, rule) for rule in compile_event_rules(self._events, stream, checks)]
+        return [partial(self._map, rule) for rule in compile_event_rules(self._events, stream, checks)]
+
+    def _map(self, rule: EventRule, data: dict[str, Any]) -> EventPayload | Outcome:
+        event = map_event(rule, data)
+        if isinstance(event, EventPayload) and event.shown_name != event.name and not self._told_of_hyphens:
+            self._told_of_hyphens = True
+            self.notes.add(
+                Note(
+                    f'The event name "{printable(event.name)}" has a dot or a $: Intercom shows it, and others of its'
+                    f' kind, with hyphens ("{printable(event.shown_name)}"). events.renamed_events gives another name.'
+                )
+            )
+        return event
 
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Send one event after the other."""

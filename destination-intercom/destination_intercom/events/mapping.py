@@ -7,30 +7,18 @@ first that decides wins: selection, exclusion, filters, identity, time, `not_bef
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass, field
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
+from destination_intercom.events.metadata import read_metadata
 from destination_intercom.events.rules import EventRule
 from destination_intercom.identity import Key, identify
 from destination_intercom.outcomes import Outcome, filtered, rejected
-from destination_intercom.values import (
-    MAX_TEXT,
-    MISSING,
-    Converted,
-    Trim,
-    convert_text,
-    is_set,
-    text_value,
-    to_text,
-    to_time,
-)
+from destination_intercom.values import MISSING, Trim, is_set, to_text, to_time
 
-DATE_SUFFIX: Final = "_date"
-"""A metadata key with this ending holds unix seconds (Intercom's API description)."""
-
+_HYPHENS: Final = str.maketrans({".": "-", "$": "-"})
 _FOLD: Final = str.maketrans({".": "-", "$": "-", **dict(zip(ascii_uppercase, ascii_lowercase, strict=True))})
 
 
@@ -54,6 +42,11 @@ class EventPayload:
             "email" if self.key.field == "email" else "user_id": self.key.value,
         }
         return {**body, "metadata": self.metadata} if self.metadata else body
+
+    @property
+    def shown_name(self) -> str:
+        """Tell the name that Intercom shows: `.` and `$` are hyphens there (its documentation)."""
+        return self.name.translate(_HYPHENS)
 
     @property
     def folded_name(self) -> str:
@@ -118,68 +111,16 @@ def _name(rule: EventRule, data: dict[str, Any]) -> str | Outcome:
         return rejected(outcomes.INVALID_EVENT_NAME)
     if not rule.is_selected(name):
         return filtered(outcomes.NOT_SELECTED)
-    return filtered(outcomes.EXCLUDED) if rule.is_excluded(name) else name
+    return filtered(outcomes.EXCLUDED) if rule.is_excluded(name) else rule.renamed.get(name, name)
 
 
 def _metadata(rule: EventRule, data: dict[str, Any]) -> tuple[dict[str, Any], tuple[Trim, ...]]:
     metadata: dict[str, Any] = {}
     trims: list[Trim] = []
-    for name, read in rule.metadata:
-        value = read(data)
-        if not is_set(value):
-            continue
-        convert = _date_value if name.endswith(DATE_SUFFIX) else _metadata_value
-        converted, problem = convert(value)
+    for entry in rule.metadata:
+        value, problem = read_metadata(entry, data)
         if problem:
-            trims.append((name, problem))
-        if converted is not MISSING:
-            metadata[name] = converted
+            trims.append((entry.name, problem))
+        if value is not MISSING:
+            metadata[entry.name] = value
     return metadata, tuple(trims)
-
-
-def _date_value(value: Any) -> Converted:
-    try:
-        return to_time(value), ""
-    except ValueError:
-        return MISSING, "no_time"
-
-
-def _metadata_value(value: Any) -> Converted:
-    if isinstance(value, str):
-        return text_value(value)
-    if isinstance(value, list):
-        return _list_value(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return MISSING, "no_number"
-    if isinstance(value, (bool, int, float)) or _is_money(value):
-        return value, ""
-    return _rich_link_value(value) if _is_rich_link(value) else (MISSING, "nested")
-
-
-def _list_value(members: list[Any]) -> Converted:
-    try:
-        return convert_text(members)
-    except ValueError:
-        return MISSING, "nested"
-
-
-def _rich_link_value(link: dict[str, str]) -> Converted:
-    if len(link["url"]) > MAX_TEXT:
-        return MISSING, "long_url"
-    if len(link["value"]) > MAX_TEXT:
-        return {**link, "value": link["value"][:MAX_TEXT]}, "cut"
-    return link, ""
-
-
-def _is_rich_link(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {"url", "value"} and _are(str, value["url"], value["value"])
-
-
-def _is_money(value: Any) -> bool:
-    if not isinstance(value, dict) or value.keys() != {"amount", "currency"}:
-        return False
-    return _are(int, value["amount"]) and not isinstance(value["amount"], bool) and _are(str, value["currency"])
-
-
-def _are(kind: type, *values: Any) -> bool:
-    return all(isinstance(value, kind) for value in values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.config import EventsEnabled, EventStream, Metadata
 from destination_intercom.configuration.filters import Predicate, compile_names
 from destination_intercom.configuration.plan import PlanChecks
+from destination_intercom.events.metadata import MetadataRule, Money
 from destination_intercom.identity import IdentityRule
 from destination_intercom.values import PathReader, compile_path, to_time
 
@@ -29,7 +30,8 @@ class EventRule:
     holds: tuple[Predicate, ...]
     read_time: PathReader
     not_before: int | None
-    metadata: tuple[tuple[str, PathReader], ...]
+    metadata: tuple[MetadataRule, ...]
+    renamed: Mapping[str, str]
 
 
 def compile_event_rules(events: EventsEnabled, stream: CatalogStream, checks: PlanChecks) -> list[EventRule]:
@@ -59,6 +61,8 @@ def _event_rule(events: EventsEnabled, entry: EventStream, stream: CatalogStream
     metadata = events.metadata if entry.metadata is None else entry.metadata
     for selected in metadata:
         checks.expect(selected.path, stream, "metadata")
+        if selected.currency_property is not None:
+            checks.expect(selected.currency_property, stream, "metadata")
     return EventRule(
         identity=checks.identity_rule(entry.identity_property, stream),
         name=entry.event_name,
@@ -68,9 +72,14 @@ def _event_rule(events: EventsEnabled, entry: EventStream, stream: CatalogStream
         holds=checks.predicates([*events.filters, *entry.filters], stream, "filters"),
         read_time=compile_path(entry.created_at_property),
         not_before=None if events.not_before is None else to_time(events.not_before),
-        metadata=_metadata_rules(metadata),
+        metadata=tuple(_metadata_rule(entry) for entry in metadata),
+        renamed={entry.source: entry.to for entry in events.renamed_events},
     )
 
 
-def _metadata_rules(metadata: Iterable[Metadata]) -> tuple[tuple[str, PathReader], ...]:
-    return tuple((entry.key, compile_path(entry.path)) for entry in metadata)
+def _metadata_rule(entry: Metadata) -> MetadataRule:
+    money = None
+    if entry.type == "money":
+        read_currency = compile_path(entry.currency_property) if entry.currency_property is not None else None
+        money = Money(read_currency, entry.currency, cents=entry.unit == "cents")
+    return MetadataRule(entry.key, compile_path(entry.path), entry.type, money)

@@ -135,7 +135,7 @@ class EventSender:
         if event.name_digest not in self._cache.delivered_names:
             entry = (self._now() + REFUSED_NAME_SECONDS, refusal.shortened)
             self._cache.refused_names.note(event.name_digest, entry)
-        shown = "".join(character for character in event.name if character.isprintable())[:LONGEST_SHOWN_NAME]
+        shown = printable(event.name)
         self._notes.add(
             Note(
                 f'The workspace has no room for the event name "{shown}" beside the 120 active ones: its records are'
@@ -203,6 +203,11 @@ class EventSender:
         if answer.status == 410:  # noqa: PLR2004
             return rejected(outcomes.CONTACT_MERGED, read_refusal(answer))
         return rejected(outcomes.UNKNOWN_USER, refusal)
+
+
+def printable(name: str) -> str:
+    """Write a name for the log: it may be anything, and of any length."""
+    return "".join(character for character in name if character.isprintable())[:LONGEST_SHOWN_NAME]
 
 
 def _is_not_found(answer: Answer) -> bool:
