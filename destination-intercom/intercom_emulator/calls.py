@@ -7,57 +7,33 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from intercom_emulator.answers import Refusal
+from intercom_emulator.routes import PREVIEW, Endpoint, find_endpoint
 from intercom_emulator.settings import VERSIONS, Settings
 
-PREVIEW = (99, 0)
 UNKNOWN = "other"  # the endpoint of a call that means none
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One endpoint: the scope that it needs, if any, and the first version that has it."""
-
-    template: str
-    scope: str | None
-    since: tuple[int, int] = (1, 0)
-
-
-_ENDPOINTS = (
-    Endpoint("GET /me", None),
-    Endpoint("GET /contacts", "read_contacts", (2, 0)),
-    Endpoint("POST /contacts", "write_contacts", (2, 0)),
-    Endpoint("POST /contacts/search", "read_contacts", (2, 0)),
-    Endpoint("GET /contacts/find_by_external_id/{external_id}", "read_contacts", (2, 13)),
-    Endpoint("GET /contacts/{id}", "read_contacts", (2, 0)),
-    Endpoint("PUT /contacts/{id}", "write_contacts", (2, 0)),
-    Endpoint("DELETE /contacts/{id}", "write_contacts", (2, 0)),
-    Endpoint("POST /contacts/{id}/archive", "write_contacts", (2, 0)),
-    Endpoint("POST /contacts/{id}/unarchive", "write_contacts", (2, 0)),
-    Endpoint("GET /data_attributes", "attributes"),
-    Endpoint("POST /data_attributes", "attributes"),
-    Endpoint("GET /events", "events"),
-    Endpoint("POST /events", "events"),
-)
-_BY_TEMPLATE = {each.template: each for each in _ENDPOINTS}
-_PARTS = [(each, each.template.replace(" ", "").split("/")) for each in _ENDPOINTS if "{" in each.template]
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it arrived. Header names are in lower case; `argument` is the path's, percent-decoded."""
+    """One call as it arrived. Header names are in lower case; `arguments` are the path's, percent-decoded."""
 
     method: str
     target: str
     headers: dict[str, str]
     raw: bytes
     endpoint: Endpoint | None
-    argument: str
+    arguments: tuple[str, ...]
     now: float  # Intercom's clock, unix seconds
 
     @property
     def template(self) -> str:
         """The endpoint's name, for counts and faults."""
         return self.endpoint.template if self.endpoint else UNKNOWN
+
+    @property
+    def argument(self) -> str:
+        """The first of the path's arguments; "" where it has none."""
+        return self.arguments[0] if self.arguments else ""
 
     @property
     def query(self) -> dict[str, str]:
@@ -110,22 +86,9 @@ def _refuse_constant(name: str) -> None:
 
 def read_call(method: str, target: str, headers: Mapping[str, str], raw: bytes, now: float) -> Call:
     """Find the endpoint that a request means."""
-    path = target.partition("?")[0]
+    endpoint, arguments = find_endpoint(method, target.partition("?")[0])
     lowered = {name.lower(): value for name, value in headers.items()}
-    endpoint, argument = _BY_TEMPLATE.get(f"{method} {path}"), ""
-    if endpoint is None:
-        parts = f"{method}{path}".split("/")
-        for candidate, pattern in _PARTS:
-            if len(parts) == len(pattern) and all(_fits(*pair) for pair in zip(pattern, parts, strict=True)):
-                place = next(index for index, part in enumerate(pattern) if part.startswith("{"))
-                endpoint, argument = candidate, unquote(parts[place])
-                break
-    return Call(method, target, lowered, raw, endpoint, argument, now)
-
-
-def _fits(pattern: str, part: str) -> bool:
-    """Return whether one part of a path is what the template has there."""
-    return bool(part) if pattern.startswith("{") else pattern == part
+    return Call(method, target, lowered, raw, endpoint, arguments, now)
 
 
 def authorize(call: Call, settings: Settings) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from intercom_emulator.answers import JSON_TYPE, Answer, Cut, Refusal, encode
 from intercom_emulator.calls import Call, agree_version, authorize, legible, read_call, version_name
+from intercom_emulator.endpoints import Ask, serve
 from intercom_emulator.faults import Fault, FaultPlan
 from intercom_emulator.quota import Quota
 from intercom_emulator.settings import Settings
-from intercom_emulator.workspace import Ask, Workspace, new_request_id
+from intercom_emulator.workspace import Workspace, new_request_id
 
 _UNAUTHORIZED = 401
 NO_ANSWER = "none"  # the status, in counts, of a call that no answer came to
@@ -119,8 +120,8 @@ class Intercom:
             if fault is not None and not fault.has_effect:
                 self._spoil(reply, fault, request_id)
             else:
-                ask = Ask(call, agree_version(call, settings), settings)
-                reply.status, reply.body = self._workspace.serve(ask)
+                ask = Ask(call, agree_version(call, settings), settings, self._workspace)
+                reply.status, reply.body = serve(ask)
         except Refusal as refusal:
             reply.status = refusal.status
             reply.body = self._error(refusal.body(settings.refused_field), request_id)

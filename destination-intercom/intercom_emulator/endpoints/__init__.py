@@ -1,0 +1,33 @@
+"""What each endpoint does with a workspace. No quota, no faults, no HTTP; which endpoints there are is in `routes`."""
+
+from collections.abc import Callable
+
+from intercom_emulator.answers import Refusal
+from intercom_emulator.endpoints import attributes, contacts, events, me
+from intercom_emulator.endpoints.ask import Ask, Reply
+
+__all__ = ["HANDLERS", "Ask", "Reply", "serve"]
+
+HANDLERS: dict[str, Callable[[Ask], Reply]] = {
+    "GET /me": me.show_me,
+    "GET /contacts": contacts.list_contacts,
+    "POST /contacts": contacts.create_contact,
+    "POST /contacts/search": contacts.search_contacts,
+    "GET /contacts/find_by_external_id/{external_id}": contacts.find_by_external_id,
+    "GET /contacts/{id}": contacts.show_contact,
+    "PUT /contacts/{id}": contacts.update_contact,
+    "DELETE /contacts/{id}": contacts.delete_contact,
+    "POST /contacts/{id}/archive": contacts.archive_contact,
+    "POST /contacts/{id}/unarchive": contacts.unarchive_contact,
+    "GET /data_attributes": attributes.list_attributes,
+    "POST /data_attributes": attributes.create_attribute,
+    "GET /events": events.list_events,
+    "POST /events": events.submit_event,
+}
+
+
+def serve(ask: Ask) -> Reply:
+    """Carry out a call and return status and body; raise `Refusal` for everything but success."""
+    if ask.call.endpoint is None:
+        raise Refusal(404, "not_found", "The requested resource does not exist")
+    return HANDLERS[ask.call.template](ask)

@@ -1,0 +1,24 @@
+"""The endpoints of data attributes."""
+
+from intercom_emulator.answers import encode
+from intercom_emulator.attributes import model_of
+from intercom_emulator.contacts import NEWER_SHAPE
+from intercom_emulator.endpoints.ask import Ask, Reply
+from intercom_emulator.routes import PREVIEW
+
+
+def list_attributes(ask: Ask) -> Reply:
+    """Answer GET /data_attributes."""
+    query, attributes = ask.call.query, ask.workspace.attributes
+    archived = query.get("include_archived", "false").lower() == "true"
+    data = attributes.listed(model_of(query), archived=archived, with_datetime=ask.version >= PREVIEW)
+    if ask.version < NEWER_SHAPE:
+        data = [{key: value for key, value in each.items() if key != "messenger_writable"} for each in data]
+    return 200, encode({"type": "list", "data": data})
+
+
+def create_attribute(ask: Ask) -> Reply:
+    """Answer POST /data_attributes."""
+    limit = ask.settings.attribute_limit
+    created = ask.workspace.attributes.create(ask.call.body, limit=limit, now=ask.call.now)
+    return 200, encode(created.shown(with_datetime=ask.version >= PREVIEW))
