@@ -78,6 +78,10 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of this
         return body
 
 
+class Malformed(Exception):  # noqa: N818 - of a call, not of this program
+    """A question, or a place in a list, that breaks a rule; how that is answered is the endpoint's to say."""
+
+
 def invalid(message: str, *, field: str | None = None) -> Refusal:
     """Return the refusal of a value: 400 parameter_invalid."""
     return Refusal(400, "parameter_invalid", message, field=field)

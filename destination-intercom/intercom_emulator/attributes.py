@@ -148,9 +148,9 @@ class DataAttributes:
         self._all: dict[tuple[str, str], Attribute] = {(each.model, each.name): each for each in standard}
         self._next_id = _FIRST_ID
 
-    def custom(self, name: str) -> Attribute | None:
-        """Return a contact's custom attribute; archived ones count as not existing."""
-        found = self._all.get(("contact", name))
+    def custom(self, name: str, model: str = "contact") -> Attribute | None:
+        """Return a custom attribute of a model; archived ones count as not existing."""
+        found = self._all.get((model, name))
         return None if found is None or found.archived or found.number is None else found
 
     def listed(self, model: str | None, *, archived: bool, with_datetime: bool) -> list[dict[str, Any]]:

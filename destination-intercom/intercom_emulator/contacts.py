@@ -108,6 +108,19 @@ class Contact:
         if tags := values.get("tags"):
             self.tags = tuple(each["id"] for each in (tags["data"] if isinstance(tags, dict) else tags))
 
+    def value_of(self, field: str) -> object:
+        """Return what the contact holds in a searchable field."""
+        prefix, _, name = field.partition(".")
+        if prefix == "custom_attributes":
+            return self.custom.get(name)
+        if prefix == "location":
+            return self.location.get(name)
+        if field == "email_domain":
+            return (self.email or "").rpartition("@")[2]
+        if field == "formatted_phone":
+            field = "phone"
+        return self.details.get(field, DETAILS[field]) if field in DETAILS else getattr(self, field)
+
     def copied(self) -> "Contact":
         """Return a contact of its own with the same values."""
         twin = copy.copy(self)

@@ -1,23 +1,19 @@
-"""POST /contacts/search: reading a question, and who answers to it.
+"""The searches: reading a question, and who answers to it.
 
-The rules are those of the 2.16 description: filters of a field's type, groups of at most 15, two levels, dates by the
-calendar day of the workspace. What is malformed raises `Malformed`; how that is answered is the core's to say.
+The rules are those of the 2.16 description, of Preview's for companies: filters of a field's type, groups of at most
+15, two levels, dates by the calendar day of the workspace. What is malformed raises `Malformed`.
 """
 
-import base64
-import binascii
 import datetime as dt
-import json
 import zoneinfo
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from intercom_emulator.answers import invalid
+from intercom_emulator.answers import Malformed, invalid
 from intercom_emulator.attributes import DataAttributes
-from intercom_emulator.contacts import DETAILS, Contact
+from intercom_emulator.contacts import DETAILS
 
-DEFAULT_PER_PAGE, MOST_PER_PAGE = 50, 150
 _MOST_FILTERS = 15
 _INDEXED = ("id", "external_id", "email")
 _OPERATORS = {
@@ -29,7 +25,7 @@ _OPERATORS = {
     "datetime": ("=", ">", "<"),
     "tag": ("=", "!="),
 }
-_FIELDS = {
+CONTACT_FIELDS = {
     **{name: "string" for name in DETAILS if not name.endswith("_at")},
     **{name: "date" for name in DETAILS if name.endswith("_at")},
     **dict.fromkeys(("id", "role", "external_id", "email", "email_domain", "formatted_phone"), "string"),
@@ -38,15 +34,29 @@ _FIELDS = {
     **dict.fromkeys(("has_hard_bounced", "marked_email_as_spam", "unsubscribed_from_emails"), "boolean"),
     **dict.fromkeys(("tag_id", "segment_id"), "tag"),
 }
+COMPANY_FIELDS = {
+    **dict.fromkeys(("company_id", "name"), "string"),
+    **dict.fromkeys(("created_at", "updated_at", "remote_created_at", "last_request_at"), "date"),
+    **dict.fromkeys(("monthly_spend", "session_count", "user_count"), "integer"),
+    "tag_id": "tag",
+}
 _LONGEST_TIME = 11  # digits of a unix second
 _FIRST_SECOND, _LAST_SECOND = -62_135_510_400, 253_402_214_399  # a day within what the calendar knows, in any zone
 _EMPTY = (None, "")
 
-Predicate = Callable[[Contact], bool]
+
+class Searched(Protocol):
+    """What a search looks through."""
+
+    @property
+    def tags(self) -> Container[str]:
+        """The ids of its tags."""
+
+    def value_of(self, field: str) -> object:
+        """Return what it holds in a searchable field that is no tag."""
 
 
-class Malformed(Exception):  # noqa: N818 - of the question, not of this program
-    """The question breaks a rule."""
+Predicate = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,12 @@ class Rules:
     attributes: DataAttributes
     in_limit: int | None
     timezone: str
+    model: str = "contact"
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The searchable fields that are no custom attributes, and their types."""
+        return CONTACT_FIELDS if self.model == "contact" else COMPANY_FIELDS
 
     def read(self, query: object, depth: int = 1) -> Question:
         """Understand a filter or a group of them; raise `Malformed` where it breaks a rule."""
@@ -85,10 +101,10 @@ class Rules:
         tests = [each.fits for each in read]
         if query["operator"] == "AND":
             narrowest = [each.holders_of for each in read if each.holders_of is not None]
-            return Question(lambda contact: all(test(contact) for test in tests), next(iter(narrowest), None))
+            return Question(lambda each: all(test(each) for test in tests), next(iter(narrowest), None))
         holders = [each.holders_of for each in read]
         known = None if None in holders else [value for each in holders for value in each or ()]
-        return Question(lambda contact: any(test(contact) for test in tests), known)
+        return Question(lambda each: any(test(each) for test in tests), known)
 
     def _filter(self, query: dict[str, Any]) -> Question:
         field, operator, value = query.get("field"), query.get("operator"), query.get("value")
@@ -107,18 +123,18 @@ class Rules:
         test = self._day_test(operator, value) if kind in ("date", "datetime") else _test(operator, value)
         if kind == "tag":
             # Segments are not kept here, so nobody is in one.
-            return Question(lambda contact: test(_tag(contact, field, value)), None)
-        return Question(lambda contact: test(_value(contact, field)), holders_of)
+            return Question(lambda each: test(_tag(each, field, value)), None)
+        return Question(lambda each: test(each.value_of(field)), holders_of)
 
     def _kind(self, field: str) -> str:
         """Return the type of a field, or raise `Malformed` for one that is not searchable."""
         prefix, _, name = field.partition(".")
         if prefix == "custom_attributes":
-            attribute = self.attributes.custom(name)
+            attribute = self.attributes.custom(name, self.model)
             if attribute is not None:
                 return attribute.data_type
-        elif field in _FIELDS:
-            return _FIELDS[field]
+        elif field in self.fields:
+            return self.fields[field]
         raise Malformed("the field is not searchable")
 
     def _check_list(self, value: object, kind: str) -> None:
@@ -167,23 +183,9 @@ def _check_value(value: object, kind: str, operator: str) -> None:
         raise Malformed("the value is not of the field's type")
 
 
-def _value(contact: Contact, field: str) -> object:
-    """Return what a contact holds in a searchable field."""
-    prefix, _, name = field.partition(".")
-    if prefix == "custom_attributes":
-        return contact.custom.get(name)
-    if prefix == "location":
-        return contact.location.get(name)
-    if field == "email_domain":
-        return (contact.email or "").rpartition("@")[2]
-    if field == "formatted_phone":
-        field = "phone"
-    return contact.details.get(field, DETAILS[field]) if field in DETAILS else getattr(contact, field)
-
-
-def _tag(contact: Contact, field: str, value: object) -> object:
-    """Return the tag asked for if the contact has it."""
-    return value if field == "tag_id" and value in contact.tags else None
+def _tag(each: Searched, field: str, value: object) -> object:
+    """Return the tag asked for if it is there."""
+    return value if field == "tag_id" and value in each.tags else None
 
 
 def _test(operator: str, value: Any) -> Callable[[Any], bool]:
@@ -207,86 +209,28 @@ def _test(operator: str, value: Any) -> Callable[[Any], bool]:
     return tests[operator]
 
 
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """One page of a list: how many, after whom (order key and id), and its number."""
-
-    per_page: int = DEFAULT_PER_PAGE
-    after: tuple[Any, str] | None = None
-    page: int = 1
-
-    @classmethod
-    def read(cls, values: object) -> "Paging":
-        """Read `per_page` and `starting_after`; raise `Malformed`, or refuse a cursor that is none."""
-        if values is None:
-            return cls()
-        if not isinstance(values, dict):
-            raise Malformed("pagination must be an object")
-        per_page = values.get("per_page", DEFAULT_PER_PAGE)
-        if not isinstance(per_page, int) or isinstance(per_page, bool) or not 1 <= per_page <= MOST_PER_PAGE:
-            raise Malformed(f"per_page must be 1 to {MOST_PER_PAGE}")
-        cursor = values.get("starting_after")
-        if cursor is None:
-            return cls(per_page)
-        try:
-            key, contact_id, page = json.loads(base64.b64decode(str(cursor), validate=True))
-        except (ValueError, TypeError, binascii.Error) as error:
-            raise invalid("starting_after is invalid") from error
-        return cls(per_page, (key, contact_id), page)
-
-    def cut(
-        self, contacts: Iterable[Contact], order: Callable[[Contact], Any], *, descending: bool
-    ) -> tuple[list[Contact], dict[str, Any]]:
-        """Return the contacts of this page, ordered, and all of the list but its `data`."""
-        keyed = sorted((((order(each), each.id), each) for each in contacts), key=_key, reverse=descending)
-        rest = keyed
-        if self.after is not None:
-            after = self.after
-            try:
-                rest = [pair for pair in keyed if (pair[0] < after if descending else pair[0] > after)]
-            except TypeError as error:
-                raise invalid("starting_after is of another list") from error
-        page = rest[: self.per_page]
-        pages: dict[str, Any] = {"type": "pages"}
-        if len(rest) > len(page):
-            cursor = json.dumps([*page[-1][0], self.page + 1]).encode()
-            pages["next"] = {"per_page": self.per_page, "starting_after": base64.b64encode(cursor).decode()}
-        total = -(-len(keyed) // self.per_page)
-        pages |= {"page": self.page, "per_page": self.per_page, "total_pages": total}
-        return [each for _, each in page], {"type": "list", "total_count": len(keyed), "pages": pages}
-
-
-def _key(pair: tuple[tuple[Any, str], Contact]) -> tuple[Any, str]:
-    return pair[0]
-
-
-def order_of(sort: object) -> tuple[Callable[[Contact], Any], bool]:
+def order_of(sort: object, fields: Mapping[str, str]) -> tuple[Callable[[Searched], Any], bool]:
     """Return the order of a search: its key and whether it descends. By default the last updated first [REC]."""
     if sort is None:
-        return _by("updated_at"), True
+        return _by("updated_at", fields), True
     if not isinstance(sort, dict):
         raise Malformed("sort must be an object")
     field, order = sort.get("field", "updated_at"), sort.get("order", "descending")
-    if not isinstance(field, str) or _FIELDS.get(field, "tag") == "tag":
+    if not isinstance(field, str) or fields.get(field, "tag") == "tag":
         raise Malformed("the sort field is not searchable")
     if order not in ("ascending", "descending"):
-        message = f"Invalid sort order '{order}'. Must be one of: ascending, descending"
-        raise _sort_refusal(message)
-    return _by(field), order == "descending"
+        refusal = invalid(f"Invalid sort order '{order}'. Must be one of: ascending, descending")
+        refusal.code = "invalid_sort_order"
+        raise refusal
+    return _by(field, fields), order == "descending"
 
 
-def _by(field: str) -> Callable[[Contact], Any]:
+def _by(field: str, fields: Mapping[str, str]) -> Callable[[Searched], Any]:
     """Return the key of an order: the absent first."""
-    number = _FIELDS[field] in ("date", "boolean")
+    number = fields[field] in ("date", "boolean", "integer")
 
-    def key(contact: Contact) -> Any:
-        value = _value(contact, field)
+    def key(each: Searched) -> Any:
+        value = each.value_of(field)
         return (value or 0) if number else (value or "")
 
     return key
-
-
-def _sort_refusal(message: str) -> Exception:
-    refusal = invalid(message)
-    refusal.code = "invalid_sort_order"
-    return refusal

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from intercom_emulator.answers import Refusal, encode, invalid
+from intercom_emulator.answers import Malformed, Refusal, encode, invalid
 from intercom_emulator.contacts import NEWER_SHAPE, Contact, conflict, gone
 from intercom_emulator.endpoints.ask import Ask, Reply
-from intercom_emulator.search import Malformed, Paging, Rules, order_of
+from intercom_emulator.paging import Paging
+from intercom_emulator.search import Rules, order_of
 from intercom_emulator.writes import ContactWriter
 
 
@@ -44,7 +45,7 @@ def search_contacts(ask: Ask) -> Reply:
     try:
         rules = Rules(workspace.attributes, settings.search_in_limit, settings.timezone)
         question = rules.read(body.get("query"))
-        order, descending = order_of(body.get("sort"))
+        order, descending = order_of(body.get("sort"), rules.fields)
         paging = Paging.read(body.get("pagination"))
     except Malformed as error:
         if settings.search_malformed == 400:  # noqa: PLR2004 - one of the setting's two values
