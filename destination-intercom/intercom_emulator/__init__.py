@@ -1,4 +1,4 @@
-"""A faithful local Intercom: contacts, data attributes and data events, with its quota, its lags and its failures.
+"""A faithful local Intercom: contacts and all that hangs on them, data events, its quota, its lags and its failures.
 
 A pure core (`Intercom`: bytes in, `Answer` out, the clock passed in, never sleeping) under a small HTTP shell,
 `Server`. It owns what Intercom does with a call; it knows nothing of any client of Intercom, and uses the

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until a signal comes; return the exit code: 0, or 2 where the settings or the address make no sense."""
     parser = argparse.ArgumentParser(
         prog="intercom_emulator",
-        description="A local Intercom: contacts, data attributes and data events, with quota, lags and faults.",
+        description="A local Intercom: contacts, companies, tags and data events, with quota, lags and faults.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

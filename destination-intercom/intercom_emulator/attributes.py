@@ -1,6 +1,6 @@
-"""Data attributes: the standard ones, the workspace's own, and which values a contact's custom attribute takes.
+"""Data attributes: the standard ones, the workspace's own, and which values a custom attribute takes.
 
-The standard ones of contacts are those that the real API listed in 2021; of companies only a few are here.
+Which attributes are standard is in `standard_attributes`.
 """
 
 import math
@@ -9,52 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from intercom_emulator.answers import Refusal, invalid, is_finite
+from intercom_emulator.settings import Settings
+from intercom_emulator.standard_attributes import COMPANY, CONTACT
 
 LONGEST_TEXT = 255
-_WRITABLE_BY_ALL, _WRITABLE_BY_API, _READ_ONLY = (True, True), (True, False), (False, False)
-_FULL_NAMES = {name: f"location.{name}" for name in ("country", "region", "city")}
-# name, label, data type, (API, UI) writable, description
-_CONTACT = (
-    ("role", "Contact role", "string", _WRITABLE_BY_API, "A person's role: user or lead"),
-    ("name", "Name", "string", _WRITABLE_BY_ALL, "A person's full name"),
-    ("owner_id", "Owner", "integer", _WRITABLE_BY_API, "The teammate that owns a lead or user in Intercom"),
-    ("email", "Email", "string", _WRITABLE_BY_ALL, "The email address assigned to a user or lead"),
-    ("phone", "Phone", "string", _WRITABLE_BY_ALL, "A person's phone number"),
-    ("external_id", "User ID", "string", _WRITABLE_BY_API, "A number identifying a person (users and leads)"),
-    ("created_at", "First Seen", "date", _READ_ONLY, "The first day a person visited your site or app"),
-    ("signed_up_at", "Signed up", "date", _WRITABLE_BY_API, "The day a person first signed up for your product"),
-    ("last_seen_at", "Last seen", "date", _WRITABLE_BY_API, "The last day a person visited your site or app"),
-    ("last_contacted_at", "Last contacted", "date", _READ_ONLY, "The last day a teammate contacted a person"),
-    ("last_replied_at", "Last heard from", "date", _READ_ONLY, "The last day a person contacted you"),
-    ("last_email_opened_at", "Last opened email", "date", _READ_ONLY, "The last day a person opened an email"),
-    ("last_email_clicked_at", "Last clicked on link in email", "date", _READ_ONLY, "The last day of a click"),
-    ("country", "Country", "string", _READ_ONLY, "The country a person is in"),
-    ("region", "Region", "string", _READ_ONLY, "A subdivision of a country"),
-    ("city", "City", "string", _READ_ONLY, "The city a person is in"),
-    ("browser_language", "Browser Language", "string", _READ_ONLY, "The language of the browser"),
-    ("language_override", "Language Override", "string", _READ_ONLY, "A preferred language setting for a person"),
-    ("browser", "Browser", "string", _READ_ONLY, "The browser a person is using"),
-    ("browser_version", "Browser Version", "string", _READ_ONLY, "The version of the browser"),
-    ("os", "OS", "string", _READ_ONLY, "The operating system a person is using"),
-    ("unsubscribed_from_emails", "Unsubscribed from Emails", "boolean", _WRITABLE_BY_API, "Has a person unsubscribed?"),
-    ("marked_email_as_spam", "Marked email as spam", "boolean", _READ_ONLY, "Has a person marked an email as spam?"),
-    ("has_hard_bounced", "Has hard bounced", "boolean", _READ_ONLY, "Has an email to a person bounced?"),
-    ("id", "ID", "string", _READ_ONLY, "The Intercom defined id representing the user"),
-    ("avatar", "Avatar image url", "string", _WRITABLE_BY_API, "An avatar image URL"),
-    ("updated_at", "Updated at", "date", _READ_ONLY, "The last time the user was updated"),
-    ("workspace_id", "Workspace ID", "string", _READ_ONLY, "The Intercom defined id representing the workspace"),
-    ("android_app_name", "Android App name", "string", _READ_ONLY, "The name of Android app a person is using"),
-    ("android_sdk_version", "Android SDK version", "string", _READ_ONLY, "The version of the Android SDK"),
-    ("ios_app_name", "iOS App name", "string", _READ_ONLY, "The name of iOS app a person is using"),
-    ("ios_sdk_version", "iOS SDK version", "string", _READ_ONLY, "The version of the iOS SDK"),
-)
-_COMPANY = (
-    ("name", "Company name", "string", _WRITABLE_BY_API, "The name of a company"),
-    ("company_id", "Company ID", "string", _READ_ONLY, "A number identifying a company"),
-    ("last_request_at", "Company last seen", "date", _READ_ONLY, "The last day anyone from a company visited"),
-    ("remote_created_at", "Company created at", "date", _WRITABLE_BY_API, "The day a company was added"),
-    ("user_count", "People", "integer", _READ_ONLY, "The number of people in a company"),
-)
 _TYPES = ("string", "integer", "float", "boolean", "date", "datetime")
 _CALLED = {"contact": "people", "company": "company"}
 # Letters, digits, currency symbols and hyphens [OAS], the spaces and underscores of the examples [OAS, REC].
@@ -69,6 +27,7 @@ class Attribute:
     name: str
     model: str
     data_type: str
+    full_name: str | None = None  # of a standard one
     number: int | None = None
     label: str | None = None
     description: str | None = None
@@ -84,10 +43,9 @@ class Attribute:
         """Return the attribute as the API shows it; versions before Preview list a datetime as a date [OAS]."""
         kind = "date" if self.data_type == "datetime" and not with_datetime else self.data_type
         custom = self.number is not None
-        full = f"custom_attributes.{self.name}" if custom else self.name
+        full = self.full_name or f"custom_attributes.{self.name}"
         shown: dict[str, Any] = {"id": self.number} if custom else {}
-        shown |= {"type": "data_attribute", "name": self.name}
-        shown |= {"full_name": _FULL_NAMES.get(self.name, full) if self.model == "contact" else full}
+        shown |= {"type": "data_attribute", "name": self.name, "full_name": full}
         shown |= {"label": self.label or self.name, "description": self.description, "data_type": kind}
         if self.options:
             shown["options"] = list(self.options)
@@ -109,12 +67,12 @@ class Attribute:
             raise self.refusal("must be one of its options")
 
     def refusal(self, reason: str) -> Refusal:
-        """Return the refusal of a contact that carries this attribute."""
+        """Return the refusal of a contact or a company that carries this attribute."""
         return refusal_of(self.name, reason)
 
 
 def refusal_of(name: str, reason: str) -> Refusal:
-    """Return the refusal of a contact for a custom attribute, which may not exist."""
+    """Return the refusal of a body for a custom attribute, which may not exist."""
     return invalid(f"Custom attribute '{name}' {reason}", field=f"custom_attributes.{name}")
 
 
@@ -133,10 +91,22 @@ def _is_of_type(value: object, data_type: str) -> bool:
 LAST_SECOND = 10_000_000_000  # beyond it a time must be milliseconds, which Intercom does not take
 
 
-def _standard(model: str, rows: tuple[tuple[str, str, str, tuple[bool, bool], str], ...]) -> list[Attribute]:
+def _standard() -> list[Attribute]:
+    """Return the standard attributes of both models; those of companies may be written by the Messenger, too."""
     return [
-        Attribute(name, model, kind, label=label, description=text, api_writable=api, ui_writable=ui)
-        for name, label, kind, (api, ui), text in rows
+        Attribute(
+            full_name.rpartition(".")[2],
+            model,
+            kind,
+            full_name,
+            label=label,
+            description=text,
+            api_writable=api,
+            ui_writable=ui,
+            messenger_writable=model == "company",
+        )
+        for model, rows in (("contact", CONTACT), ("company", COMPANY))
+        for full_name, label, kind, (api, ui), text in rows
     ]
 
 
@@ -144,14 +114,29 @@ class DataAttributes:
     """The attributes of a workspace. Not thread-safe: the core's lock guards it."""
 
     def __init__(self) -> None:
-        standard = _standard("contact", _CONTACT) + _standard("company", _COMPANY)
-        self._all: dict[tuple[str, str], Attribute] = {(each.model, each.name): each for each in standard}
+        self._all = {(each.model, each.full_name or each.name): each for each in _standard()}
         self._next_id = _FIRST_ID
 
     def custom(self, name: str, model: str = "contact") -> Attribute | None:
         """Return a custom attribute of a model; archived ones count as not existing."""
         found = self._all.get((model, name))
         return None if found is None or found.archived or found.number is None else found
+
+    def accept(self, custom: object, model: str, settings: Settings, now: float) -> dict[str, Any]:
+        """Return the `custom_attributes` of a body (none: {}); one that does not exist or does not fit refuses all."""
+        if custom is None:
+            return {}
+        if not isinstance(custom, dict):
+            raise invalid("custom_attributes must be an object", field="custom_attributes")
+        for name, value in custom.items():
+            attribute = self.custom(name, model)
+            if attribute is None or now - attribute.born < settings.attribute_lag:
+                raise refusal_of(name, "does not exist")
+            if not attribute.api_writable:
+                raise attribute.refusal("is not writable")
+            if value is not None:
+                attribute.check(value, only_options=settings.options_outside == "refuse")
+        return custom
 
     def listed(self, model: str | None, *, archived: bool, with_datetime: bool) -> list[dict[str, Any]]:
         """Return the attributes of a model (None: of all), archived ones only if asked for."""
@@ -161,7 +146,7 @@ class DataAttributes:
             if model in (None, each.model) and (archived or not each.archived)
         ]
 
-    def create(self, body: dict[str, Any], *, limit: int, now: float) -> Attribute:
+    def create(self, body: dict[str, Any], settings: Settings, *, now: float) -> Attribute:
         """Add the attribute that a POST asks for, or refuse it."""
         model, name = body.get("model"), body.get("name")
         if not isinstance(model, str) or model not in _CALLED:
@@ -171,7 +156,8 @@ class DataAttributes:
                 "Your name for this attribute must only contain alphanumeric characters, currency symbols, and hyphens"
             )
         options = _options_of(body)
-        self._refuse_taken(name, model)
+        self._refuse_taken(name, model, settings)
+        limit = settings.attribute_limit
         if sum(each.number is not None and not each.archived for each in self._all.values()) >= limit:
             raise invalid(f"You have reached the limit of {limit} custom attributes")
         if body.get("description") is not None and not isinstance(body["description"], str):
@@ -181,12 +167,13 @@ class DataAttributes:
         created = Attribute(name, model, data_type, description=told, options=options, born=now)
         return self._add(created, int(now))
 
-    def _refuse_taken(self, name: str, model: str) -> None:
-        """Refuse a name that the other model has, or this one: names clash across both, archived or not."""
-        for taken, called in _CALLED.items():
-            if (taken, name) in self._all:
+    def _refuse_taken(self, name: str, model: str, settings: Settings) -> None:
+        """Refuse a name that this model has, or the other: names clash across both, archived or not."""
+        for each in self._all.values():
+            elsewhere = each.model != model and each.number is None
+            if each.name == name and not (elsewhere and settings.name_clash == "custom"):
                 raise invalid(
-                    f"You already have '{name}' in your {called} data."
+                    f"You already have '{name}' in your {_CALLED[each.model]} data."
                     f" To save this as new {_CALLED[model]} data, use a different name."
                 )
 

@@ -6,7 +6,8 @@ Owns when a change happens and whom it means; past Intercom's checks, as a seed 
 from dataclasses import dataclass
 from typing import Any
 
-from intercom_emulator.contacts import Contact, Contacts
+from intercom_emulator.contact import Contact
+from intercom_emulator.contacts import Contacts
 
 _KEYS = ("id", "external_id", "email")
 

@@ -1,161 +1,17 @@
-"""The contacts: who they are, who is who's double, what the search may already see of them."""
+"""The contacts of a workspace: who is who's double, who belongs to a company, what the search may already see."""
 
 import bisect
-import copy
 import itertools
 import math
-import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-from intercom_emulator.answers import Refusal
+from intercom_emulator.contact import Contact
 
 _KEPT_SECONDS = 120.0  # how much of the past is kept beyond the lag, should the lag be raised
 _KEPT_STATES = 200  # and how many states of one contact
 _MOST_HOPS = 3
-
-# What a contact may hold besides its identity; seeds may set every one, the API only some.
-DETAILS: dict[str, Any] = {
-    "phone": None,
-    "name": None,
-    "avatar": None,
-    "owner_id": None,
-    "has_hard_bounced": False,
-    "marked_email_as_spam": False,
-    "unsubscribed_from_emails": False,
-    "signed_up_at": None,
-    "last_seen_at": None,
-    "last_replied_at": None,
-    "last_contacted_at": None,
-    "last_email_opened_at": None,
-    "last_email_clicked_at": None,
-    "language_override": None,
-    "browser": None,
-    "browser_version": None,
-    "browser_language": None,
-    "os": None,
-    "android_app_name": None,
-    "android_app_version": None,
-    "android_device": None,
-    "android_os_version": None,
-    "android_sdk_version": None,
-    "android_last_seen_at": None,
-    "ios_app_name": None,
-    "ios_app_version": None,
-    "ios_device": None,
-    "ios_os_version": None,
-    "ios_sdk_version": None,
-    "ios_last_seen_at": None,
-}
-_ASSIGNED = ("role", "external_id", "email", "created_at", "updated_at", "archived", "deleted", "merged_into")
-_SHOWN_ONLY = {"id", "type", "workspace_id", "email_domain", "social_profiles", "notes", "companies"} | {
-    "custom_attributes",
-    "location",
-    "tags",
-}
-_NEWER_DETAILS = ("utm_campaign", "utm_content", "utm_medium", "utm_source", "utm_term", "referrer")
-# From which version answers carry what the recordings of 2.3 lack: the 2.16 description has it; nothing says since when
-NEWER_SHAPE = (2, 4)
-_TEXT_OWNER = (2, 16)
-
-
-@dataclass(slots=True)
-class Contact:
-    """One contact. `email` is "" after it was set to null; `born` is the exact time of creation (unix seconds)."""
-
-    id: str
-    role: str
-    external_id: str | None
-    email: str | None
-    created_at: int
-    updated_at: int
-    born: float
-    details: dict[str, Any] = field(default_factory=dict)
-    custom: dict[str, Any] = field(default_factory=dict)
-    location: dict[str, Any] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    archived: bool = False
-    deleted: bool = False
-    merged_into: str | None = None
-
-    @property
-    def live(self) -> bool:
-        """Whether the API shows the contact."""
-        return not (self.archived or self.deleted or self.merged_into)
-
-    @classmethod
-    def blank(cls, contact_id: str, now: float) -> "Contact":
-        """Return a user without an identity, created at `now` (unix seconds)."""
-        return cls(contact_id, "user", None, None, int(now), int(now), now)
-
-    def assign(self, values: dict[str, Any]) -> None:
-        """Set what is given in the shape of the API, past its checks; raise ValueError for what no contact has."""
-        unknown = set(values) - set(_ASSIGNED) - _SHOWN_ONLY - set(DETAILS)
-        if unknown:
-            raise ValueError(f"unknown keys of a contact: {', '.join(sorted(unknown))}")
-        for key in set(_ASSIGNED) & set(values):
-            setattr(self, key, values[key])
-        if not self.external_id:
-            self.external_id = str(uuid.uuid4()) if self.role == "lead" else None
-        if self.email:
-            self.email = self.email.strip().lower()
-        self.details |= {key: values[key] for key in DETAILS if key in values}
-        if isinstance(values.get("avatar"), dict):
-            self.details["avatar"] = values["avatar"].get("image_url")
-        self.custom |= values.get("custom_attributes") or {}
-        self.location = {**self.location, **(values.get("location") or {})}
-        if tags := values.get("tags"):
-            self.tags = tuple(each["id"] for each in (tags["data"] if isinstance(tags, dict) else tags))
-
-    def value_of(self, field: str) -> object:
-        """Return what the contact holds in a searchable field."""
-        prefix, _, name = field.partition(".")
-        if prefix == "custom_attributes":
-            return self.custom.get(name)
-        if prefix == "location":
-            return self.location.get(name)
-        if field == "email_domain":
-            return (self.email or "").rpartition("@")[2]
-        if field == "formatted_phone":
-            field = "phone"
-        return self.details.get(field, DETAILS[field]) if field in DETAILS else getattr(self, field)
-
-    def copied(self) -> "Contact":
-        """Return a contact of its own with the same values."""
-        twin = copy.copy(self)
-        twin.details, twin.custom = dict(self.details), dict(self.custom)
-        return twin
-
-    def shown(self, version: tuple[int, int], workspace_id: str) -> dict[str, Any]:
-        """Return the contact as the API of `version` shows it."""
-        details = {key: self.details.get(key, default) for key, default in DETAILS.items()}
-        location = {"type": "location", **{key: self.location.get(key) for key in ("country", "region", "city")}}
-        if details["avatar"] is not None:
-            details["avatar"] = {"type": "avatar", "image_url": details["avatar"]}
-        if str(details["owner_id"]).isdecimal() and version < _TEXT_OWNER:
-            details["owner_id"] = int(details["owner_id"])
-        shown: dict[str, Any] = {"type": "contact", "id": self.id, "workspace_id": workspace_id}
-        shown |= {"external_id": self.external_id, "role": self.role, "email": self.email or ""}
-        newer = version >= NEWER_SHAPE
-        if newer:
-            shown["email_domain"] = (self.email or "").rpartition("@")[2]
-            location |= {"country_code": None, "continent_code": None}
-        shown |= {"created_at": self.created_at, "updated_at": self.updated_at, **details}
-        shown |= {"location": location, "social_profiles": {"type": "list", "data": []}}
-        shown |= {"custom_attributes": self.custom, "tags": self._linked("tags", self.tags, "tag")}
-        shown |= {"notes": self._linked("notes"), "companies": self._linked("companies")}
-        if newer:
-            for name in ("opted_out_subscription_types", "opted_in_subscription_types"):
-                shown[name] = self._linked("subscriptions")
-            shown |= dict.fromkeys(_NEWER_DETAILS) | {"enabled_push_messaging": None}
-        return shown
-
-    def _linked(self, path: str, ids: tuple[str, ...] = (), kind: str = "") -> dict[str, Any]:
-        """Return a list of linked things as a contact carries it: at most ten of them."""
-        data = [{"id": each, "type": kind, "url": f"/{path}/{each}"} for each in ids[:10]]
-        url = f"/contacts/{self.id}/{path}"
-        return {"type": "list", "data": data, "url": url, "total_count": len(ids), "has_more": len(data) < len(ids)}
 
 
 class Contacts:
@@ -166,6 +22,7 @@ class Contacts:
         # Everyone who ever held a value, in the order of creation: what the search looks in, too.
         self._holders: dict[tuple[str, str], dict[str, None]] = {}
         self._past: dict[str, list[tuple[float, Contact]]] = {}
+        self._people: Counter[str] = Counter()  # company -> living users
         self._numbers = itertools.count(1)
 
     def __iter__(self) -> Iterator[Contact]:
@@ -178,14 +35,34 @@ class Contacts:
 
     def put(self, contact: Contact, *, now: float, lag: float) -> None:
         """Store the contact as it is from `now` on."""
-        self._all[contact.id] = contact
+        before, self._all[contact.id] = self._all.get(contact.id), contact
         for key, value in (("external_id", contact.external_id), ("email", contact.email)):
             if value:
                 self._holders.setdefault((key, value), {})[contact.id] = None
+        self._count_people(before, contact)
         past = self._past.setdefault(contact.id, [])
         past.append((now, contact.copied()))
         oldest = bisect.bisect_right(past, now - max(lag, _KEPT_SECONDS), key=lambda state: state[0]) - 1
         del past[: max(oldest, len(past) - _KEPT_STATES, 0)]
+
+    def _count_people(self, before: Contact | None, after: Contact) -> None:
+        """Count a contact in its companies, and no more in those that it was in."""
+        past, present = _counted_in(before), _counted_in(after)
+        if past != present:
+            self._people.subtract(past)
+            self._people.update(present)
+        if before is None or before.companies != after.companies:
+            for company_id in after.companies:
+                self._holders.setdefault(("company", company_id), {})[after.id] = None
+
+    def people_of(self, company_id: str) -> int:
+        """Return how many living users a company has, by Intercom's id."""
+        return self._people[company_id]
+
+    def members_of(self, company_id: str) -> list[Contact]:
+        """Return the contacts of a company, leads and gone ones too, by Intercom's id."""
+        holders = map(self._all.__getitem__, self._holders.get(("company", company_id), {}))
+        return [each for each in holders if company_id in each.companies]
 
     def find(self, contact_id: str) -> Contact | None:
         """Return a contact by Intercom's id, gone ones too."""
@@ -261,18 +138,6 @@ class Contacts:
         return contact
 
 
-def gone(canonical_id: str) -> Refusal:
-    """Return the refusal of a merged contact: 410 with a Link to what it became part of."""
-    return Refusal(
-        410,
-        "contact_merged",
-        "This contact has been merged. See the 'Link' header for the canonical contact.",
-        headers={"Link": f'</contacts/{canonical_id}>; rel="canonical"'},
-    )
-
-
-def conflict(with_contact: Contact) -> Refusal:
-    """Return the refusal of a double; archived, deleted and merged ones count as archived."""
-    which = "A" if with_contact.live else "An archived"
-    message = f"{which} contact matching those details already exists with id={with_contact.id}"
-    return Refusal(409, "conflict", message)
+def _counted_in(contact: Contact | None) -> tuple[str, ...]:
+    """Return the companies in which a contact counts as one of their people: leads and gone ones count in none."""
+    return contact.companies if contact is not None and contact.live and contact.role == "user" else ()

@@ -10,8 +10,11 @@ PREFIX = "/_emulator/"
 EXPLANATION = """\
   GET  /_emulator/state      everything the workspace holds, and counts of calls, statuses, refusals by quota
   GET  /_emulator/exchanges  the latest calls and answers, without tokens
-  POST /_emulator/seed       {"contacts": [...], "data_attributes": [...], "events": [...], "event_names": [...]}
-                             contacts as the API shows them, besides "archived", "deleted", "merged_into";
+  POST /_emulator/seed       {"contacts": [...], "companies": [...], "tags": [...], "data_attributes": [...],
+                             "events": [...], "event_names": [...]}
+                             contacts and companies as the API shows them, besides "archived", and of contacts
+                             "deleted", "merged_into"; a contact's companies by "company_id" or "id", its tags by
+                             "name" or "id", made if need be;
                              "changes": what others do to contacts meanwhile, and the search sees after its lag:
                              {"after": 60, "contact": {"external_id": "old"}, "set": {"external_id": "new"}}
                              (after: seconds, default 0; the contact by id, external_id or email, and the change

@@ -156,7 +156,7 @@ class Intercom:
         return encode({"type": body["type"], **known, "errors": body["errors"]})
 
     def seed(self, situation: dict[str, Any]) -> None:
-        """Add contacts, data_attributes, events and event_names as if they had long been there, and plan changes."""
+        """Add what a situation holds as if it had long been there, and plan changes; see `Workspace.seed`."""
         with self._lock:
             self._workspace.seed(situation, now=self._now(), settings=self.settings)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from intercom_emulator.answers import Refusal, invalid, is_finite
 from intercom_emulator.attributes import LAST_SECOND, LONGEST_TEXT
-from intercom_emulator.contacts import Contact, Contacts
+from intercom_emulator.contact import Contact
+from intercom_emulator.contacts import Contacts
 from intercom_emulator.settings import Settings
 
 _IDENTITIES = ("id", "user_id", "email")  # as Intercom finds a contact: by its own id, then external_id, then email

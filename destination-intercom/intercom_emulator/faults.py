@@ -33,8 +33,8 @@ EXPLANATION = """\
     edge         true: the answer comes from in front of Intercom, without quota, rate-limit headers and request id
                  (default for html and redirect); false: from Intercom itself
     status, code, message, body, location, headers   as the kind has it; headers are added, those of null taken away
-    matching     a text: only calls that have it in path, query or body, or whose path names a contact with
-                 this id, external_id or email; else all
+    matching     a text: only calls that have it in path, query or body, or that name there by Intercom's id a
+                 contact with this external_id or email, or a company with this company_id; else all
     every        n: each n-th of these calls | first: n, the first n | at: [1, 5], those | share: 0.5, that part of
                  them, scattered, and the same ones each time; else all
     from_time, until_time             seconds since the emulator's start (or reset); else always

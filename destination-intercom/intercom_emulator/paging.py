@@ -33,13 +33,24 @@ class Paging:
     page: int = 1
 
     @classmethod
-    def read(cls, values: object) -> "Paging":
+    def of_query(cls, query: dict[str, str]) -> "Paging":
+        """Read `per_page` and `starting_after` of a path's query; refuse what is none."""
+        values: dict[str, Any] = dict(query)
+        if query.get("per_page", "").isdecimal():
+            values["per_page"] = int(query["per_page"][:4])  # enough to tell that it is too much
+        try:
+            return cls.read(values)
+        except Malformed as error:
+            raise invalid(str(error)) from error
+
+    @classmethod
+    def read(cls, values: object, default: int = DEFAULT_PER_PAGE) -> "Paging":
         """Read `per_page` and `starting_after`; raise `Malformed`, or refuse a cursor that is none."""
         if values is None:
-            return cls()
+            return cls(default)
         if not isinstance(values, dict):
             raise Malformed("pagination must be an object")
-        per_page = values.get("per_page", DEFAULT_PER_PAGE)
+        per_page = values.get("per_page", default)
         if not isinstance(per_page, int) or isinstance(per_page, bool) or not 1 <= per_page <= MOST_PER_PAGE:
             raise Malformed(f"per_page must be 1 to {MOST_PER_PAGE}")
         cursor = values.get("starting_after")

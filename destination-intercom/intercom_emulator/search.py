@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from intercom_emulator.answers import Malformed, invalid
 from intercom_emulator.attributes import DataAttributes
-from intercom_emulator.contacts import DETAILS
+from intercom_emulator.contact import DETAILS
 
 _MOST_FILTERS = 15
 _INDEXED = ("id", "external_id", "email")

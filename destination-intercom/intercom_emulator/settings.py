@@ -13,12 +13,17 @@ from typing import Any
 from intercom_emulator.faults import Fault
 
 NORMALIZED = ("phone", "name", "avatar", "custom_attributes")
-SCOPES = ("read_contacts", "write_contacts", "events", "attributes")
+SCOPES = (
+    *("read_contacts", "write_contacts", "read_companies", "write_companies", "read_tags", "write_tags"),
+    *("events", "attributes"),
+)
 VERSIONS = (
     *(f"1.{minor}" for minor in range(5)),
     *(f"2.{minor}" for minor in range(18)),
     "Preview",
 )
+
+_MAY_BE_NULL = ("search_in_limit", "tag_people_limit")
 
 
 def _about(help_text: str, *choices: object) -> dict[str, Any]:
@@ -108,6 +113,54 @@ class Settings:
     last_seen_back: str = _setting("take", "a last_seen_at before the contact's own [?]", "take", "ignore")
     unarchive_deleted: int = _setting(400, "unarchive of a contact marked for permanent deletion", 400, 500)
 
+    company_race: float = _setting(
+        0.0, "how long after a company's creation another POST of its company_id is 400 unique_company_constraint"
+    )
+    company_by_company_id: str = _setting(
+        "company",
+        "GET /companies?company_id= answers the company, as old pages and other clients have it, or a list of one,"
+        " as the description has it [?]",
+        "company",
+        "list",
+    )
+    company_without_people: str = _setting(
+        "shown", "GET of one company that has no people: 200, or 404; no list shows it [?]", "shown", "hidden"
+    )
+    company_nulls: str = _setting(
+        "clear", "null for a field or custom attribute of a company [?]", "clear", "ignore", "refuse"
+    )
+    monthly_spend_beyond: str = _setting(
+        "refuse", "a monthly_spend beyond 2147483647: 400, or kept as that [?]", "refuse", "cap"
+    )
+    company_after_archive: str = _setting(
+        "same",
+        "POST of an archived company's company_id: the same company is back, or a new one is made [?]",
+        "same",
+        "new",
+    )
+    contact_company_limit: int = _setting(1000, "companies that a contact may have")
+    attached_companies_in: str = _setting(
+        "data",
+        "GET /contacts/{id}/companies lists them in `data`, as the description's example has it, or in `companies`,"
+        " as its schema has it [?]",
+        "data",
+        "companies",
+    )
+    detach_again: int = _setting(404, "detach of a company that the contact does not have [?]", 200, 404)
+
+    tag_people_limit: int | None = _setting(
+        50, "people that one POST /tags may tag, the advice of old pages; null: any number [?]"
+    )
+    tag_unknown: str = _setting(
+        "refuse",
+        "POST /tags of several, one of them unknown: 404 and nobody is tagged, as was seen in 1.x, 404 and the others"
+        " are tagged, or 200 and it is left out [?]",
+        "refuse",
+        "refuse_late",
+        "leave_out",
+    )
+    untag_again: int = _setting(404, "removal of a tag that the contact does not bear [?]", 200, 404)
+
     search_lag: float = _setting(0.0, "how long creates, updates and archives stay unseen by the search")
     search_in_limit: int | None = _setting(15, "values that an IN or NIN filter may hold; null: any number [?]")
     search_malformed: int = _setting(400, "a malformed search: 400 invalid_field or 500 server_error", 400, 500)
@@ -134,6 +187,12 @@ class Settings:
     )
     date_metadata: str = _setting("refuse", "metadata named *_date that is no number: 400, or kept", "refuse", "keep")
     attribute_limit: int = _setting(250, "custom attributes that a workspace may have")
+    name_clash: str = _setting(
+        "all",
+        "which names of the other model a new attribute cannot have: all, or those of custom attributes [?]",
+        "all",
+        "custom",
+    )
     attribute_lag: float = _setting(0.0, "how long after its creation an attribute is refused as unknown [?]")
     options_outside: str = _setting(
         "take", "values outside an attribute's list of options; refused for days of April 2026", "take", "refuse"
@@ -186,7 +245,7 @@ def _refuse_unlike(each: "dataclasses.Field[Any]", value: object) -> None:
     elif isinstance(default, float):
         alike = isinstance(value, (int, float))
     else:
-        alike = isinstance(value, type(default)) or (each.name == "search_in_limit" and value is None)
+        alike = isinstance(value, type(default)) or (each.name in _MAY_BE_NULL and value is None)
     if not alike:
         raise ValueError(f"{each.name}: must be like {default!r}")
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from intercom_emulator.answers import Refusal, invalid
-from intercom_emulator.attributes import LAST_SECOND, LONGEST_TEXT, DataAttributes, refusal_of
-from intercom_emulator.contacts import Contact, Contacts, conflict, gone
+from intercom_emulator.attributes import LAST_SECOND, DataAttributes
+from intercom_emulator.contact import Contact, conflict, gone
+from intercom_emulator.contacts import Contacts
 from intercom_emulator.settings import Settings
+from intercom_emulator.values import check_boolean, check_text, check_time
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost")
 _UPDATES_CONFLICT = (2, 4)  # the first version for which the 409 of a PUT is documented; 2.3 was recorded to take it
-_MOST_SECONDS = 2**63
 _TEXT_OWNER = (2, 16)  # owner_id is text, and email_verified is known, from this version on [OAS]
 _PREVIEW = (99, 0)
 
@@ -110,7 +111,7 @@ class ContactWriter:
     def _details(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the standard fields that the body sets, or refuse it."""
         if "email_verified" in body and self.version >= _TEXT_OWNER:
-            _check_boolean("email_verified", body["email_verified"])
+            check_boolean("email_verified", body["email_verified"])
             if not body.get("email"):
                 raise invalid("email_verified must be supplied together with an email", field="email_verified")
         details: dict[str, Any] = {}
@@ -124,7 +125,7 @@ class ContactWriter:
         if "owner_id" in body:
             details["owner_id"] = self._owner(body["owner_id"])
         if "language_override" in body and self.version >= _PREVIEW:
-            _check_text("language_override", body["language_override"])
+            check_text("language_override", body["language_override"])
             details["language_override"] = body["language_override"]
         return details
 
@@ -156,19 +157,7 @@ class ContactWriter:
 
     def _custom(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the custom attributes of the body; one that does not exist or does not fit refuses all."""
-        custom = body.get("custom_attributes")
-        if custom is None:
-            return {}
-        if not isinstance(custom, dict):
-            raise invalid("custom_attributes must be an object", field="custom_attributes")
-        for name, value in custom.items():
-            attribute = self.attributes.custom(name)
-            if attribute is None or self.now - attribute.born < self.settings.attribute_lag:
-                raise refusal_of(name, "does not exist")
-            if not attribute.api_writable:
-                raise attribute.refusal("is not writable")
-            if value is not None:
-                attribute.check(value, only_options=self.settings.options_outside == "refuse")
+        custom = self.attributes.accept(body.get("custom_attributes"), "contact", self.settings, self.now)
         return {name: self._normalized("custom_attributes", value) for name, value in custom.items()}
 
     def _store(self, contact: Contact) -> None:
@@ -180,7 +169,7 @@ def _identity(body: dict[str, Any], key: str) -> str | None:
     value = body.get(key)
     if value is None:
         return None
-    _check_text(key, value)
+    check_text(key, value)
     if key == "email":
         value = value.strip().lower()
         if value and not _EMAIL.fullmatch(value):
@@ -191,23 +180,6 @@ def _identity(body: dict[str, Any], key: str) -> str | None:
 def _check_role(role: object) -> None:
     if role not in ("user", "lead"):
         raise invalid("role must be either user or lead", field="role")
-
-
-def _check_text(name: str, value: object) -> None:
-    if value is not None and not isinstance(value, str):
-        raise invalid(f"{name} must be a string", field=name)
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        raise invalid(f"{name} is too long (maximum is {LONGEST_TEXT} characters)", field=name)
-
-
-def _check_boolean(name: str, value: object) -> None:
-    if value is not None and not isinstance(value, bool):
-        raise invalid(f"{name} must be a boolean", field=name)
-
-
-def _check_time(name: str, value: object) -> None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _MOST_SECONDS):
-        raise invalid(f"{name} must be a unix timestamp in seconds", field=name)
 
 
 def _is_usual(name: str, value: Any) -> bool:
@@ -224,10 +196,10 @@ def _moves_back(sent: dict[str, Any], kept: dict[str, Any]) -> bool:
 
 
 _CHECKS: dict[str, Callable[[str, object], None]] = {
-    "phone": _check_text,
-    "name": _check_text,
-    "avatar": _check_text,
-    "signed_up_at": _check_time,
-    "last_seen_at": _check_time,
-    "unsubscribed_from_emails": _check_boolean,
+    "phone": check_text,
+    "name": check_text,
+    "avatar": check_text,
+    "signed_up_at": check_time,
+    "last_seen_at": check_time,
+    "unsubscribed_from_emails": check_boolean,
 }

@@ -36,12 +36,25 @@ class Bench:
         created: dict[str, Any] = good(self.ask("POST", "/contacts", fields))
         return created
 
+    def company(self, company_id: str, **fields: Any) -> dict[str, Any]:
+        """Create or update a company and return it."""
+        kept: dict[str, Any] = good(self.ask("POST", "/companies", {"company_id": company_id, **fields}))
+        return kept
+
+    def attach(self, contact: dict[str, Any], company: dict[str, Any]) -> Answer:
+        """Attach a contact to a company."""
+        return self.ask("POST", f"/contacts/{contact['id']}/companies", {"id": company["id"]})
+
+    def tag(self, name: str, *contacts: dict[str, Any]) -> Answer:
+        """Tag contacts, each an object with an id, in one call."""
+        return self.ask("POST", "/tags", {"name": name, "users": [{"id": each["id"]} for each in contacts]})
+
     def update(self, contact: dict[str, Any], **fields: Any) -> Answer:
         """Update a contact."""
         return self.ask("PUT", f"/contacts/{contact['id']}", fields)
 
     def attribute(self, name: str, data_type: str = "string", **fields: Any) -> None:
-        """Seed a custom attribute of contacts."""
+        """Seed a custom attribute, of contacts unless `model` says otherwise."""
         self.intercom.seed({"data_attributes": [{"name": name, "data_type": data_type, **fields}]})
 
     def found(self, field: str, operator: str, value: object) -> list[str]:

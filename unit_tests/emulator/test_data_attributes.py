@@ -58,6 +58,17 @@ def test_attribute_when_it_cannot_be_then_400_in_intercoms_words(fields: dict[st
     assert (400, "parameter_invalid", message) == refusal(_post(bench, **fields))
 
 
+@pytest.mark.parametrize(("name_clash", "expected"), [("all", [400, 400, 400]), ("custom", [400, 200, 400])])
+def test_attribute_when_a_standard_one_has_its_name_then_by_the_setting_unless_of_the_same_model(
+    name_clash: str, expected: list[int]
+) -> None:
+    """Whether names clash with the other model's standard attributes too is not known."""
+    bench = Bench(name_clash=name_clash)
+    bench.attribute("tier", model="company")
+    answers = [_post(bench, name="size", model="company"), _post(bench, name="industry"), _post(bench, name="tier")]
+    assert expected == [each.status for each in answers]
+
+
 @pytest.mark.parametrize("name", ["Mithril Shirt", "text_field", "price-€", "$plan", "Größe"])
 def test_attribute_when_its_name_is_plain_then_created(name: str) -> None:
     """Letters, digits, spaces, underscores, hyphens and currency symbols."""
@@ -91,6 +102,8 @@ def test_list_when_filtered_then_by_model_and_without_archived_ones() -> None:
     assert "gone" in _names(bench, "model=contact&include_archived=true")
     assert {"size", "company_id"} <= _names(bench, "model=company")
     assert {"plan", "size"} <= _names(bench, "")
+    full_names = {each["full_name"] for each in bench.get("/data_attributes?model=company")["data"]}
+    assert {"company_id", "plan.name", "monthly_spend", "custom_attributes.size"} <= full_names
     assert code(bench.ask("GET", "/data_attributes?model=conversation")) == (422, "parameter_invalid")
 
 

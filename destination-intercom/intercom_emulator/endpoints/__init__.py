@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from intercom_emulator.answers import Refusal
-from intercom_emulator.endpoints import attributes, contacts, events, me
+from intercom_emulator.endpoints import attributes, companies, contacts, events, me, memberships, tags
 from intercom_emulator.endpoints.ask import Ask, Reply
 
 __all__ = ["HANDLERS", "Ask", "Reply", "serve"]
@@ -19,6 +19,24 @@ HANDLERS: dict[str, Callable[[Ask], Reply]] = {
     "DELETE /contacts/{id}": contacts.delete_contact,
     "POST /contacts/{id}/archive": contacts.archive_contact,
     "POST /contacts/{id}/unarchive": contacts.unarchive_contact,
+    "POST /contacts/{id}/companies": memberships.attach_company,
+    "GET /contacts/{id}/companies": memberships.list_companies_of_contact,
+    "DELETE /contacts/{id}/companies/{company_id}": memberships.detach_company,
+    "POST /contacts/{id}/tags": tags.tag_contact,
+    "GET /contacts/{id}/tags": tags.list_tags_of_contact,
+    "DELETE /contacts/{id}/tags/{tag_id}": tags.untag_contact,
+    "POST /companies": companies.upsert_company,
+    "GET /companies": companies.find_companies,
+    "POST /companies/list": companies.list_companies,
+    "POST /companies/search": companies.search_companies,
+    "GET /companies/{id}": companies.show_company,
+    "PUT /companies/{id}": companies.update_company,
+    "DELETE /companies/{id}": companies.archive_company,
+    "GET /companies/{id}/contacts": companies.list_people,
+    "GET /tags": tags.list_tags,
+    "POST /tags": tags.save_tag,
+    "GET /tags/{id}": tags.show_tag,
+    "DELETE /tags/{id}": tags.delete_tag,
     "GET /data_attributes": attributes.list_attributes,
     "POST /data_attributes": attributes.create_attribute,
     "GET /events": events.list_events,

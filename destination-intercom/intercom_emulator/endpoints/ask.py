@@ -5,7 +5,7 @@ from typing import Any
 
 from intercom_emulator.answers import Refusal
 from intercom_emulator.calls import Call
-from intercom_emulator.contacts import Contact
+from intercom_emulator.contact import Contact
 from intercom_emulator.settings import Settings
 from intercom_emulator.workspace import Workspace
 

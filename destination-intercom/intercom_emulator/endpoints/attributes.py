@@ -2,7 +2,7 @@
 
 from intercom_emulator.answers import encode
 from intercom_emulator.attributes import model_of
-from intercom_emulator.contacts import NEWER_SHAPE
+from intercom_emulator.contact import NEWER_SHAPE
 from intercom_emulator.endpoints.ask import Ask, Reply
 from intercom_emulator.routes import PREVIEW
 
@@ -19,6 +19,5 @@ def list_attributes(ask: Ask) -> Reply:
 
 def create_attribute(ask: Ask) -> Reply:
     """Answer POST /data_attributes."""
-    limit = ask.settings.attribute_limit
-    created = ask.workspace.attributes.create(ask.call.body, limit=limit, now=ask.call.now)
+    created = ask.workspace.attributes.create(ask.call.body, ask.settings, now=ask.call.now)
     return 200, encode(created.shown(with_datetime=ask.version >= PREVIEW))
