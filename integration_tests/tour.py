@@ -134,6 +134,7 @@ def tour(intercom: Intercom) -> None:
     ]
     for method, path, body in calls:
         ask(intercom, method, path, body)
+    _visit_leads(intercom)
     _visit_companies(intercom, f"/contacts/{kept['id']}")
     _visit_tags(intercom, kept["id"])
     _doubt(intercom, f"/contacts/{kept['id']}")
@@ -171,6 +172,36 @@ def _doubt(intercom: Intercom, contact: str) -> None:
     assert ask(intercom, "PUT", contact, sent)[0] == 200
     assert ask(intercom, "PUT", contact, {"custom_attributes": {"hue": "outside of the list"}})[0] == 400
     assert ask(intercom, "GET", "/contacts/find_by_external_id/70")[0] == 200
+
+
+def _visit_leads(intercom: Intercom) -> None:
+    """Upgrade a lead, and merge others into a user."""
+    address = {"email": "lead@example.com"}
+    _, user = ask(intercom, "POST", "/contacts", {"external_id": "80", **address})
+    leads = [ask(intercom, "POST", "/contacts", {"role": "lead", **address})[1]["id"] for _ in range(2)]
+    nameless = ask(intercom, "POST", "/contacts", {"role": "lead"})[1]["id"]
+    _visit(
+        intercom,
+        [
+            ("PUT", f"/contacts/{leads[0]}", {"role": "user"}, 409),
+            ("PUT", f"/contacts/{nameless}", {"role": "user"}, 400),
+            ("POST", "/contacts/merge", {"from": leads[0], "into": user["id"]}, 200),
+            ("POST", "/contacts/merge", {"from": leads[0], "into": user["id"]}, 404),
+            ("POST", "/contacts/merge", {"from": leads[1], "into": leads[1]}, 400),
+            ("POST", "/contacts/merge", {"from": nameless, "into": user["id"]}, 400),
+            ("GET", f"/contacts/{leads[0]}", None, 410),
+            (
+                "POST",
+                "/contacts/merge",
+                {"from": nameless, "into": user["id"], "skip_duplicate_validation": True},
+                200,
+            ),
+            ("PUT", f"/contacts/{leads[1]}", {"role": "user", "email": "upgraded@example.com"}, 200),
+        ],
+    )
+    intercom.change_settings({"get_of_merged": 404})
+    _visit(intercom, [("GET", f"/contacts/{leads[0]}", None, 404)])
+    intercom.change_settings({"get_of_merged": 410})
 
 
 def _visit_companies(intercom: Intercom, contact: str) -> None:

@@ -121,12 +121,22 @@ class Contacts:
         return past[index - 1][1] if index else None
 
     def merge(self, from_id: str, into_id: str, *, now: float, lag: float) -> None:
-        """Make one contact part of another, as a merge in Intercom does; raise KeyError where one is unknown."""
-        merged, kept = self._all[from_id].copied(), self._all[into_id]
+        """Make one contact part of another, as a merge in Intercom does; raise KeyError where one is unknown.
+
+        Tags and companies are united; of what both have the one that is kept keeps its own [OAS, of the preview].
+        """
+        merged, kept = self._all[from_id].copied(), self._all[into_id].copied()
         if not kept.live or from_id == into_id:
             raise KeyError(into_id)
+        kept.tags = kept.tags | {key: each for key, each in merged.tags.items() if key not in kept.tags}
+        kept.companies = tuple(dict.fromkeys(kept.companies + merged.companies))
+        kept.details = _filled(kept.details, merged.details)
+        kept.custom = _filled(kept.custom, merged.custom)
+        kept.email = kept.email or merged.email
+        kept.updated_at = int(now)
         merged.merged_into = into_id
         self.put(merged, now=now, lag=lag)
+        self.put(kept, now=now, lag=lag)
 
     def seed(self, values: dict[str, Any], *, now: float) -> Contact:
         """Store a contact as given, in the shape of the API; it counts as always having been there."""
@@ -136,6 +146,11 @@ class Contacts:
         self._past[contact.id] = []
         self.put(contact, now=-math.inf, lag=0.0)
         return contact
+
+
+def _filled(own: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Return what one has, and what only the other has."""
+    return others | {key: value for key, value in own.items() if value is not None or key not in others}
 
 
 def _counted_in(contact: Contact | None) -> tuple[str, ...]:

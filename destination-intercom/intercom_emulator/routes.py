@@ -23,6 +23,7 @@ ENDPOINTS = (
     Endpoint("GET /contacts", "read_contacts", (2, 0)),
     Endpoint("POST /contacts", "write_contacts", (2, 0)),
     Endpoint("POST /contacts/search", "read_contacts", (2, 0)),
+    Endpoint("POST /contacts/merge", "write_contacts", (2, 0)),
     Endpoint("GET /contacts/find_by_external_id/{external_id}", "read_contacts", (2, 13)),
     Endpoint("GET /contacts/{id}", "read_contacts", (2, 0)),
     Endpoint("PUT /contacts/{id}", "write_contacts", (2, 0)),

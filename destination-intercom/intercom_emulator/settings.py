@@ -23,17 +23,20 @@ VERSIONS = (
     "Preview",
 )
 
-_MAY_BE_NULL = ("search_in_limit", "tag_people_limit")
 
-
-def _about(help_text: str, *choices: object) -> dict[str, Any]:
-    """Return what a field carries: its explanation and, where they are few, its values."""
-    return {"help": help_text, "choices": choices}
+def _about(help_text: str, *choices: object, like: object = None) -> dict[str, Any]:
+    """Return what a field carries: its explanation, where they are few its values, and what it is like if not null."""
+    return {"help": help_text, "choices": choices, "like": like}
 
 
 def _setting(default: Any, help_text: str, *choices: object) -> Any:
     """Return a field with an immutable default."""
     return field(default=default, metadata=_about(help_text, *choices))
+
+
+def _optional(default: Any, like: float, help_text: str) -> Any:
+    """Return a field that may be null, else a number of the kind of `like`."""
+    return field(default=default, metadata=_about(help_text, like=like))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,19 @@ class Settings:
     update_with_archived_identity: str = _setting(
         "conflict", "the same of an external_id or email that an archived user has [?]", "conflict", "take"
     )
+    get_of_merged: int = _setting(
+        410, "GET of a merged contact: the description says 410 there, and 404 where it tells of merging [?]", 404, 410
+    )
     put_of_merged: int = _setting(410, "PUT of a merged contact [?]", 404, 410)
+    deleted_conflict: float | None = _optional(
+        None,
+        0.0,
+        "how long after the deletion of a contact its identity is a conflict still, as it was seen to be for a while;"
+        " null: for ever [?]",
+    )
+    upgraded_lead: str = _setting(
+        "keep", "a lead that becomes a user without an external_id: keeps the UUID, or has none [?]", "keep", "drop"
+    )
     refused_field: str = _setting(
         "message",
         "a refused field of a contact is named in the message, in `field` of the envelope only, or nowhere [?]",
@@ -148,8 +163,8 @@ class Settings:
     )
     detach_again: int = _setting(404, "detach of a company that the contact does not have [?]", 200, 404)
 
-    tag_people_limit: int | None = _setting(
-        50, "people that one POST /tags may tag, the advice of old pages; null: any number [?]"
+    tag_people_limit: int | None = _optional(
+        50, 1, "people that one POST /tags may tag, the advice of old pages; null: any number [?]"
     )
     tag_unknown: str = _setting(
         "refuse",
@@ -162,7 +177,7 @@ class Settings:
     untag_again: int = _setting(404, "removal of a tag that the contact does not bear [?]", 200, 404)
 
     search_lag: float = _setting(0.0, "how long creates, updates and archives stay unseen by the search")
-    search_in_limit: int | None = _setting(15, "values that an IN or NIN filter may hold; null: any number [?]")
+    search_in_limit: int | None = _optional(15, 1, "values that an IN or NIN filter may hold; null: any number [?]")
     search_malformed: int = _setting(400, "a malformed search: 400 invalid_field or 500 server_error", 400, 500)
     search_without_data: bool = _setting(default=False, help_text="answer searches 200 without `data`")
 
@@ -240,12 +255,16 @@ def _refuse_unlike(each: "dataclasses.Field[Any]", value: object) -> None:
     if each.metadata["choices"] and value not in each.metadata["choices"]:
         raise ValueError(f"{each.name}: must be one of {', '.join(map(str, each.metadata['choices']))}")
     default = each.default_factory() if callable(each.default_factory) else each.default
+    if each.metadata["like"] is not None:
+        if value is None:
+            return
+        default = each.metadata["like"]
     if isinstance(default, bool) or isinstance(value, bool):
         alike = isinstance(default, bool) and isinstance(value, bool)
     elif isinstance(default, float):
         alike = isinstance(value, (int, float))
     else:
-        alike = isinstance(value, type(default)) or (each.name in _MAY_BE_NULL and value is None)
+        alike = isinstance(value, type(default))
     if not alike:
         raise ValueError(f"{each.name}: must be like {default!r}")
 

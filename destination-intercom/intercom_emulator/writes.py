@@ -81,17 +81,22 @@ class ContactWriter:
     def _change_identity(self, contact: Contact, body: dict[str, Any], role: str) -> None:
         """Set external_id and email as far as the body does, unless they are another user's."""
         external_id, email = _identity(body, "external_id"), _identity(body, "email")
+        upgraded, known = role == "user" and contact.role == "lead", contact.email
+        if upgraded and self.settings.upgraded_lead == "drop":
+            contact.external_id = None
         if external_id and role == "user":  # null is ignored [REC], and so is one for a lead
             self._refuse_holder(contact, "external_id", external_id)
             contact.external_id = external_id
         if "email" in body:
-            if email and role == "user" and email != contact.email:
-                self._refuse_holder(contact, "email", email)
             contact.email = email or ""
+        if contact.email and role == "user" and (upgraded or contact.email != known):
+            self._refuse_holder(contact, "email", contact.email)
+        if upgraded and not (external_id or contact.email):
+            raise invalid("A user needs an external_id or an email")
 
     def _refuse_holder(self, contact: Contact, key: str, value: str) -> None:
         """Refuse a value that another user holds, but for what the version or the settings let be shared."""
-        for holder in self.contacts.users_with(key, value):
+        for holder in self._users_with(key, value):
             if holder.id != contact.id and not self._may_share(key, holder):
                 raise conflict(holder)
 
@@ -102,11 +107,18 @@ class ContactWriter:
 
     def _refuse_double(self, external_id: str | None, email: str | None) -> None:
         """Refuse a new user whose external_id, or by the settings whose email, exists."""
-        holders = self.contacts.users_with("external_id", external_id)
+        holders = self._users_with("external_id", external_id)
         if not holders and not (external_id and self.settings.create_with_known_email == "second"):
-            holders = self.contacts.users_with("email", email)
+            holders = self._users_with("email", email)
         if holders:
             raise conflict(holders[0])
+
+    def _users_with(self, key: str, value: str | None) -> list[Contact]:
+        """Return the users that hold a value; who was deleted long enough ago holds none any more."""
+        holders, lasts = self.contacts.users_with(key, value), self.settings.deleted_conflict
+        if lasts is None:
+            return holders
+        return [each for each in holders if not each.deleted or self.now - self.contacts.changed_at(each.id) < lasts]
 
     def _details(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the standard fields that the body sets, or refuse it."""

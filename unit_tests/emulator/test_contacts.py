@@ -186,6 +186,27 @@ def test_create_when_the_double_is_gone_then_409_still(state: dict[str, Any]) ->
         assert _exists({"id": "x"}, "An archived") == refusal(bench.ask("POST", "/contacts", fields))
 
 
+@pytest.mark.parametrize("identity", [{"external_id": "42"}, {"email": "a@b.co"}], ids=str)
+@pytest.mark.parametrize("by_update", [False, True])
+def test_identity_of_a_deleted_contact_when_the_conflict_has_lingered_then_is_free(
+    identity: dict[str, str], by_update: bool
+) -> None:
+    """For a while after the deletion a create, or an update, meets 409; an archived contact's conflict never ends."""
+    bench = Bench(deleted_conflict=60.0)
+    deleted, archived = bench.create(**identity), bench.create(external_id="43")
+    other = bench.create(external_id="44")
+    good(bench.ask("DELETE", f"/contacts/{deleted['id']}"))
+    good(bench.ask("POST", f"/contacts/{archived['id']}/archive"))
+    bench.now += 59.9
+    assert _exists(deleted, "An archived") == refusal(bench.ask("POST", "/contacts", identity))
+    assert _exists(deleted, "An archived") == refusal(bench.update(other, **identity))
+    bench.now += 0.1
+    taken = good(bench.update(other, **identity)) if by_update else bench.create(**identity)
+    assert identity.items() <= taken.items()
+    assert deleted["id"] != taken["id"]
+    assert _exists(archived, "An archived") == refusal(bench.ask("POST", "/contacts", {"external_id": "43"}))
+
+
 def test_create_when_only_the_email_is_known_then_by_the_setting() -> None:
     """A new external_id with another's email: 409 with that person's id, or a second person."""
     bench = Bench(create_with_known_email="conflict")
@@ -364,6 +385,18 @@ def test_merged_when_asked_for_then_410_with_a_link_to_what_is_left() -> None:
         assert f'</contacts/{third["id"]}>; rel="canonical"' == answer.headers["Link"]
     expected = (400, "bad_request", "User has been merged and is not restorable.")
     assert expected == refusal(bench.ask("POST", f"/contacts/{first['id']}/unarchive"))
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_merged_when_read_then_by_the_setting(status: int) -> None:
+    """The description says 410 where it tells of reading, and 404 where it tells of merging."""
+    bench = Bench(get_of_merged=status)
+    first, second = bench.create(external_id="1"), bench.create(external_id="2")
+    bench.intercom.merge(first["id"], second["id"])
+    answers = [bench.ask("GET", path) for path in (f"/contacts/{first['id']}", "/contacts/find_by_external_id/1")]
+    assert [(status, status == 410)] * 2 == [(each.status, "Link" in each.headers) for each in answers]
+    bench.intercom.seed({"changes": [{"contact": {"id": first["id"]}, "set": {"deleted": True}}]})
+    assert 404 == bench.ask("GET", f"/contacts/{first['id']}").status
 
 
 @pytest.mark.parametrize("status", [404, 410])

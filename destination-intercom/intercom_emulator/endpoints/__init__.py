@@ -13,6 +13,7 @@ HANDLERS: dict[str, Callable[[Ask], Reply]] = {
     "GET /contacts": contacts.list_contacts,
     "POST /contacts": contacts.create_contact,
     "POST /contacts/search": contacts.search_contacts,
+    "POST /contacts/merge": contacts.merge_contacts,
     "GET /contacts/find_by_external_id/{external_id}": contacts.find_by_external_id,
     "GET /contacts/{id}": contacts.show_contact,
     "PUT /contacts/{id}": contacts.update_contact,

@@ -7,6 +7,8 @@ from intercom_emulator.paging import Paging
 from intercom_emulator.search import Rules, order_of
 from intercom_emulator.writes import ContactWriter
 
+_MERGES_DOUBLES = (2, 16)  # the version whose description has the check
+
 
 def list_contacts(ask: Ask) -> Reply:
     """Answer GET /contacts: everybody, the oldest first [REC]."""
@@ -60,11 +62,35 @@ def show_contact(ask: Ask) -> Reply:
 
 
 def _shown_or_gone(ask: Ask, contact: Contact | None) -> Reply:
-    if contact is not None and contact.merged_into and not contact.deleted:
-        raise gone(ask.workspace.contacts.canonical(contact))
-    if contact is None or not contact.live:
+    if contact is None or contact.deleted or (contact.archived and not contact.merged_into):
         raise Refusal(404, "not_found", "User Not Found")
+    if contact.merged_into:
+        refusal = gone(ask.workspace.contacts.canonical(contact))
+        raise refusal if ask.settings.get_of_merged == refusal.status else Refusal(404, "not_found", "User Not Found")
     return 200, encode(ask.shown(contact))
+
+
+def merge_contacts(ask: Ask) -> Reply:
+    """Answer POST /contacts/merge: a lead becomes part of a user; from 2.16 on they must be each other's double."""
+    body, contacts = ask.call.body, ask.workspace.contacts
+    lead, user = contacts.living(str(body.get("from"))), contacts.living(str(body.get("into")))
+    if lead is None or user is None:
+        raise Refusal(404, "not_found", "User Not Found")
+    if (lead.role, user.role) != ("lead", "user"):
+        raise Refusal(400, "invalid_merge", "A lead can be merged into a user only")
+    alike = _same(lead.email, user.email) or _same(lead.details.get("phone"), user.details.get("phone"))
+    if ask.version >= _MERGES_DOUBLES and not alike and body.get("skip_duplicate_validation") is not True:
+        message = (
+            "Contacts can only be merged when they are duplicates (matching email or phone)."
+            " Pass skip_duplicate_validation=true to override this check."
+        )
+        raise Refusal(400, "invalid_merge", message)
+    contacts.merge(lead.id, user.id, now=ask.call.now, lag=ask.settings.search_lag)
+    return 200, encode(ask.shown(contacts.living(user.id) or user))
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return bool(one) and one == other
 
 
 def delete_contact(ask: Ask) -> Reply:
