@@ -32,11 +32,11 @@ REQUIRED = "REQUIRE_CONTRACT_DATA"
 _ERROR_STATUSES = (400, 401, 403, 404, 406, 408, 409, 410, 422, 429, 500, 502, 503, 504)
 _METHODS = ("get", "post", "put", "delete")
 # Keys whose values, not only their types, decide whether a body fits the description.
-_TELLING = frozenset({"operator", "role", "type", "model", "data_type", "order"})
+_TELLING = frozenset({"operator", "role", "type", "model", "data_type", "order", "state"})
 _WORDS = frozenset(
     (
         *("me", "contacts", "search", "archive", "unarchive", "find_by_external_id", "merge", "data_attributes"),
-        *("events", "companies", "list", "tags"),
+        *("events", "companies", "list", "tags", "bulk", "delete"),
     )
 )
 _JUDGED_BY_PREVIEW = ("2.17", "Preview")

@@ -99,6 +99,23 @@ def test_check_when_an_exchange_breaks_the_description_then_names_the_mismatch_a
         assert "4711" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("version", "knows"), [("2.16", False), ("2.17", True), ("Preview", True)])
+def test_check_when_an_exchange_is_of_another_version_then_judges_by_its_description(
+    version: str, knows: bool, judge: Contract
+) -> None:
+    """Bulk jobs are in no description but Preview's, which stands for that of 2.17, too."""
+    headers = {"authorization": "Bearer (hidden)", "intercom-version": version}
+    polled = {"type": "contacts.bulk.job", "id": "job_v2_1", "state": "running", "tasks": []}
+    poll = _exchange(method="GET", path="/contacts/bulk/job_v2_1", request_headers=headers, request_body=None)
+    for state in ("running", "sleeping"):
+        exchange = poll | {"status": 200, "response_body": polled | {"state": state}}
+        if knows and state == "running":
+            judge.check(exchange)
+        else:
+            with pytest.raises(AssertionError, match="state" if knows else "PathNotFound"):
+                judge.check(exchange)
+
+
 def test_check_when_many_exchanges_share_a_shape_then_judges_one(
     judge: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

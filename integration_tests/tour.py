@@ -137,6 +137,7 @@ def tour(intercom: Intercom) -> None:
     _visit_leads(intercom)
     _visit_companies(intercom, f"/contacts/{kept['id']}")
     _visit_tags(intercom, kept["id"])
+    _visit_bulk(intercom, kept["id"])
     _doubt(intercom, f"/contacts/{kept['id']}")
     ask(intercom, "GET", "/me", Authorization="Bearer stranger")
     ask(intercom, "GET", "/contacts", Authorization="Bearer narrow")
@@ -305,7 +306,52 @@ def _visit_tags(intercom: Intercom, contact_id: str) -> None:
     _visit(intercom, [("POST", "/tags", {"name": "VIP", "users": [{"id": contact_id}, {"id": nobody}]}, 200)])
 
 
-def _visit(intercom: Intercom, calls: list[tuple[str, str, object, int]]) -> None:
+def _visit_bulk(intercom: Intercom, contact_id: str) -> None:
+    """Create, update and delete in bulk, in jobs that go well and jobs that do not, and be refused."""
+    tag = ask(intercom, "POST", "/tags", {"name": "Bulk"})[1]["id"]
+    links = {"companies": [{"company_id": "6", "name": "Blue Sun"}], "tags": {"add": [{"id": tag}, {"id": "1"}]}}
+    fields: dict[str, Any] = {
+        "email": "bulk@example.com",
+        "name": "B",
+        "phone": "+1",
+        "avatar": "https://example.com/a.png",
+    }
+    fields |= {"owner_id": "991267459", "unsubscribed_from_emails": True, "language_override": "fr"}
+    times = {"role": "user", "signed_up_at": 5, "last_seen_at": 6}
+    custom = {"custom_attributes": {"age": 36}}
+    created = {"external_id": "90", **fields, **times, **custom, **links}
+    updated = {"id": contact_id, "external_id": "44", "name": "B", **custom, **links}
+    updated |= {"companies": [{"company_id": "6", "remove": True}], "tags": {"remove": [{"id": tag}]}}
+    intercom.change_settings({"bulk_open": 60.0})
+    _, job = ask(intercom, "POST", "/contacts/bulk", {"contacts": [created, created]}, Intercom_Version="2.17")
+    appended = {"contacts": [updated], "job": {"id": job["id"]}}
+    visits: list[tuple[str, str, object, int]] = [
+        ("GET", f"/contacts/bulk/{job['id']}", None, 200),
+        ("PUT", "/contacts/bulk", appended, 202),
+        ("GET", f"/contacts/bulk/{job['id']}", None, 200),
+        ("PUT", "/contacts/bulk", {"contacts": [updated], "job": {"id": "job_v2_0"}}, 404),
+        ("GET", "/contacts/bulk/job_v2_0", None, 404),
+        ("POST", "/contacts/bulk", {}, 422),
+        ("POST", "/contacts/bulk", {"contacts": {}}, 422),
+        ("PUT", "/contacts/bulk", {"contacts": ["x"]}, 422),
+        ("PUT", "/contacts/bulk", {"contacts": [{"name": "x"}]}, 422),
+        ("POST", "/contacts/bulk", {"contacts": [created] * 101}, 422),
+        ("POST", "/contacts/bulk/delete", {"contacts": [{"id": "nobody"}]}, 202),
+    ]
+    _visit(intercom, visits, Intercom_Version="2.17")
+    _visit(intercom, visits[:1], Intercom_Version="Preview")
+    waits: dict[str, Any] = {"bulk_wait": 60.0, "bulk_open": 0.0}
+    intercom.change_settings(waits)
+    _, pending = ask(intercom, "POST", "/contacts/bulk", {"contacts": [created]}, Intercom_Version="2.17")
+    closed = {"contacts": [updated], "job": {"id": pending["id"]}}
+    _visit(intercom, [("PUT", "/contacts/bulk", closed, 403)], Intercom_Version="2.17")
+    intercom.change_settings({"bulk_wait": 0.0, "bulk_version": "none"})
+    _visit(intercom, [("PUT", "/contacts/bulk", {"contacts": [updated]}, 400)], Intercom_Version="2.17")
+    intercom.change_settings({"bulk_absent": 404})
+    _visit(intercom, [("PUT", "/contacts/bulk", {"contacts": [updated]}, 404)], Intercom_Version="2.17")
+
+
+def _visit(intercom: Intercom, calls: list[tuple[str, str, object, int]], **headers: str) -> None:
     """Make calls, and see that each is answered with its status."""
     for method, path, body, status in calls:
-        assert ask(intercom, method, path, body)[0] == status, (method, path)
+        assert ask(intercom, method, path, body, **headers)[0] == status, (method, path)

@@ -10,6 +10,7 @@ from intercom_emulator.answers import Refusal
 from intercom_emulator.routes import PREVIEW, Endpoint, find_endpoint
 from intercom_emulator.settings import VERSIONS, Settings
 
+BULK_WRITES = ("POST /contacts/bulk", "PUT /contacts/bulk", "POST /contacts/bulk/delete")
 UNKNOWN = "other"  # the endpoint of a call that means none
 
 
@@ -39,6 +40,15 @@ class Call:
     def query(self) -> dict[str, str]:
         """The query's parameters, the last of a name."""
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
+    @property
+    def bulk_count(self) -> int:
+        """How many items a bulk call has, as far as its body can be read; 1 for any other call."""
+        if self.template not in BULK_WRITES:
+            return 1
+        body = legible(self.raw)
+        items = body.get("contacts") if isinstance(body, dict) else None
+        return max(1, len(items)) if isinstance(items, list) else 1
 
     @property
     def texts(self) -> list[str]:

@@ -133,8 +133,9 @@ class Intercom:
         return reply
 
     def _spend(self, call: Call) -> dict[str, str]:
-        """Take one call from the quota and return the headers that tell of it, or refuse with them."""
-        grant = self._quota.spend(self.settings, call.now)
+        """Take a call from the quota and return the headers that tell of it, or refuse with them."""
+        cost = call.bulk_count if self.settings.bulk_cost == "item" else 1
+        grant = self._quota.spend(self.settings, call.now, cost)
         if grant.granted:
             return grant.headers
         seconds = f"{self.settings.window_seconds:g}"
@@ -193,7 +194,7 @@ class Intercom:
         with self._lock:
             self._workspace.catch_up(self._now(), self.settings)
             counts = {"calls": dict(self._calls), "statuses": dict(self._statuses)}
-            return {**self._workspace.dump(), **counts, "refused_by_quota": self._quota.refused}
+            return {**self._workspace.dump(self._now()), **counts, "refused_by_quota": self._quota.refused}
 
     def exchanges(self) -> list[dict[str, Any]]:
         """Return the latest exchanges, the oldest first, without tokens."""

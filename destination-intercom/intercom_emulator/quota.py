@@ -22,8 +22,11 @@ class Quota:
         self._spent = 0
         self.refused = 0
 
-    def spend(self, settings: Settings, now: float) -> Grant:
-        """Take one call from the window of `now` (Intercom's clock, unix seconds), if one is left."""
+    def spend(self, settings: Settings, now: float, cost: int = 1) -> Grant:
+        """Take a call from the window of `now` (Intercom's clock, unix seconds), if one is left.
+
+        Where it costs more than is left, it is granted and nothing is left [?].
+        """
         index = math.floor((now - settings.window_phase) / settings.window_seconds)
         begin = settings.window_phase + index * settings.window_seconds
         if begin != self._window:
@@ -32,11 +35,11 @@ class Quota:
         left = max(0, settings.limit - self._spent - math.floor(settings.other_apps_per_window * elapsed))
         granted = left > 0
         if granted:
-            self._spent += 1
+            self._spent += cost
         else:
             self.refused += 1
         end = begin + settings.window_seconds
-        shown = left - 1 if granted and settings.remaining_counts_this_call else left
+        shown = max(0, left - cost) if granted and settings.remaining_counts_this_call else left
         headers = _headers(settings, shown, end + settings.reset_offset)
         if not granted and settings.retry_after:
             headers["Retry-After"] = str(max(1, math.ceil(end - now)))

@@ -213,6 +213,34 @@ class Settings:
         "take", "values outside an attribute's list of options; refused for days of April 2026", "take", "refuse"
     )
 
+    bulk_version: str = _setting("2.17", "the first version that has the bulk endpoints", "2.17", "Preview", "none")
+    bulk_absent: int = _setting(
+        400, "a bulk call in a version that has none: 400 intercom_version_invalid, or 404 [?]", 400, 404
+    )
+    bulk_limit: int = _setting(100, "contacts that one bulk call may have")
+    bulk_cost: str = _setting(
+        "call", "what a bulk call spends of the quota: one, or one for each item [?]", "call", "item"
+    )
+    bulk_wait: float = _setting(0.0, "how long a bulk task is pending")
+    bulk_duration: float = _setting(0.0, "how long a bulk task runs; its items are carried out one after the other")
+    bulk_open: float = _setting(0.0, "how long a bulk job takes more tasks [?]")
+    bulk_null: str = _setting(
+        "clear", "null in a bulk update: clears, is passed over, or the item fails [?]", "clear", "ignore", "fail"
+    )
+    bulk_unknown_attribute: str = _setting(
+        "fail",
+        "a custom attribute in a bulk item that does not exist: the item fails, or it is passed over [?]",
+        "fail",
+        "ignore",
+    )
+    bulk_gone: str = _setting(
+        "fail",
+        "a bulk update of an archived, deleted or merged contact: fails, or is passed over without a word [?]",
+        "fail",
+        "ignore",
+    )
+    bulk_tag_lag: float = _setting(0.0, "how long after a bulk item its tags are added and removed")
+
     latency: float = _setting(0.0, "how long each call takes")
     keep_exchanges: int = _setting(10_000, "how many exchanges are remembered, the latest")
     faults: list[dict[str, Any]] = field(default_factory=list, metadata=_about("scripted faults, see below"))

@@ -3,7 +3,10 @@
 import uuid
 from typing import Any
 
+from intercom_emulator.answers import Refusal
 from intercom_emulator.attributes import DataAttributes
+from intercom_emulator.bulk import Jobs, Work
+from intercom_emulator.bulk_items import BulkWriter
 from intercom_emulator.calls import Call
 from intercom_emulator.changes import Change, Changes
 from intercom_emulator.companies import Companies
@@ -25,6 +28,7 @@ class Workspace:
         self.tags = Tags()
         self.attributes = DataAttributes()
         self.events = Events()
+        self.jobs = Jobs()
         self._changes = Changes()
 
     def texts_of(self, call: Call) -> str:
@@ -86,8 +90,32 @@ class Workspace:
         return company.id
 
     def catch_up(self, now: float, settings: Settings) -> None:
-        """Let happen to the contacts what others have done by `now`."""
+        """Let happen to the contacts what others, and the bulk jobs, have done by `now`."""
         self._changes.carry_out(self.contacts, now=now, lag=settings.search_lag)
+        for work in self.jobs.due(now):
+            self._carry_out(work, settings)
+
+    def _carry_out(self, work: Work, settings: Settings) -> None:
+        """Do what an item of a bulk job asks; where it fails, its task counts it."""
+        writer = BulkWriter(self.contacts, self.companies, self.tags, self.attributes, settings, work.due)
+        contact_id, failed = None, False
+        try:
+            if work.kind == "create":
+                contact_id = writer.create(work.item)
+            elif work.kind == "update":
+                contact_id = writer.update(work.item)
+            elif work.kind == "delete":
+                writer.delete(work.item)
+            else:
+                writer.tag(work.item["id"], work.item["tags"], may_remove=work.item["may_remove"])
+        except Refusal:
+            failed = True
+        if work.task is not None:
+            work.task.done += 1
+            work.task.failed += failed
+        if contact_id is not None and work.item.get("tags") is not None:
+            asked = {"id": contact_id, "tags": work.item["tags"], "may_remove": work.kind == "update"}
+            self.jobs.plan(Work(work.due + settings.bulk_tag_lag, "tag", asked))
 
     def _contact_of(self, event: dict[str, Any]) -> str:
         """Return the id of the contact that a seeded event names."""
@@ -100,7 +128,7 @@ class Workspace:
             raise ValueError("a seeded event names nobody")
         return users[0].id
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self, now: float) -> dict[str, Any]:
         """Return everything that the workspace holds."""
         contacts = [
             each.shown(PREVIEW, "")
@@ -135,6 +163,7 @@ class Workspace:
             "events": events,
             "event_names": self.events.names,
             "data_attributes": attributes,
+            "bulk_jobs": [each.shown(now) for each in self.jobs],
             "changes_ahead": len(self._changes),
         }
 

@@ -35,7 +35,7 @@ class ContactWriter:
         _check_role(role)
         details = self._details(body)
         custom = self._custom(body)
-        external_id, email = _identity(body, "external_id"), _identity(body, "email")
+        external_id, email = identity_of(body, "external_id"), identity_of(body, "email")
         if role == "lead":
             external_id = str(uuid.uuid4())
         elif not external_id and not email:
@@ -80,7 +80,7 @@ class ContactWriter:
 
     def _change_identity(self, contact: Contact, body: dict[str, Any], role: str) -> None:
         """Set external_id and email as far as the body does, unless they are another user's."""
-        external_id, email = _identity(body, "external_id"), _identity(body, "email")
+        external_id, email = identity_of(body, "external_id"), identity_of(body, "email")
         upgraded, known = role == "user" and contact.role == "lead", contact.email
         if upgraded and self.settings.upgraded_lead == "drop":
             contact.external_id = None
@@ -96,7 +96,7 @@ class ContactWriter:
 
     def _refuse_holder(self, contact: Contact, key: str, value: str) -> None:
         """Refuse a value that another user holds, but for what the version or the settings let be shared."""
-        for holder in self._users_with(key, value):
+        for holder in self.users_with(key, value):
             if holder.id != contact.id and not self._may_share(key, holder):
                 raise conflict(holder)
 
@@ -107,13 +107,13 @@ class ContactWriter:
 
     def _refuse_double(self, external_id: str | None, email: str | None) -> None:
         """Refuse a new user whose external_id, or by the settings whose email, exists."""
-        holders = self._users_with("external_id", external_id)
+        holders = self.users_with("external_id", external_id)
         if not holders and not (external_id and self.settings.create_with_known_email == "second"):
-            holders = self._users_with("email", email)
+            holders = self.users_with("email", email)
         if holders:
             raise conflict(holders[0])
 
-    def _users_with(self, key: str, value: str | None) -> list[Contact]:
+    def users_with(self, key: str, value: str | None) -> list[Contact]:
         """Return the users that hold a value; who was deleted long enough ago holds none any more."""
         holders, lasts = self.contacts.users_with(key, value), self.settings.deleted_conflict
         if lasts is None:
@@ -176,7 +176,7 @@ class ContactWriter:
         self.contacts.put(contact, now=self.now, lag=self.settings.search_lag)
 
 
-def _identity(body: dict[str, Any], key: str) -> str | None:
+def identity_of(body: dict[str, Any], key: str) -> str | None:
     """Return external_id or email as Intercom keeps it, or refuse it: text only, an email in lower case."""
     value = body.get(key)
     if value is None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from intercom_emulator.answers import Refusal
-from intercom_emulator.endpoints import attributes, companies, contacts, events, me, memberships, tags
+from intercom_emulator.endpoints import attributes, bulk, companies, contacts, events, me, memberships, tags
 from intercom_emulator.endpoints.ask import Ask, Reply
 
 __all__ = ["HANDLERS", "Ask", "Reply", "serve"]
@@ -14,6 +14,10 @@ HANDLERS: dict[str, Callable[[Ask], Reply]] = {
     "POST /contacts": contacts.create_contact,
     "POST /contacts/search": contacts.search_contacts,
     "POST /contacts/merge": contacts.merge_contacts,
+    "POST /contacts/bulk": bulk.submit_creates,
+    "PUT /contacts/bulk": bulk.submit_updates,
+    "POST /contacts/bulk/delete": bulk.submit_deletes,
+    "GET /contacts/bulk/{id}": bulk.show_job,
     "GET /contacts/find_by_external_id/{external_id}": contacts.find_by_external_id,
     "GET /contacts/{id}": contacts.show_contact,
     "PUT /contacts/{id}": contacts.update_contact,
