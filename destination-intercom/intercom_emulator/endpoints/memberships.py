@@ -8,7 +8,10 @@ from intercom_emulator.paging import DEFAULT_PER_PAGE, NumberedPage
 
 
 def attach_company(ask: Ask) -> Reply:
-    """Answer POST /contacts/{id}/companies; a company that is attached already is no error, at the limit neither."""
+    """Answer POST /contacts/{id}/companies.
+
+    A company that is attached already is no error, at the limit neither (Intercom's changelog, February 2026).
+    """
     contact, wanted = ask.living(), ask.call.body.get("id")
     if not isinstance(wanted, str) or not wanted:
         raise Refusal(400, "parameter_not_found", "company not specified")

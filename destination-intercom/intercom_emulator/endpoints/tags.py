@@ -67,7 +67,11 @@ def _renamed(ask: Ask, tag: Tag, name: str) -> Tag:
 
 
 def _tag_people(ask: Ask, name: str, users: object) -> tuple[Tag, list[dict[str, Any]]]:
-    """Tag the contacts of a list; one who is unknown fails the call, or is left out, as the settings have it."""
+    """Tag the contacts of a list; one who is unknown fails the call, or is left out, as the settings have it.
+
+    Both were told of Intercom: in 1.x nobody was tagged (intercom-node, 263), in Preview such a call succeeds
+    (Intercom-OpenAPI, 481).
+    """
     limit = ask.settings.tag_people_limit
     objects = _objects(users)
     if not all(each.keys() == {"id"} for each in objects) or (limit is not None and len(objects) > limit):
