@@ -367,7 +367,7 @@ SHOWN = {
     """,
     "Intercom's own id of a contact or a request": """
         Answer.canonical_id Answer.request_id ArchiveContact.contact_id GetContact.contact_id KnownContact.contact_id
-        UnarchiveContact.contact_id UpdateContact.contact_id _ContactCall.contact_id
+        UnarchiveContact.contact_id UpdateContact.contact_id _ContactCall.contact_id _Lead.contact_id
     """,
     "the name of an event": "EventPayload.name Note.name",
     "shows nothing of what it holds": """

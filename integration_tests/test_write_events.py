@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integration_tests.support.harness import Probe, Result, ScriptedStdin, config, record, state, to_lines, write
-from integration_tests.support.virtual_clock import VirtualClock
+from integration_tests.support.virtual_clock import START, VirtualClock
 from intercom_emulator import Intercom, Settings
 
 T0 = 1_700_000_000
@@ -561,6 +561,163 @@ def test_event_by_email_of_a_young_contact_is_tried_again() -> None:
     )
     assert (1, 0) == counts(result)
     assert 1 == len(result.events)
+
+
+LEAD = {"id": "5da6f18e3d7cf967e4582d05", "role": "lead", "email": "lead@example.com", "name": "as it was"}
+BY_MAIL = {"user_id": None, "mail": "lead@example.com"}
+
+
+def sent_as(result: Result) -> list[dict[str, str]]:
+    """How the events in Intercom named their person, in the order of their seconds."""
+    return [
+        {key: each[key] for key in ("id", "user_id", "email") if each.get(key)}
+        for each in sorted(result.events, key=lambda each: each["created_at"])
+    ]
+
+
+@pytest.mark.parametrize("unknown_users", ["reject", "create"])
+@pytest.mark.parametrize(("name", "puts"), [("new name", 1), ("as it was", 0)])
+def test_event_by_email_of_a_lead_is_sent_by_intercoms_id(unknown_users: str, name: str, puts: int) -> None:
+    """Intercom takes a lead's events by its own id only; the contact is updated or not, and nobody is made."""
+    document = config(**EMAIL)
+    document["events"]["unknown_users"] = unknown_users
+    messages = [record("users", mail="lead@example.com", name=name)]
+    messages += [event(**BY_MAIL, at=T0 + n) for n in range(5)]
+    result = write([*messages, state("events", 1)], seed={"contacts": [LEAD]}, configuration=document)
+    assert result.error is None
+    assert (5, 0) == counts(result)
+    assert [{"id": LEAD["id"]}] * 5 == sent_as(result)
+    assert [(LEAD["id"], "lead", name)] == [
+        (each["id"], each["role"], each["name"]) for each in result.contents["contacts"]
+    ]
+    assert puts == result.calls.get("PUT /contacts/{id}", 0)
+    # The lookup of the contact tells of it; else the first event does, with one search more.
+    assert (5 if puts else 6) == result.calls["POST /events"]
+    assert (1 if puts else 2) == result.calls["POST /contacts/search"]
+
+
+@pytest.mark.parametrize("unknown_users", ["reject", "create"])
+def test_event_by_email_of_a_lead_where_no_users_are_sent_costs_one_search(unknown_users: str) -> None:
+    """The first event finds out who the lead is; the others go by its id at once."""
+    result = write(
+        [*(event(**BY_MAIL, at=T0 + n) for n in range(50)), state("events", 1)],
+        seed={"contacts": [LEAD, {"role": "lead", "email": "another@example.com"}]},
+        configuration=events(unknown_users=unknown_users) | EMAIL,
+    )
+    assert result.error is None
+    assert (50, 0) == counts(result)
+    assert [{"id": LEAD["id"]}] * 50 == sent_as(result)
+    assert {"POST /events": 51, "POST /contacts/search": 1} == result.calls
+    assert 2 == len(result.contents["contacts"])
+
+
+def test_event_by_email_of_a_user_and_a_lead_is_the_users() -> None:
+    """Who is a user comes first, as for contacts."""
+    user = {"external_id": "u", "email": "lead@example.com"}
+    result = write([event(**BY_MAIL)], seed={"contacts": [LEAD, user]}, configuration=events() | EMAIL)
+    assert [{"email": "lead@example.com"}] == sent_as(result)
+    assert {"POST /events": 1} == result.calls
+
+
+@pytest.mark.parametrize("unknown_users", ["reject", "create"])
+def test_event_by_email_of_several_leads_is_rejected_as_ambiguous_and_nobody_is_made(unknown_users: str) -> None:
+    """Which of them it was, nobody can tell; that is remembered as for strangers."""
+    leads = [{"role": "lead", "email": "lead@example.com"} for _ in range(2)]
+    messages = [event(**BY_MAIL, at=T0 + n) for n in range(10)]
+    result = write(
+        [*messages, state("events", 1)],
+        seed={"contacts": leads},
+        configuration=events(unknown_users=unknown_users) | EMAIL,
+    )
+    assert result.error is None
+    assert (0, 10) == counts(result)
+    assert result.logged("ambiguous_email 10")
+    assert 2 == len(result.contents["contacts"])
+    assert {"POST /events": 1, "POST /contacts/search": 1} == result.calls
+
+
+@pytest.mark.parametrize("search_lag", [0.0, 300.0])
+@pytest.mark.parametrize("is_written", [False, True])
+def test_event_by_email_of_a_lead_that_has_become_a_user_meanwhile_is_that_users(
+    search_lag: float, is_written: bool
+) -> None:
+    """The lead was merged into a user: its id is gone, and the address leads to who is left."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"search_lag": search_lag}), clock=clock.wall)
+    user = {"id": "6064d5c43910cc082d903f6c", "external_id": "u", "email": "other@example.com"}
+    intercom.seed({"contacts": [LEAD, user]})
+
+    def merge() -> None:
+        intercom.seed({"changes": [{"contact": {"id": user["id"]}, "set": {"email": "lead@example.com"}}]})
+        intercom.merge(str(LEAD["id"]), str(user["id"]))
+
+    first: list[dict[str, Any]] = [event(**BY_MAIL)]
+    if is_written:
+        first.insert(0, record("users", mail="lead@example.com", name="new name"))
+    later = [event(**BY_MAIL, at=T0 + n) for n in (1, 2)]
+    result = write(
+        ScriptedStdin(clock, (0.0, to_lines(first)), (5.0, merge), (6.0, to_lines([*later, state("events", 1)]))),
+        intercom=intercom,
+        clock=clock,
+        configuration=config(**EMAIL),
+    )
+    assert result.error is None
+    assert (3, 0) == counts(result)
+    assert [{"id": LEAD["id"]}, *[{"email": "lead@example.com"}] * 2] == sent_as(result)
+    assert user["id"] == result.events[-1]["contact_id"]
+    # One by the id that is gone, then by the address at once.
+    assert (4 if is_written else 5) == result.calls["POST /events"]
+    assert clock.now() < START + 10
+
+
+def test_event_by_email_of_a_lead_that_is_young_waits_for_it() -> None:
+    """A lead that the Messenger made a moment ago is tried again for up to a minute, as any contact."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"event_lag": 20.0}), clock=clock.wall)
+    intercom.seed({"changes": [{"set": LEAD}]})
+    result = write(
+        [event(**BY_MAIL), event(**BY_MAIL, at=T0 + 1), state("events", 1)],
+        intercom=intercom,
+        clock=clock,
+        configuration=events(unknown_users="create") | EMAIL,
+    )
+    assert (2, 0) == counts(result)
+    assert [{"id": LEAD["id"]}] * 2 == sent_as(result)
+    assert 1 == len(result.contents["contacts"])
+
+
+@pytest.mark.parametrize(("unknown_users", "delivered"), [("reject", 1), ("create", 2)])
+def test_event_by_email_of_a_lead_that_was_deleted_meanwhile_is_a_strangers(unknown_users: str, delivered: int) -> None:
+    """Nobody has the address any more: rejected, or created anew."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings(), clock=clock.wall)
+    intercom.seed({"contacts": [LEAD]})
+    pieces: list[Any] = [(0.0, to_lines([event(**BY_MAIL)])), (5.0, intercom.reset)]
+    pieces += [(6.0, to_lines([event(**BY_MAIL, at=T0 + 1), state("events", 1)]))]
+    result = write(
+        ScriptedStdin(clock, *pieces),
+        intercom=intercom,
+        clock=clock,
+        configuration=events(unknown_users=unknown_users) | EMAIL,
+    )
+    assert result.error is None
+    assert (delivered, 2 - delivered) == counts(result)
+    assert delivered - 1 == len(result.contents["contacts"])
+
+
+def test_event_by_email_of_a_lead_after_ten_minutes_is_looked_up_again() -> None:
+    """Somebody may have corrected the address meanwhile: what was found does not hold for ever."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings(), clock=clock.wall)
+    intercom.seed({"contacts": [LEAD]})
+    moved = {"changes": [{"contact": {"id": LEAD["id"]}, "set": {"email": "corrected@example.com"}}]}
+    another = {"contacts": [{"role": "lead", "email": "lead@example.com", "id": "6064d5c43910cc082d903f6c"}]}
+    pieces: list[Any] = [(0.0, to_lines([event(**BY_MAIL)]))]
+    pieces += [(1.0, lambda: intercom.seed(moved)), (1.0, lambda: intercom.seed(another))]
+    pieces += [(620.0, to_lines([event(**BY_MAIL, at=T0 + 1), state("events", 1)]))]
+    result = write(ScriptedStdin(clock, *pieces), intercom=intercom, clock=clock, configuration=events() | EMAIL)
+    assert (2, 0) == counts(result)
+    assert [{"id": LEAD["id"]}, {"id": "6064d5c43910cc082d903f6c"}] == sent_as(result)
 
 
 @pytest.mark.parametrize("status", [409, 400])

@@ -130,7 +130,7 @@ REJECTION_REASONS: Final = {
     INVALID_EMAIL: "the e-mail address is no text, or longer than 255 characters",
     UNKNOWN_USER: "Intercom knows no such person",
     EVENT_NAME_LIMIT: "the workspace already has 120 active event names",
-    AMBIGUOUS_EMAIL: "several users in Intercom share the e-mail address",
+    AMBIGUOUS_EMAIL: "several users, or several leads, in Intercom share the e-mail address",
     IDENTITY_CONFLICT: "the contact that is in the way is another person",
     CONTACT_ARCHIVED: "the contact is archived in Intercom",
     CONTACT_MERGED: "the contact was merged into another one in Intercom",

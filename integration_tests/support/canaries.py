@@ -258,6 +258,18 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "ambiguous": Situation([user(user_id="canary-9")], ("ambiguous_email 1",), contacts=SHARED),
     "ambiguous event": Situation([event(email=ADDRESS)], ("ambiguous_email 1",), identity=MAIL, contacts=SHARED),
+    "lead's events": Situation(
+        [event(email=ADDRESS), event(email=ADDRESS, at=SECOND + 1)],
+        ("events delivered 2",),
+        identity=MAIL,
+        contacts=[{**each, "role": "lead"} for each in ONE_FREE],
+    ),
+    "events of several leads": Situation(
+        [event(email=ADDRESS)],
+        ("ambiguous_email 1",),
+        identity=MAIL,
+        contacts=[{**each, "role": "lead"} for each in SHARED],
+    ),
     "another's address": Situation([user()], ("identity_conflict 1",), contacts=ANOTHERS),
     "archived": Situation(
         [user()], ("contact_archived 1",), contacts=[{**ONE_FREE[0], "external_id": KEY, "archived": True}]

@@ -9,9 +9,10 @@ import pytest
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.diff import KnownContact
+from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, id_in
-from destination_intercom.contacts.people import People
+from destination_intercom.contacts.people import LEAD_SECONDS, People
 from destination_intercom.contacts.strangers import STRANGER_SECONDS
 from destination_intercom.delivery.kinds import Notes
 from destination_intercom.events.mapping import EventPayload
@@ -44,6 +45,7 @@ from unit_tests.task_bench import (
     OTHER_ID,
     VAGUE_CONFLICT,
     Bench as TaskBench,
+    listed,
     refusal,
     shown,
 )
@@ -62,8 +64,8 @@ class Bench(TaskBench):
         super().__init__()
         self.notes = Notes()
         self.events = EventCache()
-        people = People(cache=self.cache, creator=self.upserter() if create_unknown else None)
-        self.sender = EventSender(cache=self.events, people=people, notes=self.notes, now=self.time.now)
+        self.people = People(cache=self.cache, creator=self.upserter() if create_unknown else None)
+        self.sender = EventSender(cache=self.events, people=self.people, notes=self.notes, now=self.time.now)
 
     @property
     def said(self) -> list[str]:
@@ -356,25 +358,142 @@ def test_event_when_it_is_refused_after_a_wait_is_rejected_as_that() -> None:
     assert (Status.REJECTED, outcomes.REFUSED) == (outcome.status, outcome.reason)
 
 
+MAIL = "k@example.com"
+USER: dict[str, Any] = {"id": OTHER_ID, "role": "user", "email": MAIL}
+LEAD: dict[str, Any] = {"id": ID, "role": "lead", "email": MAIL}
+BY_EMAIL = PostEvent({"event_name": "did it", "created_at": 7, "email": MAIL})
+TO_LEAD = PostEvent({"event_name": "did it", "created_at": 7, "id": ID})
+SEARCH = SearchContacts(search_query("email", [MAIL]), decisive=True)
+NOBODY = listed()
+MAILED = event(MAIL, email=True)
+
+
 @pytest.mark.parametrize(
-    ("found", "status"), [([{"id": ID}], Status.DELIVERED), ([], Status.REJECTED), (None, Status.REJECTED)]
+    ("found", "status"),
+    [
+        (listed(USER), Status.DELIVERED),
+        (NOBODY, Status.REJECTED),
+        (Answer(200, "json", {"type": "list", "total_count": 0}), Status.REJECTED),
+        (listed({**USER, "email": "another@example.com"}), Status.REJECTED),
+        (listed({"role": "user", "email": MAIL}), Status.REJECTED),
+        (INVALID, Status.REJECTED),
+    ],
 )
-def test_event_by_email_when_not_found_is_looked_for_by_a_search(found: list[Any] | None, status: Status) -> None:
-    """Only users count; a search without `data` has found nothing."""
-    bench = Bench()
-    listed = Answer(200, "json", {"type": "list"} if found is None else {"type": "list", "data": found})
-    sent = event("k@example.com", email=True)
-    outcome, calls, _ = bench.send(sent, NOT_FOUND, listed, *([TAKEN] if found else []))
+def test_event_by_email_when_not_found_is_looked_for_by_a_search(found: Answer, status: Status) -> None:
+    """A user with the address is young; without one, or where the search is refused, the person is unknown."""
+    bench, answers = Bench(), [NOT_FOUND, found]
+    outcome, calls, pauses = bench.send(MAILED, *answers, *([TAKEN] if status is Status.DELIVERED else []))
     assert status is outcome.status
-    search = calls[1]
-    assert isinstance(search, SearchContacts)
-    assert {
-        "operator": "AND",
-        "value": [
-            {"field": "email", "operator": "=", "value": "k@example.com"},
-            {"field": "role", "operator": "=", "value": "user"},
-        ],
-    } == search.query["query"]
+    assert [BY_EMAIL, SEARCH] == calls[:2]
+    assert (([BY_EMAIL], [1.0]) if status is Status.DELIVERED else ([], [])) == (calls[2:], pauses)
+
+
+def test_event_of_a_lead_goes_by_intercoms_id_once_it_is_found() -> None:
+    """The first event finds out, without a pause; those that follow need nothing else."""
+    bench = Bench()
+    outcome, calls, pauses = bench.send(MAILED, NOT_FOUND, listed(LEAD), TAKEN)
+    assert outcomes.DELIVERED == outcome
+    assert [BY_EMAIL, SEARCH, TO_LEAD] == calls
+    assert [0.0] == pauses
+    outcome, calls, _ = bench.send(event(MAIL, email=True, at=8), TAKEN)
+    assert [PostEvent({**TO_LEAD.payload, "created_at": 8})] == calls
+
+
+@pytest.mark.parametrize("role", ["lead", "user", None])
+def test_event_of_a_contact_that_this_run_wrote_goes_by_what_it_is(role: str | None) -> None:
+    """A lead's by Intercom's id, at once; a user's by the identity, and so where it is not known."""
+    bench = Bench()
+    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, role, None, MAIL, {}, {}))
+    assert [TO_LEAD if role == "lead" else BY_EMAIL] == bench.send(MAILED, TAKEN)[1]
+
+
+@pytest.mark.parametrize("gone", [NOT_FOUND, MERGED, refusal(404, "contact_not_found")])
+def test_event_of_a_lead_that_has_become_a_user_goes_by_the_identity_from_then_on(gone: Answer) -> None:
+    """The id is gone; the address leads to who is left, at once and without a search."""
+    bench = Bench()
+    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, "lead", None, MAIL, {}, {}))
+    outcome, calls, pauses = bench.send(MAILED, gone, TAKEN)
+    assert outcomes.DELIVERED == outcome
+    assert ([TO_LEAD, BY_EMAIL], []) == (calls, pauses)
+    assert 1 == len(bench.send(event(MAIL, email=True, at=8), TAKEN)[1])
+    assert Key("email", MAIL) not in bench.cache.written
+
+
+def test_event_of_a_lead_that_has_become_a_user_who_is_young_waits_for_the_user() -> None:
+    """The search shows the user: the lead is not tried any more."""
+    bench = Bench()
+    bench.send(MAILED, NOT_FOUND, listed(LEAD), TAKEN)
+    sent = event(MAIL, email=True, at=8)
+    outcome, calls, pauses = bench.send(sent, NOT_FOUND, NOT_FOUND, listed(USER, LEAD), NOT_FOUND, TAKEN)
+    assert outcomes.DELIVERED == outcome
+    assert [PostEvent(sent.body)] * 2 == calls[3:]
+    assert [0.0, 1.0] == pauses
+
+
+def test_event_of_a_lead_whom_this_run_then_writes_as_a_user_goes_by_the_identity() -> None:
+    """What an answer showed last counts for more than what was found before."""
+    bench = Bench()
+    bench.send(MAILED, NOT_FOUND, listed(LEAD), TAKEN)
+    bench.cache.note_written(Key("email", MAIL), KnownContact(OTHER_ID, "user", None, MAIL, {}, {}))
+    sent = event(MAIL, email=True, at=8)
+    assert [PostEvent(sent.body)] == bench.send(sent, TAKEN)[1]
+
+
+def test_event_of_a_lead_of_this_run_that_is_young_waits_for_the_lead() -> None:
+    """It is not a user, so it will be seen: no search is needed."""
+    bench = Bench()
+    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, "lead", None, MAIL, {}, {}))
+    outcome, calls, pauses = bench.send(MAILED, NOT_FOUND, NOT_FOUND, NOT_FOUND, TAKEN)
+    assert outcomes.DELIVERED == outcome
+    assert [TO_LEAD, BY_EMAIL, TO_LEAD, TO_LEAD] == calls
+    assert [1.0, 2.0] == pauses
+
+
+def test_event_of_a_lead_that_stays_unseen_for_a_minute_is_rejected_and_its_like_are_sent_once_each() -> None:
+    """As with any contact that Intercom shows, and whose events it does not take."""
+    bench = Bench()
+    outcome, _, pauses = bench.send(MAILED, NOT_FOUND, listed(LEAD), *[NOT_FOUND] * 10)
+    assert outcomes.UNKNOWN_USER == outcome.reason
+    assert pytest.approx(NEW_CONTACT_RETRY_SECONDS) == sum(pauses)
+    outcome, calls, pauses = bench.send(MAILED, NOT_FOUND, NOT_FOUND, listed(LEAD))
+    assert outcomes.UNKNOWN_USER == outcome.reason
+    assert ([TO_LEAD, BY_EMAIL, SEARCH], []) == (calls, pauses)
+    bench.time.seconds += LEAD_SECONDS
+    outcome, calls, pauses = bench.send(MAILED, NOT_FOUND, listed(LEAD), NOT_FOUND)
+    assert outcomes.UNKNOWN_USER == outcome.reason
+    assert ([BY_EMAIL, SEARCH, TO_LEAD], 0.0) == (calls, sum(pauses))
+    assert outcomes.DELIVERED == bench.send(MAILED, TAKEN)[0]
+
+
+def test_event_of_a_lead_that_was_found_ten_minutes_ago_is_looked_for_anew() -> None:
+    """The lead's address may be another person's by now, and this run has not written it."""
+    bench = Bench()
+    bench.send(MAILED, NOT_FOUND, listed(LEAD), TAKEN)
+    bench.time.seconds += LEAD_SECONDS - 1
+    assert 1 == len(bench.send(event(MAIL, email=True, at=8), TAKEN)[1])
+    bench.time.seconds += 1
+    sent = event(MAIL, email=True, at=9)
+    assert [PostEvent(sent.body)] == bench.send(sent, TAKEN)[1]
+
+
+@pytest.mark.parametrize("create_unknown", [False, True])
+@pytest.mark.parametrize("found", [(LEAD, {**LEAD, "id": OTHER_ID}), (USER, {**USER, "id": ID}, LEAD)])
+def test_event_of_one_of_several_with_an_address_is_ambiguous_and_nobody_is_created(
+    found: tuple[dict[str, Any], ...], *, create_unknown: bool
+) -> None:
+    """Nobody is guessed, and no further contact is made; that is remembered as for a stranger."""
+    bench = Bench(create_unknown=create_unknown)
+    outcome, calls, _ = bench.send(MAILED, NOT_FOUND, listed(*found))
+    assert (Status.REJECTED, outcomes.AMBIGUOUS_EMAIL) == (outcome.status, outcome.reason)
+    assert [BY_EMAIL, SEARCH] == calls
+    assert (outcome, [], []) == bench.send(event(MAIL, email=True, at=8))
+
+
+def test_event_by_a_user_id_that_a_lead_bears_is_a_strangers() -> None:
+    """A lead's external_id is one that Intercom made up (recorded): it names nobody of the source."""
+    bench = Bench()
+    outcome, _, _ = bench.send(event("."), NOT_FOUND, listed({"id": ID, "role": "lead", "external_id": "."}))
+    assert outcomes.UNKNOWN_USER == outcome.reason
 
 
 def test_event_of_a_stranger_when_strangers_are_created_creates_and_sends_it() -> None:
@@ -446,7 +565,7 @@ def test_event_of_a_person_whose_identity_is_no_part_of_a_path_is_looked_for_by_
     assert outcomes.UNKNOWN_USER == outcome.reason
     search = calls[1]
     assert isinstance(search, SearchContacts)
-    assert {"field": "external_id", "operator": "=", "value": key} == search.query["query"]["value"][0]
+    assert {"field": "external_id", "operator": "=", "value": key} == search.query["query"]
 
 
 @pytest.mark.parametrize(

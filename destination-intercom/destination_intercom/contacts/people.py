@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
-from destination_intercom.contacts.cache import ContactCache
+from destination_intercom import outcomes
+from destination_intercom.bounded import Bounded
+from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, ContactCache
+from destination_intercom.contacts.diff import KnownContact, read_contact
+from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.matching import NOTHING_FOUND
+from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose
 from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.tasks import Step
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.outcomes import Outcome, Status
+from destination_intercom.intercom.calls import NEVER, FindByExternalId, SearchContacts
+from destination_intercom.intercom.classify import read_refusal
+from destination_intercom.outcomes import Outcome, Refusal, Status, rejected
+
+LEAD_SECONDS: Final = SEARCH_LAG_SECONDS
+"""For so long a lead that was found is believed to have the address: as long as what this run has written."""
+
+MAX_LEADS: Final = 100_000
+
+LEAD: Final = "lead"
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    contact_id: str
+    until: float
 
 
 class People:
-    """The people of one run; `creator` writes new ones, None where that is not wanted."""
+    """The people of one run; `creator` writes new ones, None where that is not wanted.
+
+    Used by one step of any task at a time.
+    """
 
     def __init__(self, *, cache: ContactCache, creator: ContactUpserter | None) -> None:
         self._cache = cache
         self._creator = creator
+        self._leads: Bounded[bytes, _Lead] = Bounded(MAX_LEADS)
 
     @property
     def may_be_created(self) -> bool:
@@ -38,9 +63,50 @@ class People:
         """Say whether this run has written the person, so that Intercom will show them soon."""
         return key in self._cache.written
 
+    def lead(self, key: Key) -> str | None:
+        """Tell Intercom's id of a person who is known to be a lead; None for others."""
+        written = self._cache.written.get(key)
+        if written is not None and written.role is not None:
+            return written.contact_id if written.role == LEAD else None
+        found = self._leads.get(key.digest)
+        return None if found is None or found.until <= self._cache.now() else found.contact_id
+
     def forget(self, key: Key) -> None:
-        """Note that a person is not there any more."""
+        """Note that a person is not there any more, or is another contact by now."""
         self._cache.written.forget(key)
+        self._leads.forget(key.digest)
+
+    def find(self, key: Key, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:
+        """Ask whether Intercom knows a person after all: None if so, and whether as a lead is known then.
+
+        Else the outcome of what is meant for them; `refusal` is what spoke against the person so far.
+        """
+        # As a part of a path, these two would be taken for folders by everything on the way.
+        if key.field == "email" or key.value in {".", ".."}:
+            return (yield from self._search(key, refusal))
+        call = FindByExternalId(key.value)
+        answer = yield call
+        if call.is_answered_by(answer):
+            return None
+        if answer.status == 410:  # noqa: PLR2004
+            return rejected(outcomes.CONTACT_MERGED, read_refusal(answer))
+        return rejected(outcomes.UNKNOWN_USER, refusal)
+
+    def _search(self, key: Key, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:
+        call = SearchContacts(search_query(key.field, [key.value]), decisive=True, gives_up=NEVER)
+        answer = yield call
+        bodies = answer.body.get("data") if call.is_answered_by(answer) else None
+        # As for a contact that is written: users before leads, and nobody is guessed.
+        found = choose(ContactChange(key, {}, {}), Found(tuple(_who_are(key, bodies))))
+        if found is None:
+            return rejected(outcomes.UNKNOWN_USER, refusal)
+        if isinstance(found, Outcome):
+            return found
+        if found.role == LEAD:
+            self._leads.note(key.digest, _Lead(found.contact_id, self._cache.now() + LEAD_SECONDS))
+        elif self.lead(key) is not None:
+            self.forget(key)
+        return None
 
     def create(self, key: Key) -> Generator[Step, Answer, Outcome | None]:
         """Create a person without any property: None if they are there then, else why they are not."""
@@ -48,3 +114,12 @@ class People:
             raise AssertionError("nobody is created in this sync")
         outcome = (yield from self._creator.write([ContactChange(key, {}, {})], NOTHING_FOUND))[0]
         return outcome if outcome.status is Status.REJECTED else None
+
+
+def _who_are(key: Key, bodies: Any) -> Iterator[KnownContact]:
+    """Read those of the contacts that a search shows who bear the identity."""
+    for body in bodies if isinstance(bodies, list) else ():
+        if isinstance(body, dict) and isinstance(body.get("id"), str):
+            contact = read_contact(body)
+            if key.value == (contact.email if key.field == "email" else contact.external_id):
+                yield contact

@@ -35,12 +35,15 @@ class EventPayload:
 
     @property
     def body(self) -> dict[str, Any]:
-        """Make the body of `POST /events`."""
-        body: dict[str, Any] = {
-            "event_name": self.name,
-            "created_at": self.created_at,
-            "email" if self.key.field == "email" else "user_id": self.key.value,
-        }
+        """Make the body of `POST /events` for a user, who is found by the identity."""
+        return self._body_of("email" if self.key.field == "email" else "user_id", self.key.value)
+
+    def body_of_lead(self, contact_id: str) -> dict[str, Any]:
+        """Make the body of `POST /events` for a lead, whose events need Intercom's own id (its API description)."""
+        return self._body_of("id", contact_id)
+
+    def _body_of(self, identity: str, value: str) -> dict[str, Any]:
+        body: dict[str, Any] = {"event_name": self.name, "created_at": self.created_at, identity: value}
         return {**body, "metadata": self.metadata} if self.metadata else body
 
     @property

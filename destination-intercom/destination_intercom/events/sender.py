@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
@@ -18,7 +18,7 @@ from destination_intercom.delivery.tasks import Pause, Step, Steps
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import NEVER, Call, FindByExternalId, PostEvent, SearchContacts
+from destination_intercom.intercom.calls import PostEvent
 from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, Refusal, rejected
 
@@ -54,8 +54,14 @@ class KnownPeople(Protocol):
     def was_written(self, key: Key) -> bool:
         """Say whether this run has written the person, so that Intercom will show them soon."""
 
+    def lead(self, key: Key) -> str | None:
+        """Tell Intercom's id of a person who is known to be a lead; None for others."""
+
     def forget(self, key: Key) -> None:
-        """Note that a person is not there any more."""
+        """Note that a person is not there any more, or is another contact by now."""
+
+    def find(self, key: Key, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:
+        """Ask whether Intercom knows a person after all: None if so, else the outcome of what is meant for them."""
 
     def create(self, key: Key) -> Generator[Step, Answer, Outcome | None]:
         """Create a person: None if they are there then, else why they are not."""
@@ -104,11 +110,23 @@ class EventSender:
             return rejected(outcomes.EVENT_NAME_LIMIT, known)
         if (unknown := self._people.unknown(event.key)) is not None:
             return unknown
-        call = PostEvent(event.body)
+        call = self._call(event)
         answer = yield call
-        if _is_not_found(answer):
-            return (yield from self._after_not_found(event, call, read_refusal(answer)))
-        return self._sent(event, call, answer)
+        if not _knows_nobody(call, answer):
+            return self._sent(event, call, answer)
+        refusal = read_refusal(answer)
+        by_identity = PostEvent(event.body)
+        if call != by_identity:
+            # The lead may be young, or have become a user, whom the identity names.
+            answer = yield by_identity
+            if not _knows_nobody(by_identity, answer):
+                self._people.forget(event.key)
+                return self._sent(event, by_identity, answer)
+        return (yield from self._after_not_found(event, call, refusal))
+
+    def _call(self, event: EventPayload) -> PostEvent:
+        lead = self._people.lead(event.key)
+        return PostEvent(event.body if lead is None else event.body_of_lead(lead))
 
     def _note_delivered(self, event: EventPayload) -> None:
         cache, fingerprint, digest = self._cache, event.fingerprint, event.digest
@@ -145,7 +163,7 @@ class EventSender:
             )
         )
 
-    def _sent(self, event: EventPayload, call: Call, answer: Answer) -> Outcome:
+    def _sent(self, event: EventPayload, call: PostEvent, answer: Answer) -> Outcome:
         if call.is_answered_by(answer):
             self._note_delivered(event)
             return outcomes.DELIVERED
@@ -160,33 +178,43 @@ class EventSender:
     def _after_not_found(self, event: EventPayload, call: PostEvent, refusal: Refusal) -> Steps:
         """Learn whether the person exists, create them where that is wanted, and send the event again."""
         people = self._people
-        if people.was_written(event.key) and event.key.digest not in self._cache.not_visible:
+        if people.was_written(event.key) and not self._is_not_visible(event):
             answer = yield from self._send_while_new(event, call, pause=1.0)
-            if not _is_not_found(answer):
+            if not _knows_nobody(call, answer):
                 return self._sent(event, call, answer)
         # Somebody may have deleted the contact since: it is looked for, and created, anew.
-        unknown = yield from self._look_for(event, refusal)
+        unknown = yield from people.find(event.key, refusal)
         if unknown is not None:
             # What this run has written stays known otherwise: the search lags behind it.
             people.forget(event.key)
-        is_new = unknown is not None and people.may_be_created
+        is_new = unknown is not None and people.may_be_created and unknown.reason != outcomes.AMBIGUOUS_EMAIL
         if is_new:
             unknown = yield from people.create(event.key)
         if unknown is not None:
             people.note_unknown(event.key, unknown)
             return unknown
-        if event.key.digest in self._cache.not_visible and not is_new:
+        found = self._call(event)
+        is_untried = is_new or found != call
+        if self._is_not_visible(event) and not is_untried:
             return rejected(outcomes.UNKNOWN_USER, refusal)
-        answer = yield from self._send_while_new(event, call, pause=0.0 if is_new else 1.0)
-        return rejected(outcomes.UNKNOWN_USER, refusal) if _is_not_found(answer) else self._sent(event, call, answer)
+        seconds = 0.0 if self._is_not_visible(event) and not is_new else NEW_CONTACT_RETRY_SECONDS
+        answer = yield from self._send_while_new(event, found, pause=0.0 if is_untried else 1.0, seconds=seconds)
+        if _knows_nobody(found, answer):
+            return rejected(outcomes.UNKNOWN_USER, refusal)
+        return self._sent(event, found, answer)
 
-    def _send_while_new(self, event: EventPayload, call: PostEvent, *, pause: float) -> Generator[Step, Answer, Answer]:
-        """Send an event again and again, until its contact is visible or no longer young; `pause` seconds first."""
-        until = self._now() + NEW_CONTACT_RETRY_SECONDS
+    def _is_not_visible(self, event: EventPayload) -> bool:
+        return event.key.digest in self._cache.not_visible
+
+    def _send_while_new(
+        self, event: EventPayload, call: PostEvent, *, pause: float, seconds: float = NEW_CONTACT_RETRY_SECONDS
+    ) -> Generator[Step, Answer, Answer]:
+        """Send an event again and again for `seconds`, until its contact is visible; `pause` seconds first."""
+        until = self._now() + seconds
         while True:
             yield Pause(min(pause, max(until - self._now(), 0.0)))
             answer = yield call
-            if not _is_not_found(answer):
+            if not _knows_nobody(call, answer):
                 return answer
             if self._now() >= until:
                 # Later events of this person are sent once each, and made to wait no more.
@@ -194,23 +222,17 @@ class EventSender:
                 return answer
             pause = min(max(pause * 2, 1.0), 10.0)
 
-    def _look_for(self, event: EventPayload, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:
-        """Ask whether Intercom knows the person after all: None if so, else the outcome of their events."""
-        call = _call_that_finds(event.key)
-        answer = yield call
-        if call.is_answered_by(answer) and (not isinstance(call, SearchContacts) or answer.body.get("data")):
-            return None
-        if answer.status == 410:  # noqa: PLR2004
-            return rejected(outcomes.CONTACT_MERGED, read_refusal(answer))
-        return rejected(outcomes.UNKNOWN_USER, refusal)
-
 
 def printable(name: str) -> str:
     """Write a name for the log: it may be anything, and of any length."""
     return "".join(character for character in name if character.isprintable())[:LONGEST_SHOWN_NAME]
 
 
-def _is_not_found(answer: Answer) -> bool:
+def _knows_nobody(call: PostEvent, answer: Answer) -> bool:
+    """Say whether Intercom does not know whom an event is about."""
+    if "id" in call.payload:
+        # A contact that was merged or deleted: whatever it says, the identity is asked for next.
+        return answer.status in {404, 410}
     # Only this code means the person; another 404 says nothing about them.
     return answer.status == 404 and read_refusal(answer).code == "not_found"  # noqa: PLR2004
 
@@ -222,23 +244,3 @@ def _is_name_limit(refusal: Refusal) -> bool:
 
 def _is_ambiguous(refusal: Refusal) -> bool:
     return refusal.status in {400, 409} and "multiple" in (refusal.message or "").lower()
-
-
-def _call_that_finds(key: Key) -> FindByExternalId | SearchContacts:
-    """Make the call that tells whether Intercom knows a person."""
-    # As a part of a path, these two would be taken for folders by everything on the way.
-    if key.field == "email" or key.value in {".", ".."}:
-        return SearchContacts(_users_with(key), decisive=True, gives_up=NEVER)
-    return FindByExternalId(key.value)
-
-
-def _users_with(key: Key) -> dict[str, Any]:
-    return {
-        "query": {
-            "operator": "AND",
-            "value": [
-                {"field": key.field, "operator": "=", "value": key.value},
-                {"field": "role", "operator": "=", "value": "user"},
-            ],
-        }
-    }
