@@ -356,7 +356,7 @@ SHOWN = {
         AttributeRule.target AttributeRule.type Attributes._to_create Attributes.fields Attributes.missing
         Attributes.skipped Attributes.types Attributes.wanted Attributes.warnings CatalogStream.schema
         EventRule.metadata EventRule.name Plan._by_name Plan.warnings Policy.write_mode RecordMessage.namespace
-        RecordMessage.stream StreamPlan.refuse_records Workspace.missing Workspace.types _Object.key
+        RecordMessage.stream StreamPlan.refuse_records Undeclared.near Workspace.missing Workspace.types _Object.key
     """,
     "a word of ours, or a note in our own words": """
         Concluded.kind Judgement.why LookedUp.kind LookupTask.kind Note.heading Note.text Part.kind KnownContact.role Outcome.reason Outcome.trims
@@ -378,7 +378,7 @@ SHOWN = {
 """Fields of dataclasses that may hold a text and show it, by why they may."""
 
 TELLING = {"str", "bytes", "Any", "object"}
-HAND_MADE = {"Bucket", "Client", "Key", "Moment", "Refusal", "_BearerAuth", "_Missing"}
+HAND_MADE = {"Bucket", "Client", "DamagedRecord", "Key", "Moment", "Refusal", "_BearerAuth", "_Missing"}
 """Classes with a `repr` of their own: it is looked at while they are in use, in every situation."""
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from destination_intercom.errors import ConfigurationError
+from integration_tests.support.fake_storage import S3_SECTION, FakeStorage
 from integration_tests.support.harness import TOKEN, Result, record, state, write
+from integration_tests.support.virtual_clock import VirtualClock
 
 
 def declared(**types: Any) -> dict[str, Any]:
@@ -235,3 +237,127 @@ def test_orders_whose_identity_the_schema_lacks_when_it_allows_others_then_a_war
     assert [True, False] == [isinstance(result.error, ConfigurationError) for result in results]
     assert [0, 1] == [len(result.events) for result in results]
     assert results[1].logged('identity_property: the stream "orders" has no property "customer.id".')
+
+
+# ---------------------------------------------------------------- PyAirbyte's cache
+
+
+def write_person(*rows: dict[str, Any], schema: dict[str, Any], **sections: Any) -> Result:
+    """Write rows of the stream `people`, each of them a contact and an event; 42 and 43 are in Intercom."""
+    return write(
+        [*(record("people", **row) for row in rows), state("people", 1)],
+        configuration=configuration(**sections),
+        configured_catalog=catalog_of("people", schema),
+        seed={
+            "data_attributes": [{"name": "plan", "data_type": "string"}, {"name": "score", "data_type": "integer"}],
+            "contacts": [{"role": "user", "external_id": each} for each in ("42", "43")],
+        },
+    )
+
+
+def write_decimals(*ids: str, **sections: Any) -> Result:
+    """Write people whose numbers are texts, as PyAirbyte's cache sends what it keeps as DECIMAL(38,9)."""
+    entry = {"stream": "people", "event_name": "signed up", "created_at_property": "signed_at"}
+    row = {"score": "7.000000000", "total": "19.990000000", "code": "3.000000000", "signed_at": "2024-01-02T01:04:05"}
+    return write_person(
+        *({"id": each, **row} for each in ids),
+        schema=declared(id="number", score="number", total="number", code="string", signed_at="string"),
+        identity={"property": "id"},
+        events={"streams": [entry], "metadata": [{"property": "total"}, {"property": "code"}]},
+        users={"streams": [{"stream": "people"}], "attributes": [{"property": "score"}]},
+        **sections,
+    )
+
+
+def test_decimals_as_text_when_the_schema_has_numbers_then_are_numbers() -> None:
+    """42.000000000 is the person 42 and no second one; a long number keeps every digit, and a text stays a text."""
+    result = write_decimals("42.000000000", "9007199254740993.000000000")
+
+    assert result.error is None
+    people = {each["external_id"]: each["custom_attributes"].get("score") for each in result.contents["contacts"]}
+    assert {"42": 7, "43": None, "9007199254740993": 7} == people
+    assert [{"total": 19.99, "code": "3.000000000"}] * 2 == metadata_of(result)
+    assert {1704157445} == {each["created_at"] for each in result.events}
+
+
+def test_identity_that_is_no_plain_decimal_when_the_schema_has_a_number_then_stays_as_it_is() -> None:
+    """Whatever else stands there may name somebody else."""
+    result = write_decimals("007", "42.5", "1e3")
+
+    assert {"42", "43", "007", "42.5", "1e3"} == {each["external_id"] for each in result.contents["contacts"]}
+
+
+CAMEL = declared(userId="integer", signedAt="string", planName="string")
+
+
+@pytest.mark.parametrize("configured", ["signedAt", "signedat"])
+def test_names_in_lower_case_when_the_catalog_has_others_then_are_found(configured: str) -> None:
+    """PyAirbyte's cache lower-cases the records' names and leaves the catalog's; where both are there, the exact wins."""
+    result = write_person(
+        {"userid": 42, "signedat": "2024-01-02T03:04:05Z", "planname": "pro"},
+        {"userId": 43, "signedAt": "2024-01-02T03:04:06Z", "planName": "basic", "planname": "wrong"},
+        schema=CAMEL,
+        identity={"property": "userId"},
+        events={"streams": [{"stream": "people", "event_name": "signed up", "created_at_property": configured}]},
+        users={
+            "streams": [{"stream": "people"}],
+            "attributes": [{"property": "planName", "attribute": "plan"}],
+        },
+    )
+
+    assert result.error is None
+    assert ["pro", "basic"] == [result.contact(each)["custom_attributes"]["plan"] for each in ("42", "43")]
+    assert [1704164645, 1704164646] == sorted(each["created_at"] for each in result.events)
+    assert (configured != "signedAt") is result.logged('the stream "people" has no property "signedat", but "signedAt"')
+
+
+# ---------------------------------------------------------------- values that were lost on the way
+
+
+def lose(stream: str, *fields: str, **data: Any) -> dict[str, Any]:
+    """A record of which fields could not be kept."""
+    message = record(stream, **data)
+    changes = [{"field": each, "change": "NULLED", "reason": "SOURCE_RETRIEVAL_ERROR"} for each in fields]
+    message["record"]["meta"] = {"changes": changes}
+    return message
+
+
+def test_null_of_a_lost_value_when_nulls_clear_then_clears_nothing() -> None:
+    """It says nothing of the value that the source has; a null that is one still clears."""
+    users = {"streams": [{"stream": "rows"}], "null_values": "clear"}
+    result = write(
+        [lose("rows", "name", user_id="1", name=None, phone=None), state("rows", 1)],
+        configuration=configuration(users={**users, "attributes": [{"property": "name"}, {"property": "phone"}]}),
+        seed={"contacts": [{"role": "user", "external_id": "1", "name": "Ada", "phone": "+1"}]},
+    )
+
+    ada = result.contact("1")
+    assert ("Ada", None) == (ada["name"], ada["phone"] or None)
+
+
+@pytest.mark.parametrize(
+    ("field", "data"),
+    [
+        ("customer", {"customer": None}),
+        ("customer.id", {"customer": {"id": None}}),
+        ("at", {"customer": {"id": 5}, "at": None}),
+    ],
+)
+def test_identity_or_time_that_was_lost_when_mapped_then_is_rejected(field: str, data: dict[str, Any]) -> None:
+    """It was somebody's event, not nobody's: it must be seen, and is kept where a storage is configured."""
+    entry = {"stream": "rows", "event_name": "e", "created_at_property": "at", "identity_property": "customer.id"}
+    storage = FakeStorage(VirtualClock())
+    message = lose("rows", field, **{"at": "2024-01-02", **data})
+    result = write(
+        [message, state("rows", 1)],
+        configuration=configuration(
+            events={"streams": [entry], "unknown_users": "create"}, object_storage_config=S3_SECTION
+        ),
+        storage=storage,
+    )
+
+    assert result.error is None
+    assert result.logged("invalid_time 1" if field == "at" else "invalid_identity 1")
+    (only,) = result.states
+    assert (0, 1) == (only["destinationStats"]["recordCount"], only["destinationStats"]["rejectedRecordCount"])
+    assert [message["record"]] == [row["record"] for row in storage.rows]

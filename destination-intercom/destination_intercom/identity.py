@@ -15,6 +15,10 @@ IdentityField: TypeAlias = Literal["external_id", "email"]
 """What an identity is in Intercom; the external_id is its "User ID"."""
 
 
+Question: TypeAlias = Callable[[dict[str, Any]], bool]
+"""Something to know of a record's data."""
+
+
 class Key(NamedTuple):
     """A person as a record names them: the kind of identity, and its value.
 
@@ -40,14 +44,16 @@ class IdentityRule:
     """Where a record's identity stands, and what it is in Intercom.
 
     `is_declared` says that the stream's schema has it there, `leads_into_null` that in a record something around
-    it is null: then a record without one is about nobody, which is ordinary.
+    it is null: then a record without one is about nobody, which is ordinary. `is_lost` says that a record had
+    one which could not be kept on its way here.
     """
 
     read: PathReader
     field: IdentityField
     reject_missing: bool
     is_declared: bool = False
-    leads_into_null: Callable[[dict[str, Any]], bool] = lambda _: False
+    leads_into_null: Question = lambda _: False
+    is_lost: Question = lambda _: False
 
 
 def identify(rule: IdentityRule, data: dict[str, Any]) -> Key | Outcome:
@@ -62,6 +68,8 @@ def identify(rule: IdentityRule, data: dict[str, Any]) -> Key | Outcome:
 
 
 def _explain_missing(rule: IdentityRule, data: dict[str, Any], value: Any) -> Outcome:
+    if rule.is_lost(data):
+        return rejected(outcomes.INVALID_IDENTITY)
     if rule.reject_missing:
         return rejected(outcomes.MISSING_IDENTITY)
     if rule.is_declared or value is not MISSING:

@@ -123,7 +123,7 @@ CONFLICT: Final = "conflict"
 REFUSED: Final = "refused"
 
 REJECTION_REASONS: Final = {
-    INVALID_IDENTITY: "the identity is no text or whole number, or longer than 255 characters",
+    INVALID_IDENTITY: "the identity is no text or whole number, longer than 255 characters, or lost on its way here",
     MISSING_IDENTITY: "the identity is absent, null or blank, and identity.missing is reject",
     INVALID_EVENT_NAME: "the event name is no text",
     INVALID_TIME: "the event's time is absent or is no time",

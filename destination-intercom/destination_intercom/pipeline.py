@@ -219,7 +219,8 @@ class Sync:
         if plan.refuse_records is not None:
             raise _UnwantedInputError(ConfigurationError(plan.refuse_records, stream=plan.stream))
         self.report.count_read(plan.stream)
-        made = [(part.kind, part.map_record(message.data)) for part in plan.parts]
+        data = plan.repair(message.data, message.changed)
+        made = [(part.kind, part.map_record(data)) for part in plan.parts]
         kept = line if self.rejects is not None else None
         shows = any(not isinstance(part, Outcome) or part.shows_identity for _, part in made)
         entry = self.ledger.enter(plan.stream, parts=len(made), size=len(line), line=kept, shows_identity=shows)

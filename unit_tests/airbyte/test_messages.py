@@ -10,6 +10,15 @@ from destination_intercom.airbyte.messages import Message, RecordMessage, StateM
 from destination_intercom.errors import InputError, StreamName
 from unit_tests.airbyte.wire_json import WIRE_JSON
 
+CHANGES = [
+    {"field": "a", "change": "NULLED", "reason": "SOURCE_RETRIEVAL_ERROR"},
+    {"field": "b.c", "change": "TRUNCATED", "reason": "SOURCE_FIELD_SIZE_LIMITATION"},
+    {"change": "NULLED"},
+    {"field": 7},
+    None,
+]
+METAS: list[Any] = [None, [], "a", {}, {"changes": None}, {"changes": {"field": "a"}}, {"changes": [{}, "a"]}]
+
 CANARY = "canary-7f3a"
 
 
@@ -27,11 +36,28 @@ def _complete(status: str) -> dict[str, Any]:
     return {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 1, "stream_status": body}}
 
 
+CHANGES = [
+    {"field": "a", "change": "NULLED", "reason": "SOURCE_RETRIEVAL_ERROR"},
+    {"field": "b.c", "change": "TRUNCATED", "reason": "SOURCE_FIELD_SIZE_LIMITATION"},
+    {"change": "NULLED"},
+    {"field": 7},
+    None,
+]
+
+
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
         ({"type": "RECORD", "record": {"stream": "s", "data": {"a": 1}}}, RecordMessage("s", None, {"a": 1})),
         ({"type": "RECORD", "record": {"stream": "s", "namespace": "n", "data": {}}}, RecordMessage("s", "n", {})),
+        (
+            {"type": "RECORD", "record": {"stream": "s", "data": {"a": None}, "meta": {"changes": CHANGES}}},
+            RecordMessage("s", None, {"a": None}, ("a", "b.c")),
+        ),
+        *(
+            ({"type": "RECORD", "record": {"stream": "s", "data": {}, "meta": meta}}, RecordMessage("s", None, {}))
+            for meta in METAS
+        ),
         ({"type": "RECORD", "record": {"stream": "s", "namespace": None, "data": {}}}, RecordMessage("s", None, {})),
         (_stream_state(id=3), StateMessage(StreamName("events", "shop"))),
         ({"type": "STATE", "state": {"type": "GLOBAL", "global": {}}}, StateMessage(None)),

@@ -236,6 +236,36 @@ def test_plan_of_an_undeclared_path_where_the_schema_allows_further_ones_is_a_wa
     )
 
 
+def test_plan_of_a_path_that_the_schema_has_in_another_case_is_a_warning_and_is_read() -> None:
+    """An identity, a time, metadata, an attribute or a filter: what differs in case only is no mistake to stop for."""
+    text = {"type": "string"}
+    plan = _compile(
+        _stream("s", Id=text, At=text, A=text, B=text, C={"type": "object"}),
+        users={"streams": [{"stream": "s"}], "attributes": [{"property": "b"}]},
+        events=[{"stream": "s", "event_name": "e", "filters": [{"property": "a", "operator": "is", "values": ["x"]}]}],
+        metadata=[{"property": "c.d"}],
+    )
+    told = [(warning.partition(":")[0], *warning.split('"')[3:6:2]) for warning in plan.warnings]
+    assert [
+        ("created_at_property", "at", "At"),
+        ("filters", "a", "A"),
+        ("identity.property", "id", "Id"),
+        ("metadata", "c.d", "C.d"),
+        ("users.attributes", "b", "B"),
+    ] == sorted(told)
+    record = _plan_of(plan, "s").repair({"ID": "7", "at": "2026-01-31", "a": "x"}, ())
+    (event,) = _events_of(_plan_of(plan, "s"), record)
+    assert ("7", 1_769_817_600) == (event.key.value, event.created_at)
+    (rule,) = _users(_plan_of(plan, "s"))
+    assert ["string"] == [attribute.type for attribute in rule.attributes]
+
+
+def test_plan_of_a_path_that_the_schema_has_in_two_other_cases_is_refused_with_both() -> None:
+    """It is not guessed which is meant."""
+    message = _refusal(_stream("s", Id={}, ID={}), users={"streams": [{"stream": "s"}]})
+    assert 'has no property "id". Did you mean "Id" or "ID"' in message
+
+
 def test_plan_of_an_undeclared_path_that_a_record_can_do_without_is_a_warning() -> None:
     """Metadata, attributes and filters may be left out; each is warned of once."""
     gone = {"property": "gone", "operator": "is_set"}

@@ -36,6 +36,7 @@ FLOORS = (
 
 
 PURE = [
+    "airbyte.records",
     "airbyte.schemas",
     "configuration.config",
     "configuration.filters",

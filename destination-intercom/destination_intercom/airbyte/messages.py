@@ -17,11 +17,12 @@ _LONG_NUMBER: Final = b"0" * 19
 
 @dataclass(frozen=True, slots=True)
 class RecordMessage:
-    """A record; `data` is the source's own object."""
+    """A record; `data` is the source's own object, `changed` are the fields that were not kept as they had been."""
 
     stream: str
     namespace: str | None
     data: dict[str, Any] = field(repr=False)
+    changed: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,16 @@ def _record(record: Any, number: int) -> RecordMessage:
     if isinstance(record, dict):
         stream, namespace, data = record.get("stream"), record.get("namespace"), record.get("data")
         if isinstance(stream, str) and isinstance(data, dict) and (namespace is None or isinstance(namespace, str)):
-            return RecordMessage(stream, namespace, data)
+            return RecordMessage(stream, namespace, data, _changed(record.get("meta")))
     raise InputError(f"Line {number} of the input is a RECORD without a stream or without data.")
+
+
+def _changed(meta: Any) -> tuple[str, ...]:
+    changes = meta.get("changes") if isinstance(meta, dict) else None
+    fields = (
+        [change.get("field") for change in changes if isinstance(change, dict)] if isinstance(changes, list) else []
+    )
+    return tuple(each for each in fields if isinstance(each, str))
 
 
 def _state(state: Any, number: int) -> StateMessage:

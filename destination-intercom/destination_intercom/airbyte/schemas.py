@@ -7,11 +7,18 @@ A schema that declares no properties at a level says nothing about that level; A
 from __future__ import annotations
 
 import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
 _SCALARS: Final = {"string": "string", "integer": "integer", "number": "float", "boolean": "boolean"}
 """JSON's scalar types, and the type of an attribute that holds them."""
+
+_NEAREST: Final = 3
+_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +35,62 @@ class Undeclared:
 
 
 def undeclared(path: str, schema: dict[str, Any]) -> Undeclared | None:
-    """Tell what is wrong if `schema` declares properties and not `path`; else None."""
-    found = _walk_schema(path.split("."), schema, prefix="")
+    """Tell what is wrong if `schema` declares properties and not `path`, in whatever case its first name is."""
+    found = _walk_schema(spell(path, schema).split("."), schema, prefix="")
     return found if isinstance(found, Undeclared) else None
 
 
 def is_declared(path: str, schema: dict[str, Any]) -> bool:
     """Say whether `schema` lets one expect `path`: declared, or in an object whose members it leaves open."""
-    if not _properties(schema):
+    if not declared_properties(schema):
         return False
     missing = undeclared(path, schema)
     return missing is None or (missing.is_nested and missing.is_open)
 
 
-def _properties(schema: Any) -> dict[str, Any]:
+def declared_properties(schema: Any) -> dict[str, Any]:
+    """Give the properties that a schema declares, with their schemas."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     return properties if isinstance(properties, dict) else {}
 
 
+def lower_ascii(name: str) -> str:
+    """Put the letters from A to Z into lower case, and no others."""
+    return name.translate(_LOWER)
+
+
+def fold_names(names: Iterable[str]) -> dict[str, str]:
+    """Tell names by their lower case; without those that differ from another one in nothing else."""
+    listed = list(names)
+    count = Counter(map(lower_ascii, listed))
+    return {folded: name for name in listed if count[folded := lower_ascii(name)] == 1}
+
+
+def spell(path: str, schema: dict[str, Any]) -> str:
+    """Write the first name of a path as `schema` does, where it differs from one declared name in case only."""
+    properties = declared_properties(schema)
+    heads = [path, *(path[: dot.start()] for dot in reversed(list(re.finditer(r"\.", path))))]
+    if not properties or any(head in properties for head in heads):
+        return path
+    by_fold = fold_names(properties)
+    for head in heads:
+        if (name := by_fold.get(lower_ascii(head))) is not None:
+            return name + path[len(name) :]
+    return path
+
+
+def json_types(schema: Any) -> set[str]:
+    """Tell the JSON types that a schema names, in any branch of a union."""
+    if not isinstance(schema, dict):
+        return set()
+    unions = [schema.get(name) for name in ("anyOf", "oneOf")]
+    branches = [branch for union in unions if isinstance(union, list) for branch in union]
+    return {kind for each in (schema, *branches) for kind in _kinds(each)}
+
+
 def _walk_schema(parts: list[str], schema: Any, prefix: str) -> Undeclared | dict[str, Any] | None:
     """Follow `parts` down: the schema found, None where the schema is silent, or what is missing."""
-    properties = _properties(schema)
+    properties = declared_properties(schema)
     if not properties:
         return None
     missing: Undeclared | None = None
@@ -67,10 +109,18 @@ def _walk_schema(parts: list[str], schema: Any, prefix: str) -> Undeclared | dic
         missing = missing or found
     if missing is not None:
         return missing
-    near = difflib.get_close_matches(".".join(parts), map(str, properties), n=3, cutoff=0.4)
+    near = _nearest(".".join(parts), properties)
     further = schema.get("additionalProperties")
     is_open = further is True or isinstance(further, dict)
     return Undeclared([f'"{prefix}{name}"' for name in near], is_open, is_nested=bool(prefix))
+
+
+def _nearest(name: str, names: Iterable[str]) -> list[str]:
+    by_fold: dict[str, list[str]] = {}
+    for each in names:
+        by_fold.setdefault(lower_ascii(each), []).append(each)
+    matches = difflib.get_close_matches(lower_ascii(name), by_fold, n=_NEAREST, cutoff=0.4)
+    return [each for match in matches for each in by_fold[match]][:_NEAREST]
 
 
 def _may_nest(schema: Any) -> bool:
@@ -83,7 +133,7 @@ def type_in_schema(path: str, schema: dict[str, Any]) -> str | None:
 
     A list of scalars is sent as a text.
     """
-    found = _walk_schema(path.split("."), schema, prefix="")
+    found = _walk_schema(spell(path, schema).split("."), schema, prefix="")
     if not isinstance(found, dict):
         return None
     kinds = _kinds(found)

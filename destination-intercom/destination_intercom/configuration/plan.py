@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from destination_intercom.airbyte.catalog import CatalogStream
-from destination_intercom.airbyte.schemas import is_declared, undeclared
+from destination_intercom.airbyte.records import Repair, compile_loss_check, compile_repair
+from destination_intercom.airbyte.schemas import Undeclared, is_declared, spell, undeclared
 from destination_intercom.configuration.config import Config, Filter
 from destination_intercom.configuration.filters import Predicate, compile_filter
 from destination_intercom.errors import ConfigurationError, StreamName
@@ -37,10 +38,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """All that a record of `stream` becomes, in this order."""
+    """All that a record of `stream` becomes, in this order, once `repair` has made of its data what it means."""
 
     stream: StreamName
     parts: tuple[Part, ...]
+    repair: Repair
     refuse_records: str | None = None
 
 
@@ -84,7 +86,8 @@ def compile_plan(config: Config, catalog: Sequence[CatalogStream], kinds: Mappin
 
 def _compile_stream(stream: CatalogStream, kinds: Mapping[str, Compiler], checks: PlanChecks) -> StreamPlan:
     parts = [Part(name, map_record) for name, kind in kinds.items() for map_record in kind.compile(stream, checks)]
-    return StreamPlan(stream.name, tuple(parts), None if parts else checks.refuse_unlisted(stream))
+    refusal = None if parts else checks.refuse_unlisted(stream)
+    return StreamPlan(stream.name, tuple(parts), checks.repair(stream), refusal)
 
 
 class PlanChecks:
@@ -95,6 +98,8 @@ class PlanChecks:
         self._names = [stream.name for stream in catalog]
         self.warnings: list[str] = []
         self.problems: list[str] = []
+        self._paths: dict[StreamName, set[str]] = {}
+        self._identities: dict[StreamName, set[str]] = {}
         self._warn_of_overwrite(catalog)
 
     def _warn_of_overwrite(self, catalog: Sequence[CatalogStream]) -> None:
@@ -132,12 +137,14 @@ class PlanChecks:
         identity = self._config.identity
         path = own or identity.path
         self.require(path, stream, "identity_property" if own else "identity.property")
+        self._identities.setdefault(stream.name, set()).add(path)
         return IdentityRule(
             compile_path(path),
             identity.intercom_field,
             identity.missing == "reject",
             is_declared=is_declared(path, stream.schema),
             leads_into_null=compile_null_check(path),
+            is_lost=compile_loss_check([path], stream.schema),
         )
 
     def predicates(self, filters: Iterable[Filter], stream: CatalogStream, field_name: str) -> tuple[Predicate, ...]:
@@ -150,14 +157,29 @@ class PlanChecks:
 
     def require(self, path: str, stream: CatalogStream, field_name: str) -> None:
         """Note a problem where the schema declares properties and not this one; a warning if it allows others."""
-        if (missing := undeclared(path, stream.schema)) is not None:
+        if (missing := self._look_up(path, stream, field_name)) is not None:
             notes = self.warnings if missing.is_open else self.problems
             self._note(notes, path, stream, field_name, missing.near)
 
     def expect(self, path: str, stream: CatalogStream, field_name: str) -> None:
         """Note a warning where the schema declares properties and not this one."""
-        if (missing := undeclared(path, stream.schema)) is not None:
+        if (missing := self._look_up(path, stream, field_name)) is not None:
             self._note(self.warnings, path, stream, field_name, missing.near)
+
+    def repair(self, stream: CatalogStream) -> Repair:
+        """Compile what the data of a record means, once all that is read of `stream` was asked about."""
+        paths, identities = self._paths.get(stream.name, set()), self._identities.get(stream.name, set())
+        return compile_repair(stream.schema, paths, identities=identities)
+
+    def _look_up(self, path: str, stream: CatalogStream, field_name: str) -> Undeclared | None:
+        """Note that `path` is read; tell what is wrong with it, if the schema says so."""
+        self._paths.setdefault(stream.name, set()).add(path)
+        if (spelled := spell(path, stream.schema)) != path:
+            self.warn(
+                f'{field_name}: the stream "{stream.name}" has no property "{path}", but "{spelled}" in another case:'
+                " that is read."
+            )
+        return undeclared(path, stream.schema)
 
     def warn(self, warning: str) -> None:
         """Note a warning, once."""
