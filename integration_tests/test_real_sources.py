@@ -361,3 +361,47 @@ def test_identity_or_time_that_was_lost_when_mapped_then_is_rejected(field: str,
     (only,) = result.states
     assert (0, 1) == (only["destinationStats"]["recordCount"], only["destinationStats"]["rejectedRecordCount"])
     assert [message["record"]] == [row["record"] for row in storage.rows]
+
+
+# ---------------------------------------------------------------- streams that know people in different ways
+
+
+def test_streams_with_intercom_fields_of_their_own_when_written_then_each_names_people_by_its_own() -> None:
+    """The product's users have an id, the shop's customers and orders an address; what both write, each can find."""
+    result = write(
+        [
+            record("users", id="1", name="Ada"),
+            record("customers", mail="Grace@Example.com", name="Grace"),
+            record("logins", id="1", at="2024-01-02"),
+            record("orders", buyer={"mail": " grace@example.com"}, at="2024-01-02"),
+            state("orders", 1),
+        ],
+        configuration=configuration(
+            identity={"property": "id"},
+            users={
+                "streams": [
+                    {"stream": "users"},
+                    {"stream": "customers", "identity_property": "mail", "intercom_field": "email"},
+                ],
+                "attributes": [{"property": "name"}],
+            },
+            events={
+                "streams": [
+                    {"stream": "logins", "event_name": "logged in", "created_at_property": "at"},
+                    {
+                        "stream": "orders",
+                        "event_name": "ordered",
+                        "created_at_property": "at",
+                        "identity_property": "buyer.mail",
+                        "intercom_field": "email",
+                    },
+                ]
+            },
+        ),
+    )
+
+    assert result.error is None
+    people = {(each["external_id"], each["email"] or None, each["name"]) for each in result.contents["contacts"]}
+    assert {("1", None, "Ada"), (None, "grace@example.com", "Grace")} == people
+    sent = {(each["event_name"], each.get("user_id"), each.get("email")) for each in result.events}
+    assert {("logged in", "1", None), ("ordered", None, "grace@example.com")} == sent

@@ -268,6 +268,24 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
             _users(attributes=[{"property": "email_verified"}]),
             "users.attributes: email_verified is written only beside",
         ),
+        (
+            _users(
+                streams=[{"stream": "a", "intercom_field": "email"}, {"stream": "b"}],
+                attributes=[{"property": "email_verified"}],
+            ),
+            "users.attributes: email_verified is written only beside",
+        ),
+        (
+            {
+                **_users(
+                    streams=[{"stream": "a"}, {"stream": "b", "intercom_field": "external_id"}],
+                    attributes=[{"property": "email_verified"}],
+                ),
+                "identity": {"intercom_field": "email"},
+            },
+            "users.attributes: email_verified is written only beside",
+        ),
+        (_users(streams=[{"stream": "a", "intercom_field": CANARY}]), "users.streams.0.intercom_field"),
         (_users(missing_attributes=CANARY), "users.missing_attributes"),
         (_users(null_values=CANARY), "users.null_values"),
         (_users(write_mode=CANARY), "users.write_mode"),
@@ -322,7 +340,7 @@ WHOLE = base_config(
     identity={"property": "p", "intercom_field": "email", "missing": "reject"},
     events={
         **EVENTS,
-        "streams": [{**STREAM, "namespace": "n", "identity_property": "i"}],
+        "streams": [{**STREAM, "namespace": "n", "identity_property": "i", "intercom_field": "email"}],
         "not_before": "2026-01-01T00:00:00Z",
         "filters": [{"property": "p", "operator": "is", "values": ["x"]}],
         "metadata": [{"property": "p", "name": "n"}],
@@ -331,6 +349,7 @@ WHOLE = base_config(
     },
     users={
         **USERS,
+        "streams": [{"stream": "users", "intercom_field": "external_id"}],
         "attributes": [{"property": "p", "attribute": "a", "type": "date"}],
         "write_mode": "update_only",
         "missing_attributes": "create",
@@ -437,9 +456,14 @@ def test_config_of_a_bound_that_is_a_number_or_a_time_is_taken(value: str) -> No
     [("email", ["email_verified"]), ("external_id", ["email", "email_verified"])],
 )
 def test_config_of_email_verified_beside_an_email_is_taken(field: str, attributes: list[str]) -> None:
-    """The e-mail is a selected property, or the identity itself."""
+    """The e-mail is a selected property, or the identity itself, of each stream."""
     document = _users(attributes=[{"property": name} for name in attributes])
     assert isinstance(parse_config({**document, "identity": {"intercom_field": field}}), Config)
+    own = _users(
+        streams=[{"stream": each, "intercom_field": field} for each in "ab"],
+        attributes=[{"property": name} for name in attributes],
+    )
+    assert isinstance(parse_config(own), Config)
 
 
 def test_config_whose_own_error_is_printed_shows_no_input() -> None:

@@ -97,6 +97,15 @@ def test_plan_of_a_users_list_that_names_a_stream_twice_has_two_rules() -> None:
     assert ["7", "8"] == [rule.identity.read(RECORD) for rule in rules]
 
 
+def test_plan_of_an_entry_with_its_own_intercom_field_names_people_by_it() -> None:
+    """One stream knows people by their User ID, another one by their address; the rest is as the ID Mapping says."""
+    users = {"streams": [{"stream": "s", "intercom_field": "email"}, {"stream": "s"}]}
+    entries = [{"stream": "s", "event_name": "e", "intercom_field": "email"}, {"stream": "s", "event_name": "f"}]
+    plan = _plan_of(_compile(catalog_stream(), users=users, events=entries), "s")
+    fields = [[rule.identity.field for rule in rules] for rules in (_users(plan), _events(plan))]
+    assert [["email", "external_id"]] * 2 == fields
+
+
 def test_plan_of_filters_applies_the_global_ones_and_the_streams_own() -> None:
     """A stream's filters are added to the global ones; users have theirs."""
     set_a, set_b = ({"property": name, "operator": "is_set"} for name in "ab")

@@ -35,6 +35,7 @@ FORBIDDEN_IN_METADATA_NAMES: Final = frozenset(".$~`!@#%^&*'{}|\"")
 
 Operator = Literal["is", "is_not", "contains", "does_not_contain", "is_set", "is_not_set", "greater_than", "less_than"]
 MetadataType = Literal["text", "number", "date", "money"]
+IntercomField = Literal["external_id", "email"]
 AttributeType = Literal["string", "integer", "float", "boolean", "date"]
 _VARIANTS: Final[dict[int | str | None, tuple[str, tuple[str, str]]]] = {
     "events": ("mode", ("enabled", "disabled")),
@@ -54,7 +55,7 @@ class Identity(_Section):
     """Who a record is about: the source's property, and what it is in Intercom."""
 
     path: Annotated[Text, Field(alias="property")] = "user_id"
-    intercom_field: Literal["external_id", "email"] = "external_id"
+    intercom_field: IntercomField = "external_id"
     missing: Literal["filter", "reject"] = "filter"
 
 
@@ -129,6 +130,7 @@ class EventStream(_Section):
     event_name_property: Text | None = None
     created_at_property: Text
     identity_property: Text | None = None
+    intercom_field: IntercomField | None = None
     filters: list[Filter] = []
     metadata: list[Metadata] | None = None
 
@@ -221,6 +223,7 @@ class UserStream(_Section):
     stream: Text
     namespace: Text | None = None
     identity_property: Text | None = None
+    intercom_field: IntercomField | None = None
 
 
 class Attribute(_Section):
@@ -310,12 +313,15 @@ class Config(_Section):
             check_address("api_base_url", self.api_base_url)
         if self.events.mode == "disabled" and self.users.mode == "disabled":
             raise ValueError("events and users are both disabled: enable one of them")
-        if isinstance(self.users, UsersEnabled) and self.identity.intercom_field != "email":
+        if isinstance(self.users, UsersEnabled) and not self._knows_all_by_email(self.users):
             targets = [entry.target for entry in self.users.attributes]
             needing = [name for name in targets if name in FIELDS and FIELDS[name].needs_email]
             if needing and "email" not in targets:
                 raise ValueError(f"users.attributes: {needing[0]} is written only beside an email: select email too")
         return self
+
+    def _knows_all_by_email(self, users: UsersEnabled) -> bool:
+        return all((entry.intercom_field or self.identity.intercom_field) == "email" for entry in users.streams)
 
 
 def parse_config(document: Any) -> Config:

@@ -16,7 +16,7 @@ from destination_intercom.airbyte.schemas import Undeclared, is_declared, spell,
 from destination_intercom.configuration.config import Config, Filter
 from destination_intercom.configuration.filters import Predicate, compile_filter
 from destination_intercom.errors import ConfigurationError, StreamName
-from destination_intercom.identity import IdentityRule
+from destination_intercom.identity import IdentityField, IdentityRule
 from destination_intercom.payloads import MapRecord
 from destination_intercom.values import compile_null_check, compile_path
 
@@ -132,15 +132,17 @@ class PlanChecks:
                 self.problems.append(problem)
         return True
 
-    def identity_rule(self, own: str | None, stream: CatalogStream) -> IdentityRule:
-        """Compile where the identity stands; `own` is the stream's own property, if it has one."""
+    def identity_rule(
+        self, own: str | None, stream: CatalogStream, *, field: IdentityField | None = None
+    ) -> IdentityRule:
+        """Compile where the identity stands; `own` and `field` are the stream's own property and kind, if any."""
         identity = self._config.identity
         path = own or identity.path
         self.require(path, stream, "identity_property" if own else "identity.property")
         self._identities.setdefault(stream.name, set()).add(path)
         return IdentityRule(
             compile_path(path),
-            identity.intercom_field,
+            field or identity.intercom_field,
             identity.missing == "reject",
             is_declared=is_declared(path, stream.schema),
             leads_into_null=compile_null_check(path),

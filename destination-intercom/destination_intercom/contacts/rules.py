@@ -7,7 +7,7 @@ from typing import Any
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.airbyte.schemas import type_in_schema
-from destination_intercom.configuration.config import Attribute, UsersEnabled
+from destination_intercom.configuration.config import Attribute, UsersEnabled, UserStream
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.identity import IdentityRule
@@ -36,19 +36,17 @@ class UserRule:
 def compile_user_rules(users: UsersEnabled, stream: CatalogStream, checks: PlanChecks) -> list[UserRule]:
     """Compile a rule for each entry of `users.streams` that means `stream`."""
     return [
-        _user_rule(users, entry.identity_property, stream, checks)
+        _user_rule(users, entry, stream, checks)
         for entry in users.streams
         if checks.is_meant(entry.stream, entry.namespace, stream.name)
     ]
 
 
-def _user_rule(
-    users: UsersEnabled, identity_property: str | None, stream: CatalogStream, checks: PlanChecks
-) -> UserRule:
+def _user_rule(users: UsersEnabled, own: UserStream, stream: CatalogStream, checks: PlanChecks) -> UserRule:
     for entry in users.attributes:
         checks.expect(entry.path, stream, "users.attributes")
     return UserRule(
-        checks.identity_rule(identity_property, stream),
+        checks.identity_rule(own.identity_property, stream, field=own.intercom_field),
         checks.predicates(users.filters, stream, "users.filters"),
         tuple(_attribute_rule(entry, stream.schema) for entry in users.attributes),
         users.null_values == "clear",

@@ -64,7 +64,7 @@ def _event_rule(events: EventsEnabled, entry: EventStream, stream: CatalogStream
         if selected.currency_property is not None:
             checks.expect(selected.currency_property, stream, "metadata")
     return EventRule(
-        identity=checks.identity_rule(entry.identity_property, stream),
+        identity=checks.identity_rule(entry.identity_property, stream, field=entry.intercom_field),
         name=entry.event_name,
         read_name=compile_path(entry.event_name_property or ""),
         is_selected=compile_names(events.selected_events),
