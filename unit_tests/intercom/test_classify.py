@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from destination_intercom.errors import MaybeSentError, NotSentError
-from destination_intercom.intercom.answers import Answer, BodyKind
+from destination_intercom.intercom.answers import Answer, BodyKind, RateHeaders
 from destination_intercom.intercom.calls import (
     Call,
     CreateContact,
@@ -18,7 +18,7 @@ from destination_intercom.intercom.calls import (
     SearchContacts,
     UpdateContact,
 )
-from destination_intercom.intercom.classify import Verdict, fatal_error, judge, refusal_of
+from destination_intercom.intercom.classify import Verdict, fatal_error, judge, read_refusal, refusal_of
 from destination_intercom.outcomes import Refusal
 
 CONTACT = {"type": "contact", "id": "6745", "external_id": "42"}
@@ -46,6 +46,7 @@ BODIES: dict[str, tuple[BodyKind, Any]] = {
     "envelope": ("json", _envelope()),
     "throttling envelope": ("json", _envelope("too_many_requests")),
     "version envelope": ("json", _envelope("intercom_version_invalid")),
+    "empty envelope": ("json", {"type": "error.list", "errors": []}),
     "other json": ("json", ["unexpected"]),
     "null": ("json", None),
     "empty": ("empty", None),
@@ -82,6 +83,54 @@ def test_verdict_when_any_status_meets_any_body_then_it_is_the_tables(call: Call
         is not (expected := _expected(call, status, body, success))
     ]
     assert [] == wrong
+
+
+OWN: dict[str, Any] = {"request_id": "r-1", "rate": RateHeaders(1666, 1600, 1_700_000_010.0, 10.0)}
+"""What only Intercom's own answers bear."""
+
+FORMS: dict[str, tuple[BodyKind, Any]] = {
+    "none": ("empty", None),
+    "null": ("json", None),
+    "of Rails": ("json", {"status": 400, "error": "Bad Request"}),
+    "without a type": ("json", {"errors": [{"code": "bad_request"}]}),
+    "a list": ("json", ["odd"]),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("form", FORMS)
+def test_refusal_when_it_has_no_envelope_then_it_counts_only_at_three_statuses_with_all_of_intercoms_headers(
+    call: Call, form: str
+) -> None:
+    """A 400, 409 or 422 that a proxy made up would reject records that are well."""
+    kind, body = FORMS[form]
+    believed = {
+        status for status in range(300, 600) if judge(call, Answer(status, kind, body, **OWN)).verdict is _refused(call)
+    }
+    expected = {400, 409, 422} if not isinstance(call, WORKSPACE_CALLS) else {400, 409, 422, *_FORBIDDEN[kind]}
+    assert expected == believed
+    for lacking in OWN:
+        own = {name: value for name, value in OWN.items() if name != lacking}
+        assert {Verdict.RETRY} == {judge(call, Answer(each, kind, body, **own)).verdict for each in (400, 409, 422)}
+
+
+_FORBIDDEN: dict[BodyKind, set[int]] = {"empty": {401}, "json": {401, 403}}
+"""Statuses that end the sync whatever was asked."""
+
+
+def _refused(call: Call) -> Verdict:
+    return Verdict.FATAL if isinstance(call, WORKSPACE_CALLS) else Verdict.ANSWER
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_refusal_when_it_is_a_page_then_not_even_intercoms_headers_make_it_one(status: int) -> None:
+    """HTML of any status is tried again."""
+    assert Verdict.RETRY is judge(PostEvent({}), Answer(status, "other", None, **OWN)).verdict
+
+
+def test_refusal_when_it_has_no_envelope_then_status_and_request_id_are_read() -> None:
+    """What Intercom did not say is not made up."""
+    assert Refusal(422, None, None, "r-1") == read_refusal(Answer(422, "empty", **OWN))
 
 
 @pytest.mark.parametrize(("call", "success", "kind", "body"), SUCCESSES)
@@ -212,7 +261,7 @@ def test_verdict_when_intercom_names_a_code_then_it_is_the_design_s(status: int,
         (_envelope("x" * 65), Refusal(404, None, "a message", "r-1")),
         (_envelope("word\n"), Refusal(404, None, "a message", "r-1")),
         (_envelope(request_id="ada lovelace"), Refusal(404, "some_code", "a message", "header-id")),
-        ({"type": "error.list", "errors": []}, None),
+        ({"type": "error.list", "errors": []}, Refusal(404, None, None, "header-id")),
         ({"type": "error.list", "errors": ["text"]}, None),
         ({"type": "error.list", "errors": {}}, None),
         ({"type": "error.list"}, None),

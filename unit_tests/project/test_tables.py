@@ -57,6 +57,7 @@ def envelope(code: str | None) -> dict[str, Any]:
 BODIES: dict[str, tuple[BodyKind, Any]] = {
     "envelope": ("json", envelope("some_code")),
     "no code": ("json", envelope(None)),
+    "no error": ("json", {"type": "error.list", "errors": []}),
     "throttling": ("json", envelope("rate_limit_exceeded")),
     "version": ("json", envelope("intercom_version_invalid")),
     "html": ("other", None),
@@ -69,7 +70,7 @@ BODIES: dict[str, tuple[BodyKind, Any]] = {
     "other object": ("json", {"error": "Not Found"}),
     "other list": ("json", [{"code": "not_found"}]),
 }
-IN_ENVELOPE = ("envelope", "no code", "throttling", "version")
+IN_ENVELOPE = ("envelope", "no code", "no error", "throttling", "version")
 REJECTING = (400, 404, 409, 410, 413, 422)
 ABOUT_THE_WORKSPACE = (GetMe, ListDataAttributes)
 

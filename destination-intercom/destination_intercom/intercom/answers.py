@@ -125,9 +125,9 @@ def server_time(date: str | None, wall: Callable[[], float]) -> float:
 
 
 def first_error(answer: Answer) -> dict[str, Any] | None:
-    """Read the first entry of Intercom's error envelope; None where the body is none, or lists no error."""
+    """Read the first entry of Intercom's error envelope, empty where that lists no error; None where there is none."""
     body = answer.body
     if not isinstance(body, dict) or body.get("type") != "error.list" or not isinstance(body.get("errors"), list):
         return None
-    first = next(iter(body["errors"]), None)
+    first: Any = next(iter(body["errors"]), {})
     return first if isinstance(first, dict) else None

@@ -4,13 +4,16 @@
 |-----------------------------------------------------------------|----------|
 | the success that the endpoint's description names               | answer   |
 | 400, 404, 409, 410, 413, 422 in Intercom's envelope             | answer   |
+| 400, 409, 422 without it, with all headers of Intercom's, no page | answer |
 | 429, or the code `too_many_requests` or `rate_limit_exceeded`   | throttled|
 | 401 without HTML; a JSON 403; 402 in the envelope; `intercom_version_invalid` | fatal |
 | the same to a question about the workspace itself               | fatal    |
 | everything else: no answer, 408, 5xx, HTML, a redirect, 405, …  | retry    |
 
-A refusal counts only in Intercom's envelope: what a proxy answers never rejects a record, and
-a success that does not look like one never acknowledges one.
+A refusal counts in Intercom's envelope, also in one that lists no error. Some refusals come without a body
+or in another form (issues of official SDKs): they count where `X-Request-Id` and the three headers of the
+quota say that they are Intercom's own. What a proxy answers never rejects a record, and a success that does
+not look like one never acknowledges one.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ from destination_intercom.intercom.calls import Call
 from destination_intercom.outcomes import Refusal
 
 REJECTING: Final = frozenset({400, 404, 409, 410, 413, 422})
+REJECTING_BARE: Final = frozenset({400, 409, 422})
+"""Of these, those that reject without the envelope, too: the others may be a proxy's word on its own limits."""
+
 THROTTLING_CODES: Final = frozenset({"too_many_requests", "rate_limit_exceeded"})
 VERSION_CODE: Final = "intercom_version_invalid"
 
@@ -85,12 +91,16 @@ def judge(call: Call, result: Answer | AttemptError) -> Judgement:
         return Judgement(Verdict.FATAL, why)
     if refusal is not None and (result.status == 402 or code == VERSION_CODE):  # noqa: PLR2004
         return Judgement(Verdict.FATAL, why)
-    if refusal is not None and result.status in REJECTING and call.about_workspace:
+    if (refusal is not None and result.status in REJECTING) or _is_bare_refusal(result):
         # Asked of the workspace itself, there is no record to reject: something is wrong with the app.
-        return Judgement(Verdict.FATAL, why)
-    if refusal is not None and result.status in REJECTING:
-        return Judgement(Verdict.ANSWER, why)
+        return Judgement(Verdict.FATAL if call.about_workspace else Verdict.ANSWER, why)
     return Judgement(Verdict.RETRY, why if result.kind == "json" else f"{why}, no JSON")
+
+
+def _is_bare_refusal(answer: Answer) -> bool:
+    """Say whether a refusal without the envelope is Intercom's own; a page never is, whoever's headers it bears."""
+    is_signed = answer.request_id is not None and answer.rate is not None
+    return answer.status in REJECTING_BARE and answer.kind != "other" and is_signed
 
 
 _TOKEN_HINTS: Final = {
