@@ -773,6 +773,13 @@ def reject_vague_conflict() -> Result:
     return Place(faults=[fault]).write(user(), configuration=users())
 
 
+def reject_undeliverable() -> Result:
+    """Write one event that something between us and Intercom does not let through."""
+    place = Place(faults=[{"endpoint": "POST /events", "kind": "html", "status": 403, "matching": "did it"}])
+    place.intercom.seed({"contacts": [U1]})
+    return place.write(record("events", user_id="u1", name="did it", at=1_700_000_000))
+
+
 def of_rung(name: str) -> Callable[[], Result]:
     """The result of a rung."""
     return lambda: RUNGS[name].run()[0]
@@ -795,6 +802,7 @@ PRODUCERS: dict[str, Callable[[], Result]] = {
     "email_taken": of_rung("address refused"),
     "conflict": reject_vague_conflict,
     "refused": of_rung("found, refused"),
+    "undeliverable": reject_undeliverable,
 }
 """Who produces which reason of the docs' table."""
 

@@ -131,6 +131,7 @@ class SyncParts:
             mailbox=self._mailbox,
             clock=self._clock,
             concurrency=self._config.delivery.concurrency,
+            find_probes=self.kinds.probes,
             pretend=None if self.dry_run is None else self.dry_run.answer,
         )
 

@@ -36,12 +36,16 @@ _STRENGTH: Final = {status: strength for strength, status in enumerate(Status)}
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Intercom's own account of a refusal; `message` may quote personal data and is never logged."""
+    """Intercom's own account of a refusal; `message` may quote personal data and is never logged.
+
+    `endpoint` is told where it says more than the reason does.
+    """
 
     status: int
     code: str | None = None
     message: str | None = None
     request_id: str | None = None
+    endpoint: str | None = None
 
     def __repr__(self) -> str:
         return f"Refusal(status={self.status}, code={self.code!r}, request_id={self.request_id!r})"
@@ -121,6 +125,7 @@ NOT_FOUND: Final = "not_found"
 EMAIL_TAKEN: Final = "email_taken"
 CONFLICT: Final = "conflict"
 REFUSED: Final = "refused"
+UNDELIVERABLE: Final = "undeliverable"
 
 REJECTION_REASONS: Final = {
     INVALID_IDENTITY: "the identity is no text or whole number, longer than 255 characters, or lost on its way here",
@@ -139,6 +144,7 @@ REJECTION_REASONS: Final = {
     EMAIL_TAKEN: "a user without an external_id has the e-mail address, and users.email_match is reject",
     CONFLICT: "Intercom reports a conflict and does not say with whom",
     REFUSED: "Intercom refused the payload",
+    UNDELIVERABLE: "its call fails again and again while others of the same kind succeed",
 }
 
 _AT_OR_AFTER_IDENTITY: Final = {ANONYMOUS, INVALID_IDENTITY, INVALID_TIME, TOO_OLD, INVALID_EMAIL}

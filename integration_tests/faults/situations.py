@@ -92,7 +92,8 @@ class Situation:
     """How to get an endpoint called, person after person.
 
     `before` is what somebody else creates right before a person's records come; `unknown` are records of a
-    stranger, who come with them; `rejected` says that the updates cannot be delivered.
+    stranger, who come with them; `rejected` says that the updates cannot be delivered, `undeliverable` that they
+    are passed over.
     """
 
     aim: Aim
@@ -103,6 +104,7 @@ class Situation:
     records: Callable[[int], list[Message]] = lambda number: [update(number)]
     unknown: Callable[[int], list[Message]] = lambda _: []
     rejected: bool = False
+    undeliverable: bool = False
     apart: float = APART
     at_start: bool = False
     first: int = 2
@@ -193,6 +195,9 @@ class Situation:
             return False
         if self.rejected and data["user_id"] != "p99":
             return bool(found[0]["archived"]) and found[0]["name"] == "Old"
+        if self.undeliverable and data["user_id"] != "p99":
+            # Some were carried out, and only the answer was none.
+            return not found[0]["archived"] and found[0]["name"] in {"Old", data["name"]}
         plans = {name: value for name, value in data.items() if name.startswith("plan")}
         has_plans = plans.items() <= found[0]["custom_attributes"].items()
         has_id = self.is_by_address or found[0]["external_id"] == data["user_id"]
@@ -208,7 +213,7 @@ class Situation:
     def counts(self) -> tuple[int, int]:
         """How many records are taken and how many rejected, once all is well."""
         total = sum(message["type"] == "RECORD" for messages in self.pieces() for message in messages)
-        lost = len(self.lost(PEOPLE + 1)) + (PEOPLE if self.rejected else 0)
+        lost = len(self.lost(PEOPLE + 1)) + (PEOPLE if self.rejected or self.undeliverable else 0)
         return total - lost, lost
 
 

@@ -33,7 +33,8 @@ def pytest_terminal_summary(terminalreporter: Terminal) -> None:
     for line in draw(cells):
         terminalreporter.write_line(line)
     terminalreporter.write_line(
-        "once, every fifth call, a long outage, for ever; D delivered, T one transient error, R rejected, F check failed"
+        "once, every fifth call, a long outage, for ever; D delivered, T one transient error, R rejected,"
+        " U undeliverable, F check failed"
     )
 
 

@@ -297,6 +297,27 @@ SITUATIONS: dict[str, Situation] = {
         [event(link="canary", note=LONG), event(at=SECOND + 1, deep={"when": "canary"})], ("1 cut", "1 no_time")
     ),
     "number too large": Situation([json.dumps(event()).replace('"canary note"', "1e400").encode()], ("1 no_number",)),
+    "undeliverable": Situation(
+        [
+            user(user_id=OTHER, email=OTHER_ADDRESS),
+            user(name="canary poison"),
+            event(),
+            event(note="canary poison", at=SECOND + 1),
+        ],
+        ("undeliverable 1", "undeliverable 1", "status 403", "status 500"),
+        settings={
+            "faults": [
+                fault("POST /events", "html", status=403, matching="canary poison"),
+                fault("PUT /contacts/{id}", "status", status=500, matching="canary poison"),
+            ]
+        },
+        contacts=[*SEED["contacts"], {"id": B, "external_id": OTHER, "email": OTHER_ADDRESS}],
+    ),
+    "too many undeliverable": Situation(
+        [event(note=f"canary poison {number}", at=SECOND + number) for number in range(22)],
+        error="DeliveryError",
+        settings={"faults": [fault("POST /events", "html", status=403, matching="canary poison")]},
+    ),
     "attribute refused": Situation(
         [user()],
         ("1 refused",),

@@ -6,7 +6,7 @@ import pytest
 from destination_intercom import outcomes
 from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry, Ledger
-from destination_intercom.delivery.report import MOST_NAMES, MOST_WARNINGS, Report
+from destination_intercom.delivery.report import MOST_NAMED, MOST_NAMES, MOST_WARNINGS, Report
 from destination_intercom.errors import StreamName
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Refusal, Status
 
@@ -61,6 +61,23 @@ def test_rejection_when_it_is_the_first_of_its_reason_then_it_is_told_with_detai
     assert expected == first
     assert "invalid_time" in second
     assert "canary" not in first + second
+
+
+def test_rejection_when_undeliverable_then_each_is_named_with_its_endpoint_up_to_a_hundred() -> None:
+    """Only its number says which record it was that is the cause."""
+    report, ledger = Report(), Ledger(stop_after_rejected=0)
+    refusal = Refusal(500, "server_error", endpoint="PUT /contacts/{id}")
+    for _ in range(MOST_NAMED + 5):
+        entry = ledger.enter(EVENTS, parts=1, size=1)
+        report.count_part(entry, "contacts", outcomes.rejected(outcomes.UNDELIVERABLE, refusal))
+    told = [text for _, text in _said(report)]
+    assert MOST_NAMED == len(told)
+    expected = (
+        'Stream "shop.events": record 2 of the sync was rejected: undeliverable (its call fails again and again while'
+        " others of the same kind succeed; PUT /contacts/{id}: status 500, code server_error)."
+    )
+    assert expected == told[1]
+    assert [MOST_NAMED - 1] == [number for number, text in enumerate(told) if text.endswith("only counted.")]
 
 
 def test_rejection_when_another_stream_has_it_too_then_it_is_told_again() -> None:

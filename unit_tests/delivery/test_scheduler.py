@@ -401,24 +401,46 @@ def beat(floor: Floor, beats: int) -> None:
         floor.send("heart", "pause", "ok")
 
 
-def test_call_when_it_fails_for_twenty_minutes_among_successes_ends_all(make_floor: Callable[..., Floor]) -> None:
-    """What fails so long by itself will not succeed."""
+def test_call_when_it_fails_for_ten_minutes_among_successes_ends_all(make_floor: Callable[..., Floor]) -> None:
+    """What gets no answer is never the record's fault, but no record holds up the others' states for longer."""
     floor = make_floor()
     floor.send("slow", *failing("retry", 400))
+    beat(floor, 100)
+    floor.collect()
+    assert isinstance(floor.failures[0].error, DeliveryError)
+    assert 'POST /events: timeout; stream "events", record 1 of the sync' in floor.failures[0].error.message
+    assert 600.0 <= floor.now < 700.0
+
+
+def test_call_when_it_is_throttled_among_successes_has_twenty_minutes(make_floor: Callable[..., Floor]) -> None:
+    """The quota's refusals are not counted as the record's failures; for ever they are not borne all the same."""
+    floor = make_floor(latency=5.0)
+    floor.send("slow", *failing("throttle", 400))
     beat(floor, 100)
     floor.collect()
     assert isinstance(floor.failures[0].error, DeliveryError)
     assert 1200.0 <= floor.now < 1300.0
 
 
-def test_call_when_the_one_before_it_failed_long_has_its_own_time(make_floor: Callable[..., Floor]) -> None:
-    """An answer ends the count: the next call of the key begins anew, its pauses short again."""
+def test_calls_of_one_record_when_they_fail_share_its_time(make_floor: Callable[..., Floor]) -> None:
+    """An answer in between is no reason to hold up the states behind the record for twice as long."""
     floor = make_floor()
-    floor.send("slow", *failing("retry", 55), *failing("retry", 55))
+    floor.send("slow", *failing("retry", 30), *failing("retry", 60))
+    beat(floor, 200)
+    floor.collect()
+    assert isinstance(floor.failures[0].error, DeliveryError)
+    assert 600.0 <= floor.now < 720.0
+
+
+def test_calls_of_two_records_when_they_fail_have_their_own_time(make_floor: Callable[..., Floor]) -> None:
+    """The next record of the key begins anew, its pauses short again."""
+    floor = make_floor()
+    floor.send("slow", *failing("retry", 30))
+    floor.send("slow", *failing("retry", 30))
     beat(floor, 200)
     floor.collect()
     assert [] == floor.failures
-    assert dict(floor.done)[0] > 1200.0
+    assert dict(floor.done)[1] > 600.0
 
 
 def test_question_when_asked_is_tried_again_like_any_call_and_its_answer_is_posted(

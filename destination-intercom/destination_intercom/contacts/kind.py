@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -18,10 +18,12 @@ from destination_intercom.contacts.lookup import look_up
 from destination_intercom.contacts.mapping import ContactChange, map_contact
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
 from destination_intercom.contacts.people import People
+from destination_intercom.contacts.probes import find_probes
 from destination_intercom.contacts.rules import UserRule, compile_user_rules
 from destination_intercom.contacts.upsert import ContactUpserter, Policy
 from destination_intercom.delivery.kinds import Batches, Kind
-from destination_intercom.delivery.tasks import Batch, Step, WriteTask
+from destination_intercom.delivery.probes import Probe, Taken
+from destination_intercom.delivery.tasks import Batch, Step, UndeliverableError, WriteTask
 from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateContact, ListDataAttributes, UpdateContact, WriteCall
@@ -45,6 +47,7 @@ class Contacts(Kind):
         self._policy = make_policy(config)
         self.upserter = ContactUpserter(cache=self.cache, policy=self._policy, names=self.attributes)
         self._batches = ContactBatches(written=self.cache.written, look_up=look_up)
+        self._somebody: Key | None = None
 
     @property
     def batches(self) -> Batches:
@@ -99,6 +102,7 @@ class Contacts(Kind):
             missing = [key for key in contacts.keys if key.field != "email" and key.value not in by_id]
             addresses |= {address for key in missing if (address := contacts.emails[key]) is not None}
         by_email = yield from self._search("email", sorted(addresses))
+        self._somebody = _find_user("external_id", by_id) or _find_user("email", by_email) or self._somebody
         contacts.found = {key: _found(key, contacts.emails[key], by_id, by_email) for key in contacts.keys}
 
     def _search(self, field: IdentityField, values: Sequence[str]) -> Generator[Call, Answer, _Contacts]:
@@ -121,7 +125,33 @@ class Contacts(Kind):
         batch, found = tasks[0].batch, NOTHING_FOUND
         if batch is not None:
             found = (_batch(batch).found or {}).get(changes[0].key, NOTHING_FOUND)
-        return (yield from self.upserter.write(changes, found))
+        try:
+            return (yield from self.upserter.write(changes, found))
+        except UndeliverableError:
+            if len(changes) == 1:
+                raise
+        # One of them may be the cause: each alone, so that it takes no other with it.
+        alone: list[Outcome] = []
+        for change in changes:
+            try:
+                alone += yield from self.upserter.write([change], found, always=True)
+            except UndeliverableError as error:
+                alone.append(error.outcome)
+        return alone
+
+    def probes(self, call: Call, taken: Iterable[Taken]) -> Iterable[Probe]:
+        """Offer harmless calls to the endpoints of contacts."""
+        return find_probes(call, taken, somebody=self._somebody, contact_id=self._contact_id)
+
+    def _contact_id(self, key: Key) -> str | None:
+        known = self.cache.written.get(key)
+        return None if known is None else known.contact_id
+
+
+def _find_user(field: IdentityField, found: _Contacts) -> Key | None:
+    """Tell one of those found who is a user."""
+    users = (value for value, contacts in found.items() if any(contact.role == "user" for contact in contacts))
+    return next((Key(field, value) for value in users), None)
 
 
 _Contacts = dict[str, list[KnownContact]]

@@ -88,10 +88,15 @@ class ContactUpserter:
         """Say whether a person who is not found by the identity is looked for by the address."""
         return self._policy.write_mode != "update_only"
 
-    def write(self, changes: Sequence[ContactChange], found: Found) -> Generator[Step, Answer, list[Outcome]]:
-        """Write one person's `changes` as one; refused, they go one by one, so that one takes no other with it."""
+    def write(
+        self, changes: Sequence[ContactChange], found: Found, *, always: bool = False
+    ) -> Generator[Step, Answer, list[Outcome]]:
+        """Write one person's `changes` as one; refused, they go one by one, so that one takes no other with it.
+
+        They are written although nothing differs where they differ among themselves, and `always` if that is wanted.
+        """
         merged = merge(list(changes))
-        differing = any(change.update_body != merged.update_body for change in changes)
+        differing = always or any(change.update_body != merged.update_body for change in changes)
         outcome = yield from self._write(merged, found, always=differing)
         if len(changes) == 1 or not is_refused_payload(outcome):
             return [outcome] * len(changes)

@@ -14,7 +14,8 @@ from typing import ClassVar, Protocol
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.plan import PlanChecks
-from destination_intercom.delivery.tasks import Batch, CallTask, LookupTask, Step, Task, TaskSteps, WriteTask
+from destination_intercom.delivery.probes import Probe, Taken
+from destination_intercom.delivery.tasks import Batch, CallTask, LookupTask, ProbeTask, Step, Task, TaskSteps, WriteTask
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, WriteCall
 from destination_intercom.outcomes import Outcome
@@ -105,6 +106,13 @@ class Kind(ABC):
         """Make the steps that find out what Intercom has of a batch."""
         yield from ()
 
+    def probes(self, call: Call, taken: Iterable[Taken]) -> Iterable[Probe]:  # noqa: ARG002 - for those who know one
+        """Offer calls to the endpoint of `call` that change nothing and that Intercom takes if it works, best first.
+
+        `taken` are calls that Intercom took in this run, each with its person, the latest first.
+        """
+        return ()
+
     def summary(self) -> Iterable[str]:
         """Tell what the user should read at the end, beside the counts."""
         return ()
@@ -135,10 +143,15 @@ class Kinds(Mapping[str, Kind]):
         """Tell the batches of all kinds that look up."""
         return [kind.batches for kind in self._kinds.values() if kind.batches is not None]
 
+    def probes(self, call: Call, taken: Sequence[Taken]) -> Iterator[Probe]:
+        """Offer what the kinds do."""
+        for kind in self._kinds.values():
+            yield from kind.probes(call, taken)
+
     def make_steps(self, tasks: Sequence[Task]) -> TaskSteps:
         """Make the steps of one task, or of several writes that belong together."""
         first = tasks[0]
-        if isinstance(first, CallTask):
+        if isinstance(first, (CallTask, ProbeTask)):
             return _ask(first.call)
         if isinstance(first, LookupTask):
             return self[first.kind].look_up(first.batch)

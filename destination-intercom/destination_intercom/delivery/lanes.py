@@ -9,21 +9,22 @@ from collections import deque
 from collections.abc import Hashable
 from typing import TypeAlias
 
+from destination_intercom.delivery.probes import Trouble
 from destination_intercom.delivery.tasks import Task, TaskSteps, WriteTask
 from destination_intercom.identity import Key
 from destination_intercom.intercom.calls import Call
 
 LaneKey: TypeAlias = Key | int | str
-"""A person; else the number of a lookup, or "" for calls that belong to no record."""
+"""A person; else the number of a lookup, "" for calls that belong to no record, or what a probe is made for."""
 
 
 class Job:
     """One task that is being carried out, or several writes that belong together: its steps, and where they are.
 
-    `call` is the one to be made, or to be made again; `attempts` of it have failed.
+    `call` is the one to be made, or to be made again, `delay` the seconds that were waited before it.
     """
 
-    __slots__ = ("attempts", "call", "failing_since", "held", "lane", "only_500s_since", "steps", "tasks")
+    __slots__ = ("call", "delay", "endpoints", "held", "lane", "steps", "tasks", "trouble")
 
     def __init__(self, lane: Lane, tasks: list[Task], steps: TaskSteps) -> None:
         self.lane = lane
@@ -31,9 +32,20 @@ class Job:
         self.steps = steps
         self.held: list[Hashable] = []
         self.call: Call | None = None
-        self.attempts = 0
-        self.failing_since: float | None = None
-        self.only_500s_since: float | None = None
+        self.delay = 0.0
+        self.endpoints: set[str] = set()
+        self.trouble = Trouble(max((task.held for task in self.writes), default=0.0))
+
+    @property
+    def writes(self) -> list[WriteTask]:
+        """Tell the parts of records that it carries out."""
+        return [task for task in self.tasks if isinstance(task, WriteTask)]
+
+    @property
+    def person(self) -> Key | None:
+        """Tell whom it writes to; None where it only asks."""
+        first = self.tasks[0]
+        return first.payload.key if isinstance(first, WriteTask) else None
 
 
 class Lane:

@@ -16,11 +16,14 @@ from destination_intercom.airbyte.output import Level, log_line
 from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.errors import StreamName
-from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
+from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, UNDELIVERABLE, Outcome, Status
 from destination_intercom.values import TRIM_REASONS, Trim
 
 MOST_WARNINGS: Final = 40
 """Warnings of one sync; the summary counts what no warning names."""
+
+MOST_NAMED: Final = 100
+"""Records of a stream that are named one by one where each may have a cause of its own."""
 
 MOST_NAMES: Final = 100
 """Names below one heading that the summary lists."""
@@ -42,7 +45,7 @@ class Report:
         self._streams: dict[StreamName, _StreamCounts] = {}
         self._trims: Counter[tuple[StreamName, Trim]] = Counter()
         self._warned: set[tuple[object, ...]] = set()
-        self._always_warned: set[tuple[object, ...]] = set()
+        self._rejected: Counter[tuple[StreamName, str]] = Counter()
         self._untold: dict[str, set[str]] = {}
         self._pending: list[bytes] = []
 
@@ -67,10 +70,19 @@ class Report:
         """Count what became of one part of a record; `kind` is the name of its kind of object."""
         self._of(entry.stream).parts[f"{kind} {outcome.status.value}"] += 1
         if outcome.status is Status.REJECTED:
-            self._warn_always_once(
-                (entry.stream, outcome.reason),
+            self._warn_of_rejected(entry, outcome)
+
+    def _warn_of_rejected(self, entry: Entry, outcome: Outcome) -> None:
+        """Warn of the first record of each reason, and of many where nobody but its number can tell the cause."""
+        most = MOST_NAMED if outcome.reason == UNDELIVERABLE else 1
+        self._rejected[entry.stream, outcome.reason] += 1
+        number = self._rejected[entry.stream, outcome.reason]
+        if number <= most:
+            self._say(
+                "WARN",
                 f'Stream "{entry.stream}": record {entry.ordinal} of the sync was rejected: {outcome.reason}'
-                f" ({REJECTION_REASONS[outcome.reason]}{_details(outcome)}). Further ones are only counted.",
+                f" ({REJECTION_REASONS[outcome.reason]}{_details(outcome)})."
+                + (" Further ones are only counted." if number == most else ""),
             )
 
     def count_record(self, entry: Entry, outcome: Outcome) -> None:
@@ -147,12 +159,6 @@ class Report:
             counts = self._streams[stream] = _StreamCounts()
         return counts
 
-    def _warn_always_once(self, key: tuple[object, ...], text: str) -> None:
-        """Warn once, whatever else was warned of: for what comes in few kinds."""
-        if key not in self._always_warned:
-            self._always_warned.add(key)
-            self._say("WARN", text)
-
     def _warn_once(self, key: tuple[object, ...], text: str) -> bool:
         """Warn once of `key`; False if there were too many warnings already."""
         if key in self._warned:
@@ -176,7 +182,8 @@ def _details(outcome: Outcome) -> str:
     refusal = outcome.refusal
     if refusal is None:
         return ""
-    details = f"; status {refusal.status}"
+    details = f"; {refusal.endpoint}: " if refusal.endpoint else "; "
+    details += f"status {refusal.status}"
     details += f", code {refusal.code}" if refusal.code else ""
     return details + (f", request id {refusal.request_id}" if refusal.request_id else "")
 

@@ -6,11 +6,12 @@ tenacity provides the policy's terms. What is retryable is not known here: see `
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from destination_intercom.clock import Clock
+from destination_intercom.delivery.ledger import Entry
 from destination_intercom.errors import AnswerTooLargeError, AttemptError, DeliveryError, UntrustedError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
@@ -24,6 +25,9 @@ GIVE_UP_SECONDS: Final = 600.0
 
 GIVE_UP_ON_ONE_SECONDS: Final = 1200.0
 """One call that fails for so long will not succeed, whatever the others do."""
+
+Whose: TypeAlias = Callable[[], Entry | None]
+"""Tells the record that a call is made for, or one of them; None for nobody's. Asked only for a message."""
 
 _WAIT = wait_random_exponential(multiplier=1, max=CEILING_SECONDS)
 """From one second doubling to thirty, full jitter."""
@@ -75,19 +79,38 @@ class Patience:
         if self._failing_since is None:
             self._failing_since = now
 
-    def check(self, call: Call, judgement: Judgement, *, now: float, call_failing_since: float) -> None:
-        """Say whether to go on.
+    def check(
+        self,
+        call: Call,
+        judgement: Judgement,
+        *,
+        now: float,
+        call_failing_since: float,
+        endpoint_failing_since: float | None = None,
+        is_overdue: bool = False,
+        whose: Whose = lambda: None,
+    ) -> None:
+        """Say whether to go on; `is_overdue` says that the record has been held up for as long as one may be.
 
         Raises:
-            DeliveryError: nothing has succeeded for about ten minutes, or this call for twenty.
+            DeliveryError: nothing has succeeded for about ten minutes, or nothing at this endpoint; or this call
+                has failed for twenty, or its record for too long.
         """
-        since = now if self._failing_since is None else self._failing_since
-        if now - since >= GIVE_UP_SECONDS or now - call_failing_since >= GIVE_UP_ON_ONE_SECONDS:
+        since = min(each for each in (self._failing_since, endpoint_failing_since, now) if each is not None)
+        if now - since >= GIVE_UP_SECONDS or now - call_failing_since >= GIVE_UP_ON_ONE_SECONDS or is_overdue:
             minutes = round(max(now - since, now - call_failing_since) / 60)
+            entry = whose()
+            where = "" if entry is None else f"; {name_record(entry)}"
             raise DeliveryError(
-                f"Intercom has not answered as it should for {minutes} minutes ({call.endpoint}: {judgement.why})."
+                f"Intercom has not answered as it should for {minutes} minutes"
+                f" ({call.endpoint}: {judgement.why}{where})."
                 " What was delivered is checkpointed; the next sync goes on from there."
             )
+
+
+def name_record(entry: Entry) -> str:
+    """Tell which record it is, in words that fit any log."""
+    return f'stream "{entry.stream}", record {entry.ordinal} of the sync'
 
 
 def ask(

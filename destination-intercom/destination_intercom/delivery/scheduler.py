@@ -13,41 +13,47 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeAlias
 
 from destination_intercom.clock import Clock
+from destination_intercom.delivery.failures import Blame, Failures, Tell, pass_over
 from destination_intercom.delivery.lanes import Job, Lane, LaneKey
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox
-from destination_intercom.delivery.retry import Patience, delay, failure_as_answer, is_plain_500
+from destination_intercom.delivery.probes import Endpoint, Endpoints, Probe, Taken
 from destination_intercom.delivery.tasks import (
     Acquire,
     Batch,
     CallTask,
     LookupTask,
     Pause,
+    ProbeTask,
     Release,
+    Step,
     Task,
     TaskSteps,
+    UndeliverableError,
     WriteTask,
 )
 from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
-from destination_intercom.intercom.classify import Judgement, Verdict, fatal_error
+from destination_intercom.intercom.classify import Judgement, Verdict, fatal_error, is_word
 from destination_intercom.intercom.quota import Permit, Quota
-from destination_intercom.outcomes import Outcome
+from destination_intercom.outcomes import UNDELIVERABLE, Outcome
 from destination_intercom.payloads import Payload
 
 Attempt: TypeAlias = Callable[[Call, Permit], tuple[Answer | AttemptError, Judgement]]
 MakeSteps: TypeAlias = Callable[[Sequence[Task]], TaskSteps]
+FindProbes: TypeAlias = Callable[[Call, Sequence[Taken]], Iterable[Probe]]
 
 
 class Scheduler:
     """Delivers jobs with up to `concurrency` workers and posts each outcome to the mailbox; thread-safe.
 
-    `pretend` answers calls that are not to be made; it is used by one thread at a time.
+    `find_probes` offers harmless calls to the endpoint of one that fails, `pretend` answers calls that are not
+    to be made; both are used by one thread at a time.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Scheduler:
         mailbox: Mailbox,
         clock: Clock,
         concurrency: int,
+        find_probes: FindProbes = lambda _call, _taken: (),
         pretend: Callable[[Call], Answer | None] | None = None,
     ) -> None:
         self._attempt = attempt
@@ -67,6 +74,7 @@ class Scheduler:
         self._mailbox = mailbox
         self._clock = clock
         self._concurrency = concurrency
+        self._find_probes = find_probes
         self._pretend = pretend
         self._changed = clock.condition()
         self._lanes: dict[LaneKey, Lane] = {}
@@ -77,7 +85,8 @@ class Scheduler:
         self._workers = 0
         self._idle = 0
         self._watched_until = math.inf
-        self._patience = Patience()
+        self._failures = Failures()
+        self._endpoints = Endpoints()
         self._stopping = False
         self._calls: dict[str, int] = {}
         self.calls_made = 0
@@ -149,9 +158,10 @@ class Scheduler:
                 permit = self._quota.acquire()
                 if permit is None:
                     break
+                began = self._clock.now()
                 result, judgement = self._attempt(call, permit)
                 with self._changed:
-                    self._note(job, call, result, judgement)
+                    self._note(job, call, result, judgement, seconds=self._clock.now() - began)
         except BaseException as error:  # noqa: BLE001 - whatever ends a worker must end the sync, not go unseen
             self._fail(error)
         finally:
@@ -225,47 +235,109 @@ class Scheduler:
         heapq.heappush(self._waiting, (self._clock.now() + seconds, self._sequence, job))
         self._changed.notify()
 
-    def _note(self, job: Job, call: Call, result: Answer | AttemptError, judgement: Judgement) -> None:
+    def _note(
+        self, job: Job, call: Call, result: Answer | AttemptError, judgement: Judgement, *, seconds: float
+    ) -> None:
+        """Take in what an attempt came to that took `seconds`."""
         self._calls[call.endpoint] = self._calls.get(call.endpoint, 0) + 1
         self.calls_made += 1
-        now = self._clock.now()
+        endpoint = self._endpoints.of(call.endpoint)
+        if isinstance(job.tasks[0], ProbeTask):
+            self._note_probe(job, call, result, judgement)
+            return
+        if call.endpoint not in job.endpoints:
+            job.endpoints.add(call.endpoint)
+            endpoint.records += len(job.writes)
         if judgement.verdict is Verdict.ANSWER and isinstance(result, Answer):
-            self._patience.note_success()
+            self._failures.note_success()
+            endpoint.note_answer(call, result, job.person, now=self._clock.now())
             self._answered(job, result)
             return
-        since = _note_failure(job, result, judgement.verdict, now)
-        self._patience.note_failure(now)
-        seconds = 0.0 if job.only_500s_since is None else now - job.only_500s_since
-        told = failure_as_answer(call, result, attempts=job.attempts + 1, seconds_of_500s=seconds)
-        if told is not None:
-            self._answered(job, told)
+        self._failed(job, call, result, judgement, seconds=seconds + job.delay)
+
+    def _failed(
+        self, job: Job, call: Call, result: Answer | AttemptError, judgement: Judgement, *, seconds: float
+    ) -> None:
+        now, endpoint = self._clock.now(), self._endpoints.of(call.endpoint)
+        decision = self._failures.decide(
+            call,
+            result,
+            judgement,
+            trouble=job.trouble,
+            endpoint=endpoint,
+            now=now,
+            seconds=seconds,
+            whose=lambda: self._entry_of(job),
+        )
+        job.delay = 0.0
+        if isinstance(decision, Tell) or (isinstance(decision, Blame) and not job.writes):
+            self._answered(job, decision.answer)
+        elif isinstance(decision, Blame):
+            outcome = pass_over(call, decision.answer, endpoint, job.writes[0].entry)
+            self._answered(job, UndeliverableError(outcome))
+        elif decision.seconds is None:
+            # The gate holds everybody back until the reset: the job keeps its place and its attempts.
+            self._ready.appendleft(job)
+        else:
+            if job.trouble.lacks_proof(endpoint, now):
+                self._probe(call, endpoint, now)
+            self.retries += 1
+            job.delay = decision.seconds
+            self._wait(job, decision.seconds)
+
+    def _entry_of(self, job: Job) -> Entry | None:
+        """Tell a record that a job is for: its own, or one that waits for what is looked up."""
+        if job.writes:
+            return job.writes[0].entry
+        first = job.tasks[0]
+        lanes = [self._lanes.get(key) for key in first.batch.keys] if isinstance(first, LookupTask) else []
+        tasks = [task for lane in lanes if lane is not None for task in lane.tasks if isinstance(task, WriteTask)]
+        return tasks[0].entry if tasks else None
+
+    def _probe(self, call: Call, endpoint: Endpoint, now: float) -> None:
+        """Find out whether the endpoint of a call works, which nobody else's call has shown of late."""
+        endpoint.heard_at = now
+        for probe in self._find_probes(call, self._endpoints.taken):
+            key = f"probe {call.endpoint}" if probe.key is None else probe.key
+            if key not in self._lanes:
+                self._enqueue(key, ProbeTask(probe.call))
+                return
+        endpoint.note_outage()
+
+    def _note_probe(self, job: Job, call: Call, result: Answer | AttemptError, judgement: Judgement) -> None:
+        if judgement.verdict is Verdict.THROTTLED:
+            self._ready.appendleft(job)
             return
         if judgement.verdict is Verdict.FATAL and isinstance(result, Answer):
             raise fatal_error(call, result)
-        self._patience.check(call, judgement, now=now, call_failing_since=since)
-        if judgement.verdict is Verdict.THROTTLED:
-            # The gate holds everybody back until the reset: the job keeps its place and its attempts.
-            self._ready.appendleft(job)
-            return
-        self.retries += 1
-        job.attempts += 1
-        self._wait(job, delay(job.attempts, result.retry_after if isinstance(result, Answer) else None))
+        endpoint = self._endpoints.of(call.endpoint)
+        if judgement.verdict is Verdict.ANSWER and isinstance(result, Answer) and is_word(call, result):
+            self._failures.note_success()
+            endpoint.note_answer(call, result, None, now=self._clock.now())
+        else:
+            endpoint.note_outage()
+        self._conclude(job, None)
 
-    def _answered(self, job: Job, answer: Answer) -> None:
-        job.attempts, job.failing_since, job.only_500s_since = 0, None, None
+    def _answered(self, job: Job, answer: Answer | UndeliverableError) -> None:
+        if job.call is not None:
+            self._endpoints.of(job.call.endpoint).note_end(job.trouble)
+        job.trouble.begin()
         self._step(job, answer)
         if job.call is not None:
             # What was begun goes on at once; the lane's next task queues up behind the other lanes.
             self._ready.appendleft(job)
 
-    def _step(self, job: Job, answer: Answer | None) -> None:
+    def _step(self, job: Job, answer: Answer | UndeliverableError | None) -> None:
         """Move the steps of a job on, to its next call if it has one to make now."""
         job.call = None
         while True:
             try:
-                step = next(job.steps) if answer is None else job.steps.send(answer)
+                step = _move(job.steps, answer)
             except StopIteration as stop:
                 self._conclude(job, stop.value)
+                return
+            except UndeliverableError as error:
+                self._conclude(job, [error.outcome] * len(job.tasks))
                 return
             answer = None
             if isinstance(step, Release):
@@ -274,6 +346,7 @@ class Scheduler:
                 if not self._acquire(job, step.name):
                     return
             elif isinstance(step, Pause):
+                job.trouble.held += step.seconds
                 self._wait(job, step.seconds)
                 return
             else:
@@ -304,14 +377,16 @@ class Scheduler:
         """Post what a job came to, and let its lane go on."""
         for name in list(job.held):
             self._release(job, name)
-        if isinstance(result, Answer):
+        first = job.tasks[0]
+        if isinstance(first, CallTask) and isinstance(result, Answer):
             self._mailbox.post(Answered(result))
         elif isinstance(result, list):
-            for task, outcome in zip(job.tasks, result, strict=True):
-                if isinstance(task, WriteTask):
-                    self._mailbox.post(Concluded(task.entry, outcome, task.payload.kind))
-        elif isinstance(lookup := job.tasks[0], LookupTask):
-            self._wake_those_looked_up(lookup)
+            for task, outcome in zip(job.writes, result, strict=True):
+                self._mailbox.post(Concluded(task.entry, outcome, task.payload.kind))
+                if outcome.reason == UNDELIVERABLE and outcome.refusal is not None:
+                    self._endpoints.of(outcome.refusal.endpoint or "").passed_over += 1
+        elif isinstance(first, LookupTask):
+            self._wake_those_looked_up(first, held=job.trouble.held)
         lane = job.lane
         lane.end()
         if lane.is_done:
@@ -321,12 +396,16 @@ class Scheduler:
             lane.is_queued = True
             self._ready.append(lane)
 
-    def _wake_those_looked_up(self, lookup: LookupTask) -> None:
-        """Let the lanes go on that waited for a batch."""
+    def _wake_those_looked_up(self, lookup: LookupTask, *, held: float) -> None:
+        """Let the lanes go on that waited for a batch, which failures held up for so many seconds."""
         self._mailbox.post(LookedUp(lookup.kind))
         for key in lookup.batch.keys:
-            if (lane := self._lanes.get(key)) is not None:
-                self._queue(lane)
+            if (lane := self._lanes.get(key)) is None:
+                continue
+            for task in lane.tasks if held else ():
+                if isinstance(task, WriteTask) and task.batch is lookup.batch:
+                    task.held = held
+            self._queue(lane)
 
     def _fail(self, error: BaseException) -> None:
         ours = error if isinstance(error, IntercomDestinationError) else InternalError.from_exception(error)
@@ -334,9 +413,8 @@ class Scheduler:
         self.stop()
 
 
-def _note_failure(job: Job, result: Answer | AttemptError, verdict: Verdict, now: float) -> float:
-    """Tell since when a job's call fails or is throttled; note since when nothing came but Intercom's own 500."""
-    if verdict is not Verdict.THROTTLED:  # That tells nothing of an outage.
-        job.only_500s_since = (job.only_500s_since or now) if is_plain_500(result) else None
-    job.failing_since = now if job.failing_since is None else job.failing_since
-    return job.failing_since
+def _move(steps: TaskSteps, answer: Answer | UndeliverableError | None) -> Step:
+    """Move steps on to the next one: with an answer, with what is raised in its place, or from a wait."""
+    if answer is None:
+        return next(steps)
+    return steps.throw(answer) if isinstance(answer, UndeliverableError) else steps.send(answer)

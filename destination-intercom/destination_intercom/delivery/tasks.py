@@ -2,7 +2,9 @@
 
 The steps of a task are a generator. It yields a `Call` and is sent the `Answer`, once there is one that
 means something: retries, waiting for the quota and fatal errors happen elsewhere. It yields a
-`Pause` to be woken later, `Acquire` to have something to itself, and returns what it came to.
+`Pause` to be woken later, `Acquire` to have something to itself, and returns what it came to. Where it turns
+out that its record is why a call fails again and again, `UndeliverableError` is raised in it in the place of
+an answer; steps that let it pass are over, with that outcome.
 """
 
 from __future__ import annotations
@@ -43,6 +45,14 @@ class Release:
     name: Hashable
 
 
+class UndeliverableError(Exception):
+    """The record is why its call fails again and again; `outcome` is what becomes of it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
 Step: TypeAlias = Call | Pause | Acquire | Release
 Steps: TypeAlias = Generator[Step, Answer, Outcome]
 
@@ -66,6 +76,8 @@ class WriteTask:
     entry: Entry
     payload: Payload
     batch: Batch | None = None
+    held: float = 0.0
+    """Seconds that failures have held it up before it begins."""
 
     @property
     def is_ready(self) -> bool:
@@ -99,6 +111,14 @@ class CallTask:
     is_ready: ClassVar[bool] = True
 
 
-Task: TypeAlias = WriteTask | LookupTask | CallTask
+@dataclass(slots=True)
+class ProbeTask:
+    """A harmless call that shows whether its endpoint works; it is made once."""
+
+    call: Call
+    is_ready: ClassVar[bool] = True
+
+
+Task: TypeAlias = WriteTask | LookupTask | CallTask | ProbeTask
 TaskSteps: TypeAlias = Generator[Step, Answer, list[Outcome] | Answer | None]
 """The steps of one task, or of several writes to one person: their outcomes; an answer; nothing for a lookup."""

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+import secrets
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.config import Config, EventsEnabled
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.delivery.kinds import Kind, Note
+from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.delivery.tasks import Step, WriteTask
 from destination_intercom.events.mapping import EventPayload, map_event
 from destination_intercom.events.rules import EventRule, compile_event_rules, warn_of_long_metadata
 from destination_intercom.events.sender import EventCache, EventSender, KnownPeople, printable
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import PostEvent, WriteCall
+from destination_intercom.intercom.calls import Call, PostEvent, WriteCall
 from destination_intercom.outcomes import Outcome
 from destination_intercom.payloads import MapRecord, Payload
+
+NOBODYS_EVENT: Final = PostEvent(
+    {"event_name": "Connection checked", "created_at": 1_600_000_000, "user_id": f"nobody {secrets.token_hex(16)}"}
+)
+"""An event that Intercom can only refuse, as of somebody whom it does not know; its name becomes no active one."""
 
 
 class Events(Kind):
@@ -60,6 +67,12 @@ class Events(Kind):
             outcome = yield from self._sender.send(_event(task.payload))
             outcomes.append(outcome)
         return outcomes
+
+    def probes(self, call: Call, taken: Iterable[Taken]) -> Iterator[Probe]:
+        """Offer an event that was delivered before, which Intercom drops, and one of nobody."""
+        if isinstance(call, PostEvent):
+            yield from (Probe(each) for _, each in taken if isinstance(each, PostEvent))
+            yield Probe(NOBODYS_EVENT)
 
     def summary(self) -> Iterable[str]:
         """Tell what became of duplicates."""

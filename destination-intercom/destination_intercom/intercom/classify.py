@@ -97,6 +97,13 @@ def judge(call: Call, result: Answer | AttemptError) -> Judgement:
     return Judgement(Verdict.RETRY, why if result.kind == "json" else f"{why}, no JSON")
 
 
+def is_word(call: Call, answer: Answer) -> bool:
+    """Say whether Intercom's answer shows that its endpoint works: what was asked for, `not_found` or a conflict."""
+    if call.is_answered_by(answer) or answer.status == 409:  # noqa: PLR2004
+        return True
+    return answer.status == 404 and read_refusal(answer).code == "not_found"  # noqa: PLR2004
+
+
 def _is_bare_refusal(answer: Answer) -> bool:
     """Say whether a refusal without the envelope is Intercom's own; a page never is, whoever's headers it bears."""
     is_signed = answer.request_id is not None and answer.rate is not None

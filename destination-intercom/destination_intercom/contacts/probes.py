@@ -1,0 +1,82 @@
+"""Harmless calls to the endpoints of contacts, which show whether these work. They change nothing in Intercom."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from destination_intercom.contacts.lookup import search_query
+from destination_intercom.delivery.probes import Probe, Taken
+from destination_intercom.identity import Key
+from destination_intercom.intercom.calls import (
+    Call,
+    CreateContact,
+    FindByExternalId,
+    GetContact,
+    SearchContacts,
+    UpdateContact,
+)
+
+IDENTITY: Final = frozenset({"role", "external_id"})
+
+_NOBODY: Final = f"nobody-{secrets.token_hex(16)}"
+NOBODYS: Final = {"external_id": _NOBODY, "email": f"{_NOBODY}@nobody.invalid"}
+"""Identities that nobody has."""
+
+NOBODYS_ID: Final = "0" * 24
+
+
+def find_probes(
+    call: Call, taken: Iterable[Taken], *, somebody: Key | None, contact_id: Callable[[Key], str | None]
+) -> Iterator[Probe]:
+    """Offer what is harmless at the endpoint of `call`, the best first.
+
+    `taken` are calls that Intercom took in this run. `somebody` is a user who exists, `contact_id` tells the
+    id under which this run knows a person.
+    """
+    if isinstance(call, CreateContact):
+        yield from _creates(taken, somebody)
+    elif isinstance(call, UpdateContact):
+        yield from _updates(taken, contact_id)
+    elif isinstance(call, SearchContacts):
+        field = _field_of(call.query)
+        yield Probe(SearchContacts(search_query(field, [NOBODYS[field]])))
+    elif isinstance(call, FindByExternalId):
+        yield from (Probe(each) for _, each in taken if isinstance(each, FindByExternalId))
+        yield Probe(FindByExternalId(NOBODYS["external_id"]))
+    elif isinstance(call, GetContact):
+        yield from (Probe(each) for _, each in taken if isinstance(each, GetContact))
+        yield Probe(GetContact(NOBODYS_ID))
+
+
+def _creates(taken: Iterable[Taken], somebody: Key | None) -> Iterator[Probe]:
+    """Offer to create somebody who exists, which Intercom refuses with a conflict."""
+    created = [person for person, each in taken if isinstance(each, CreateContact)]
+    for person in [*created, *([] if somebody is None else [somebody])]:
+        yield Probe(CreateContact({"role": "user", person.field: person.value}), person)
+
+
+def _updates(taken: Iterable[Taken], contact_id: Callable[[Key], str | None]) -> Iterator[Probe]:
+    """Offer to write a contact as this run has written it, while nothing else is written to it; never an identity."""
+    taken = list(taken)
+    for person, each in taken:
+        if isinstance(each, UpdateContact) and (payload := _without_identity(each.payload)):
+            yield Probe(UpdateContact(each.contact_id, payload), person)
+    for person, each in taken:
+        if isinstance(each, CreateContact) and (payload := _without_identity(each.payload)):
+            known = contact_id(person)
+            if known is not None:
+                yield Probe(UpdateContact(known, payload), person)
+
+
+def _without_identity(payload: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name not in IDENTITY}
+
+
+def _field_of(query: dict[str, Any]) -> str:
+    """Tell by which identity a search asks, that of its first filter."""
+    condition = query.get("query", query)
+    while "field" not in condition:
+        condition = condition["value"][0]
+    return "email" if condition["field"] == "email" else "external_id"

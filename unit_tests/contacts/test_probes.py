@@ -1,0 +1,88 @@
+"""Harmless calls of contacts: what they ask or write, and of whom."""
+
+from __future__ import annotations
+
+from destination_intercom.contacts.probes import find_probes
+from destination_intercom.delivery.probes import Probe, Taken
+from destination_intercom.identity import Key
+from destination_intercom.intercom.calls import (
+    ArchiveContact,
+    Call,
+    CreateContact,
+    FindByExternalId,
+    GetContact,
+    PostEvent,
+    SearchContacts,
+    UnarchiveContact,
+    UpdateContact,
+)
+from unit_tests.keys import by_email, by_id
+
+IDS = {by_id("new"): "id-new"}
+
+
+def probes(call: Call, *taken: Taken, somebody: Key | None = None) -> list[Probe]:
+    """What is offered at the endpoint of a call."""
+    return list(find_probes(call, taken, somebody=somebody, contact_id=IDS.get))
+
+
+def test_probe_of_a_create_is_the_create_of_somebody_who_exists() -> None:
+    """By the identity alone: whom this run has made, else somebody who was found."""
+    made: list[Taken] = [
+        (by_id("new"), CreateContact({"role": "user", "external_id": "new", "email": "e", "name": "N"})),
+        (by_email("a@b"), CreateContact({"role": "user", "email": "a@b"})),
+    ]
+    assert [
+        Probe(CreateContact({"role": "user", "external_id": "new"}), by_id("new")),
+        Probe(CreateContact({"role": "user", "email": "a@b"}), by_email("a@b")),
+        Probe(CreateContact({"role": "user", "external_id": "old"}), by_id("old")),
+    ] == probes(CreateContact({}), *made, somebody=by_id("old"))
+    assert [] == probes(CreateContact({}), (by_id("k"), UpdateContact("1", {"name": "N"})))
+
+
+def test_probe_of_an_update_is_one_that_was_made_again_but_never_an_identity() -> None:
+    """While nothing else is written to that person; else one of whom this run has made, as they were made."""
+    taken: list[Taken] = [
+        (by_id("a"), UpdateContact("1", {"name": "N", "custom_attributes": {"plan": "pro"}})),
+        (by_id("b"), UpdateContact("2", {"role": "user", "external_id": "b", "phone": "1"})),
+        (by_id("c"), UpdateContact("3", {"external_id": "c"})),
+        (by_id("new"), CreateContact({"role": "user", "external_id": "new", "name": "N"})),
+        (by_id("bare"), CreateContact({"role": "user", "external_id": "bare"})),
+        (by_id("forgotten"), CreateContact({"role": "user", "external_id": "forgotten", "name": "N"})),
+    ]
+    assert [
+        Probe(UpdateContact("1", {"name": "N", "custom_attributes": {"plan": "pro"}}), by_id("a")),
+        Probe(UpdateContact("2", {"phone": "1"}), by_id("b")),
+        Probe(UpdateContact("id-new", {"name": "N"}), by_id("new")),
+    ] == probes(UpdateContact("9", {}), *taken)
+
+
+def test_probe_of_a_search_asks_by_the_same_field_for_nobody() -> None:
+    """A search by the address may fail where one by the User ID does not."""
+    for field in ("external_id", "email"):
+        one = {"field": field, "operator": "IN", "value": ["a", "b"]}
+        for query in (one, {"operator": "OR", "value": [one, one]}):
+            (probe,) = probes(SearchContacts({"query": query}))
+            assert isinstance(probe.call, SearchContacts)
+            assert (field, "=") == (probe.call.query["query"]["field"], probe.call.query["query"]["operator"])
+            assert "nobody" in probe.call.query["query"]["value"]
+            assert probe.key is None
+
+
+def test_probe_of_a_question_is_one_that_was_answered_and_then_one_about_nobody() -> None:
+    """To read changes nothing."""
+    found, read = FindByExternalId("k"), GetContact("1")
+    first, second = probes(FindByExternalId("bad"), (by_id("k"), found), (by_id("k"), read))
+    assert Probe(found) == first
+    assert isinstance(second.call, FindByExternalId)
+    assert "nobody" in second.call.external_id
+    assert [Probe(read), Probe(GetContact("0" * 24))] == probes(
+        GetContact("9"), (by_id("k"), found), (by_id("k"), read)
+    )
+
+
+def test_probe_of_anything_else_is_none() -> None:
+    """No archive is harmless; events have their own."""
+    taken: list[Taken] = [(by_id("k"), ArchiveContact("1")), (by_id("k"), PostEvent({}))]
+    for call in (ArchiveContact("1"), UnarchiveContact("1"), PostEvent({})):
+        assert [] == probes(call, *taken, somebody=by_id("k"))
