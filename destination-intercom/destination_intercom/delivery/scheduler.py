@@ -10,8 +10,6 @@ All of its state is under one lock, and nothing waits inside that lock but on it
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeAlias
@@ -36,6 +34,7 @@ from destination_intercom.delivery.tasks import (
     UndeliverableError,
     WriteTask,
 )
+from destination_intercom.delivery.workers import Workers
 from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
@@ -73,21 +72,14 @@ class Scheduler:
         self._quota = quota
         self._mailbox = mailbox
         self._clock = clock
-        self._concurrency = concurrency
         self._find_probes = find_probes
         self._pretend = pretend
-        self._changed = clock.condition()
+        self._turns: Workers[Lane | Job] = Workers(clock, concurrency=concurrency, work=self._work)
+        self._changed = self._turns.changed
         self._lanes: dict[LaneKey, Lane] = {}
         self._held: dict[Hashable, deque[Job]] = {}
-        self._ready: deque[Lane | Job] = deque()
-        self._waiting: list[tuple[float, int, Job]] = []
-        self._sequence = 0
-        self._workers = 0
-        self._idle = 0
-        self._watched_until = math.inf
         self._failures = Failures()
         self._endpoints = Endpoints()
-        self._stopping = False
         self._calls: dict[str, int] = {}
         self.calls_made = 0
         self.retries = 0
@@ -114,8 +106,7 @@ class Scheduler:
     def stop(self) -> None:
         """Begin no more attempts; those in flight end, and their outcomes are still posted."""
         with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+            self._turns.stop()
         self._quota.close()
 
     @property
@@ -128,26 +119,18 @@ class Scheduler:
     def workers(self) -> int:
         """Tell how many workers have not ended."""
         with self._changed:
-            return self._workers
+            return self._turns.count
 
     def join(self, until: float) -> None:
         """Wait until all workers have ended, or until `until` (seconds)."""
         with self._changed:
-            while self._workers and (left := until - self._clock.now()) > 0:
-                self._changed.wait(left)
+            self._turns.join(until)
 
     def _queue(self, lane: Lane) -> None:
         """Let a lane stand in line for a worker, if something of it may begin."""
         if not lane.is_queued and lane.may_begin:
             lane.is_queued = True
-            self._make_ready(lane)
-
-    def _make_ready(self, turn: Lane | Job) -> None:
-        self._ready.append(turn)
-        if len(self._ready) > self._idle and self._workers < self._concurrency:
-            self._start_worker()
-        else:
-            self._changed.notify()
+            self._turns.add(lane)
 
     def _work(self) -> None:
         try:
@@ -166,8 +149,7 @@ class Scheduler:
             self._fail(error)
         finally:
             with self._changed:
-                self._workers -= 1
-                self._changed.notify_all()
+                self._turns.note_end()
 
     def _pretended(self, job: Job, call: Call) -> bool:
         """Answer a call without making it, where that is wanted of it."""
@@ -180,17 +162,12 @@ class Scheduler:
     def _take(self) -> tuple[Job, Call] | None:
         """Wait for a job with a call to make; None when no more attempts are to begin."""
         with self._changed:
-            while not self._stopping:
-                self._wake_waiting()
-                if not self._ready:
-                    self._rest()
-                    continue
-                turn = self._ready.popleft()
+            while (turn := self._turns.take()) is not None:
                 job = self._begin(turn) if isinstance(turn, Lane) else turn
                 if job.call is None:
                     self._step(job, None)
                 if job.call is not None:
-                    self._leave_a_watch()
+                    self._turns.leave_a_watch()
                     return job, job.call
             return None
 
@@ -199,41 +176,6 @@ class Scheduler:
         tasks = lane.begin()
         lane.is_queued = False
         return Job(lane, tasks, self._make_steps(tasks))
-
-    def _leave_a_watch(self) -> None:
-        """See to it that somebody is there for the lanes that are left, while this worker makes a call."""
-        if not self._ready and not self._waiting:
-            return
-        if not self._idle and self._workers < self._concurrency:
-            self._start_worker()
-        else:
-            self._changed.notify()
-
-    def _start_worker(self) -> None:
-        self._workers += 1
-        self._clock.start(f"worker-{self._workers}", self._work)
-
-    def _rest(self) -> None:
-        """Wait for a lane; an idle worker also watches the time for a lane that waits and that nobody watches for."""
-        due = self._waiting[0][0] if self._waiting else math.inf
-        watches = due < self._watched_until
-        if watches:
-            self._watched_until = due
-        self._idle += 1
-        self._changed.wait(due - self._clock.now() if watches else None)
-        self._idle -= 1
-        if watches and self._watched_until == due:
-            self._watched_until = math.inf
-
-    def _wake_waiting(self) -> None:
-        now = self._clock.now()
-        while self._waiting and self._waiting[0][0] <= now:
-            self._ready.append(heapq.heappop(self._waiting)[2])
-
-    def _wait(self, job: Job, seconds: float) -> None:
-        self._sequence += 1
-        heapq.heappush(self._waiting, (self._clock.now() + seconds, self._sequence, job))
-        self._changed.notify()
 
     def _note(
         self, job: Job, call: Call, result: Answer | AttemptError, judgement: Judgement, *, seconds: float
@@ -277,13 +219,13 @@ class Scheduler:
             self._answered(job, UndeliverableError(outcome))
         elif decision.seconds is None:
             # The gate holds everybody back until the reset: the job keeps its place and its attempts.
-            self._ready.appendleft(job)
+            self._turns.add_own(job, first=True)
         else:
             if job.trouble.lacks_proof(endpoint, now):
                 self._probe(call, endpoint, now)
             self.retries += 1
             job.delay = decision.seconds
-            self._wait(job, decision.seconds)
+            self._turns.wait(job, decision.seconds)
 
     def _entry_of(self, job: Job) -> Entry | None:
         """Tell a record that a job is for: its own, or one that waits for what is looked up."""
@@ -306,7 +248,7 @@ class Scheduler:
 
     def _note_probe(self, job: Job, call: Call, result: Answer | AttemptError, judgement: Judgement) -> None:
         if judgement.verdict is Verdict.THROTTLED:
-            self._ready.appendleft(job)
+            self._turns.add_own(job, first=True)
             return
         if judgement.verdict is Verdict.FATAL and isinstance(result, Answer):
             raise fatal_error(call, result)
@@ -325,7 +267,7 @@ class Scheduler:
         self._step(job, answer)
         if job.call is not None:
             # What was begun goes on at once; the lane's next task queues up behind the other lanes.
-            self._ready.appendleft(job)
+            self._turns.add_own(job, first=True)
 
     def _step(self, job: Job, answer: Answer | UndeliverableError | None) -> None:
         """Move the steps of a job on, to its next call if it has one to make now."""
@@ -347,7 +289,7 @@ class Scheduler:
                     return
             elif isinstance(step, Pause):
                 job.trouble.held += step.seconds
-                self._wait(job, step.seconds)
+                self._turns.wait(job, step.seconds)
                 return
             else:
                 job.call = step
@@ -371,7 +313,7 @@ class Scheduler:
             return
         heir = self._held[name].popleft()
         heir.held.append(name)
-        self._make_ready(heir)
+        self._turns.add(heir)
 
     def _conclude(self, job: Job, result: list[Outcome] | Answer | None) -> None:
         """Post what a job came to, and let its lane go on."""
@@ -394,7 +336,7 @@ class Scheduler:
         elif not lane.is_queued and lane.may_begin:
             # Nobody needs to be woken for it: this worker is about to look for its next turn.
             lane.is_queued = True
-            self._ready.append(lane)
+            self._turns.add_own(lane)
 
     def _wake_those_looked_up(self, lookup: LookupTask, *, held: float) -> None:
         """Let the lanes go on that waited for a batch, which failures held up for so many seconds."""
