@@ -8,7 +8,7 @@ from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, ContactCache, WrittenContacts
 from destination_intercom.contacts.diff import KnownContact
-from destination_intercom.outcomes import rejected
+from destination_intercom.outcomes import Refusal, rejected
 from unit_tests.keys import by_email, by_id
 from unit_tests.task_bench import FakeTime
 
@@ -164,6 +164,18 @@ def test_written_contacts_never_forget_a_young_one_and_never_hold_too_many_value
         assert sum(known.values is not None for known in held) <= capacity
         assert contact(name) == written.get(by_id(name))
         assert len(held) <= capacity + len(young) + 1
+
+
+def test_people_of_a_sync_of_ten_thousand_are_all_remembered() -> None:
+    """Whoever comes again is compared, and costs no call where nothing differs."""
+    cache = ContactCache(FakeTime().now)
+    for number in range(10_000):
+        cache.note_written(by_id(f"k{number}"), contact(f"{number}"))
+        cache.unknown.note(by_id(f"stranger {number}"), rejected(outcomes.UNKNOWN_USER))
+        cache.unrestorable.note(f"archived {number}", Refusal(400))
+    assert contact("0") == cache.written.get(by_id("k0"))
+    assert by_id("stranger 0") in cache.unknown
+    assert "archived 0" in cache.unrestorable
 
 
 def test_person_when_written_is_no_stranger_any_more() -> None:

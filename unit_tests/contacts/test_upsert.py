@@ -530,6 +530,16 @@ def test_contact_when_its_turn_with_an_archived_one_comes_later_waits() -> None:
     assert GET == next(steps)
 
 
+def test_contact_when_it_cannot_be_restored_is_not_tried_again_for_the_next_who_wants_it() -> None:
+    """To learn it may have taken minutes; whoever waited for it asks what was learned."""
+    bench = Bench()
+    in_the_way = [ARCHIVED_CONFLICT, NOT_FOUND]
+    bench.write([NAMED], NOTHING_FOUND, UNARCHIVING, [*in_the_way, NOT_FOUND, NOT_RESTORABLE, NOT_FOUND])
+    (outcome,), calls, _ = bench.write([change("k2")], NOTHING_FOUND, UNARCHIVING, in_the_way)
+    assert (R, outcomes.NOT_RESTORABLE) == (outcome.status, outcome.reason)
+    assert [CreateContact({"role": "user", "external_id": "k2"}), GET] == calls
+
+
 def test_contact_when_merged_is_sent_all_that_is_wanted_and_not_only_the_difference() -> None:
     """What the other one has was never compared."""
     found = Found((contact(external_id="k", name="N", phone="1"),))
