@@ -612,12 +612,35 @@ def test_changes_when_the_address_of_one_is_anothers_go_one_by_one() -> None:
     assert [D, R] == [outcome.status for outcome in written]
 
 
+@pytest.mark.parametrize(
+    ("found", "policy", "together"),
+    [
+        pytest.param(FREE_BY_EMAIL, REJECTING, [], id="nobody's, and not to be adopted"),
+        pytest.param(
+            Found((), (*FREE_BY_EMAIL.by_email, contact(OTHER_ID, email=ADDRESS))), Policy(), [], id="several"
+        ),
+        pytest.param(TAKEN_BY_EMAIL, Policy(), [CONFLICT, ANOTHER], id="another's"),
+    ],
+)
+def test_change_when_merged_with_one_whose_address_is_in_the_way_is_written_all_the_same(
+    found: Found, policy: Policy, together: list[Answer]
+) -> None:
+    """Whatever is wrong with the address costs the record that has it, and no other."""
+    answers = [*together, shown(external_id="k", name="A"), VAGUE_CONFLICT]
+    written, calls, _ = Bench().write([change(name="A"), change(email=ADDRESS)], found, policy, answers)
+    assert [D, R] == [outcome.status for outcome in written]
+    assert [
+        CreateContact({"role": "user", "external_id": "k", "name": "A"}),
+        UpdateContact(ID, {"email": ADDRESS}),
+    ] == (calls[-2:])
+
+
 PLAN = {"plan": "p", "seats": 7, "x": "y"}
 
 
-def names(answer: str, status: int = 400) -> Answer:
+def names(answer: str, status: int = 400, quote: str = "'") -> Answer:
     """A refusal that names an attribute."""
-    return refusal(status, "parameter_invalid", f"Custom attribute '{answer}' must be one of its options")
+    return refusal(status, "parameter_invalid", f"Custom attribute {quote}{answer}{quote} must be one of its options")
 
 
 @pytest.mark.parametrize(
@@ -627,7 +650,7 @@ def names(answer: str, status: int = 400) -> Answer:
 )
 def test_attribute_when_intercom_refuses_it_by_name_is_left_out_and_counted(found: Found, first: list[Answer]) -> None:
     """One after the other, as many as there are; the rest is sent."""
-    answers = [*first, names("plan"), names("x", 422), names("seats"), UPDATED]
+    answers = [*first, names("plan"), names("x", 422), names("seats", quote='"'), UPDATED]
     (outcome,), calls, _ = Bench().write([change(attributes=PLAN, **FIELDS)], found, Policy(), answers)
     assert (D, (("plan", "refused"), ("x", "refused"), ("seats", "refused"))) == (outcome.status, outcome.trims)
     assert {"seats": 7} == payload(calls[-2])["custom_attributes"]
