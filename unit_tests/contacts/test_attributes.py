@@ -168,9 +168,10 @@ def _listed(*attributes: Any) -> Answer:
     return Answer(200, "json", {"type": "list", "data": list(attributes)})
 
 
-def _settle(attributes: Attributes, listing: Answer, creation: Answer | None = None) -> list[Call]:
-    """Answer all of the calls, and give them back."""
+def _settle(attributes: Attributes, *listings: Answer, creation: Answer | None = None) -> list[Call]:
+    """Answer all of the calls, the last listing for ever, and give them back."""
     asked: list[Call] = []
+    listing, *later = listings
     steps = attributes.settle()
     try:
         call = next(steps)
@@ -180,7 +181,8 @@ def _settle(attributes: Attributes, listing: Answer, creation: Answer | None = N
                 made = {**call.payload, "type": "data_attribute"}
                 call = steps.send(creation or Answer(200, "json", made))
             else:
-                call = steps.send(listing)
+                answer, listing = listing, later.pop(0) if later else listing
+                call = steps.send(answer)
     except StopIteration:
         return asked
 
@@ -239,8 +241,39 @@ def test_missing_attributes_when_intercom_refuses_one_are_refused_in_its_words()
     envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "You already have 'plan'"}]}
     attributes = Attributes("create", wanted={"plan": "string"})
     with pytest.raises(ConfigurationError) as caught:
-        _settle(attributes, _listed(), Answer(400, "json", envelope))
+        _settle(attributes, _listed(), creation=Answer(400, "json", envelope))
     assert "does not create the custom attribute \"plan\": You already have 'plan'" in caught.value.message
+
+
+@pytest.mark.parametrize(("kind", "fits"), [("string", True), ("integer", False)])
+def test_missing_attributes_when_somebody_else_made_one_meanwhile_are_taken_as_they_are_wanted(
+    kind: str, *, fits: bool
+) -> None:
+    """An attempt of ours whose answer was lost, or another app; of another type it would take none of the values."""
+    attributes = Attributes("create", wanted={"plan": "string"})
+    envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "You already have 'plan'"}]}
+    refused, there = Answer(400, "json", envelope), _listed(_attribute("plan", kind))
+    if fits:
+        assert 3 == len(_settle(attributes, _listed(), there, creation=refused))
+        return
+    with pytest.raises(ConfigurationError, match="does not create"):
+        _settle(attributes, _listed(), there, creation=refused)
+
+
+def test_attributes_when_several_streams_write_one_have_the_type_that_one_of_them_tells() -> None:
+    """A stream that does not know it takes nothing away; nor does a second opinion."""
+    attributes = Attributes("create")
+    for kind in (None, "date", None, "string"):
+        attributes.want("since", kind)
+    assert {"since": "date"} == attributes.wanted
+
+
+def test_fields_that_are_written_are_known_and_the_address_is_always_one_of_them() -> None:
+    """What goes only beside an address is compared with the address that there is, whoever gave it."""
+    attributes = Attributes("fail")
+    for name in ("email_verified", "name", "plan"):
+        attributes.want(name, None)
+    assert {"email", "email_verified", "name"} == attributes.fields
 
 
 def test_missing_attributes_in_a_dry_run_are_only_said_to_be_created() -> None:

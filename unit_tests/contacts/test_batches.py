@@ -12,6 +12,7 @@ from destination_intercom.contacts.cache import WrittenContacts
 from destination_intercom.contacts.diff import KnownContact
 from destination_intercom.contacts.lookup import MOST_KEYS
 from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.pipeline import MAX_BYTES_IN_FLIGHT
 from unit_tests.keys import by_id
 from unit_tests.task_bench import FakeTime
 
@@ -57,6 +58,11 @@ def test_batch_when_it_is_large_closes_with_few_keys() -> None:
     assert 1 == len(desk.closed)
     desk.add("c", size=LARGEST_SIZE - 1)
     assert 1 == len(desk.closed)
+
+
+def test_batches_when_large_leave_room_for_others_beside_them() -> None:
+    """Lookups overlap only while there is room to read the next batch; and it must close before reading stops."""
+    assert 4 * LARGEST_SIZE <= MAX_BYTES_IN_FLIGHT
 
 
 def test_batch_when_it_is_old_enough_closes_without_more_input() -> None:

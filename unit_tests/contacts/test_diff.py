@@ -177,6 +177,15 @@ def test_merge_when_several_change_one_contact_lets_the_last_value_win() -> None
     assert first == merge([first])
 
 
+def test_merge_when_a_later_change_has_another_address_keeps_nothing_that_was_said_of_the_first() -> None:
+    """That one address is verified says nothing of the next."""
+    first = change({"email": "a@example.com", "email_verified": True, "name": "N"})
+    assert change({"email": "b@example.com", "name": "N"}) == merge([first, change({"email": "b@example.com"})])
+    assert {"email_verified": True} == {
+        name: value for name, value in merge([first, change({"phone": "1"})]).fields.items() if name == "email_verified"
+    }
+
+
 CONVERTED_FIELDS = st.dictionaries(st.sampled_from(sorted(STANDARD_FIELDS)), JSON, max_size=9)
 CONVERTED_ATTRIBUTES = st.dictionaries(st.sampled_from([*TYPES, "unknown"]), JSON, max_size=8)
 BODIES = st.builds(

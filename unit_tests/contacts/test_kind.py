@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeVar
 
+import pytest
+
 from destination_intercom import outcomes
 from destination_intercom.configuration.config import parse_config
 from destination_intercom.contacts.batches import ContactBatch
-from destination_intercom.contacts.kind import Contacts
+from destination_intercom.contacts.kind import Contacts, make_policy
 from destination_intercom.contacts.lookup import HALVE, search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import Found
+from destination_intercom.contacts.upsert import Policy
 from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.tasks import Batch, Step, WriteTask
 from destination_intercom.errors import StreamName
@@ -144,6 +147,40 @@ def test_batch_of_both_kinds_of_identity_is_looked_up_by_each() -> None:
     }
     _, calls = desk.deliver([task(by_email(text), waited, name="N")], shown(OTHER_ID, email=text))
     assert [UpdateContact(OTHER_ID, {"name": "N"})] == calls
+
+
+@pytest.mark.parametrize(
+    ("users", "policy"),
+    [
+        pytest.param(None, Policy(), id="disabled"),
+        pytest.param({}, Policy("upsert", send_unchanged=False, unarchive=False, adopt=True), id="defaults"),
+        pytest.param({"write_mode": "create_only"}, Policy("create_only"), id="write_mode"),
+        pytest.param({"unchanged_contacts": "send"}, Policy(send_unchanged=True), id="unchanged_contacts"),
+        pytest.param({"archived_contacts": "unarchive"}, Policy(unarchive=True), id="archived_contacts"),
+        pytest.param({"email_match": "reject"}, Policy(adopt=False), id="email_match"),
+    ],
+)
+def test_policy_when_read_from_the_form_is_what_the_user_chose(users: dict[str, Any] | None, policy: Policy) -> None:
+    """Each setting by itself, beside the defaults."""
+    section = {"mode": "enabled", "streams": [{"stream": "s"}], **(users or {})}
+    events = {"mode": "enabled", "selected_events": ["*"]}
+    config = parse_config(base_config(events=events) if users is None else base_config(users=section))
+    assert policy == make_policy(config)
+
+
+def test_stranger_when_to_be_created_is_so_though_users_are_only_updated() -> None:
+    """`unknown_users: create` is said of events; `write_mode` of the records of user streams."""
+    people = Desk(write_mode="update_only").contacts.people(create_unknown=True)
+    assert people.may_be_created
+    assert CreateContact({"role": "user", "external_id": "k"}) == next(people.create(by_id("k")))
+
+
+@pytest.mark.parametrize(("dry_run", "creates"), [(False, True), (True, False)])
+def test_attributes_in_a_dry_run_are_not_created(dry_run: bool, creates: bool) -> None:
+    """Nothing is; it is said that they would be."""
+    users = {"mode": "enabled", "streams": [{"stream": "s"}]}
+    config = parse_config(base_config(users=users, delivery={"dry_run": dry_run}))
+    assert creates == Contacts(config, now=lambda: 0.0, look_up=_nobody).attributes.create
 
 
 def test_batch_when_it_cannot_be_looked_up_holds_nobody() -> None:
