@@ -526,6 +526,16 @@ def test_event_of_a_created_stranger_when_not_visible_yet_waits() -> None:
     assert [0.0, 1.0, 2.0] == pauses
 
 
+def test_cache_of_a_sync_of_ten_thousand_forgets_nobody_whose_events_waited_in_vain() -> None:
+    """Each who is forgotten waits a minute again, and each name without room costs a call again."""
+    cache = EventCache()
+    for number in range(10_000):
+        cache.not_visible.note(by_id(f"k{number}").digest, None)
+        cache.refused_names.note(event(name=f"name {number}").name_digest, (0.0, Refusal(422)))
+    assert by_id("k0").digest in cache.not_visible
+    assert event(name="name 0").name_digest in cache.refused_names
+
+
 def test_event_when_it_was_forgotten_is_sent_again() -> None:
     """What is forgotten costs a call, and Intercom drops the second event itself."""
     bench = Bench()
