@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import io
+import itertools
 import json
 import logging
 import socket
@@ -385,6 +386,19 @@ def test_answer_when_it_is_whole_then_it_is_read_from_a_real_socket() -> None:
     with _server(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as base:
         answer = _client(base=base).attempt(PostEvent({}))
     assert (202, "empty") == (answer.status, answer.kind)
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [(59.0, True), (60.0, False)])
+def test_answer_when_it_takes_long_then_a_minute_is_the_limit_and_no_less(seconds: float, taken: bool) -> None:
+    """From the end of the request to the end of the answer, in however many pieces that comes."""
+    moments = itertools.chain([1000.0], itertools.repeat(1000.0 + seconds))
+    with _server(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as base:
+        client = Client(base, TOKEN, now=lambda: next(moments), wall=lambda: WALL)
+        if taken:
+            assert 202 == client.attempt(PostEvent({})).status
+        else:
+            with pytest.raises(MaybeSentError, match="timeout"):
+                client.attempt(PostEvent({}))
 
 
 class _Listener(logging.Handler):
