@@ -351,12 +351,34 @@ def hold_to_oracle(steps: Iterable[Step], contents: Mapping[str, Any]) -> None:
     assert sorted(map(_shape, expected.events)) == sorted(_shape(each) for each in _events(contents))
 
 
-def hold_acknowledged(sent: Sequence[Step], last_given: int, contents: Mapping[str, Any]) -> None:
-    """Fail if a record before the last of the `last_given` states is not in Intercom, or not as it was or became later.
+def hold_states(sent: Sequence[Step], given: Sequence[tuple[int, int, int]]) -> None:
+    """Fail unless the states `given` (id, records, rejected ones) are the first of each stream, and rightly in this order.
 
-    `sent` is what was sent to this run; what comes after that state may, or may not, be there already.
+    Only states of a stream whose records so far all came to nothing may be overtaken, by those of another stream.
     """
-    at = [index for index, step in enumerate(sent) if step.effect is None][last_given - 1] if last_given else 0
+    at = {step.number: index for index, step in enumerate(sent) if step.effect is None}
+    due = count_states(sent)
+    for stream in {sent[index].stream for index in at.values()}:
+        own, told = ([each for each in states if sent[at[each[0]]].stream == stream] for states in (due, given))
+        assert own[: len(told)] == told
+    numbers = [number for number, _, _ in given]
+    for place, number in enumerate(numbers):
+        for overtaken in set(at) - set(numbers[:place]):
+            if at[overtaken] < at[number]:
+                stream = sent[at[overtaken]].stream
+                assert stream not in {None, sent[at[number]].stream}
+                assert sent[at[number]].stream is not None
+                before = [step for step in sent[: at[overtaken]] if step.stream == stream and step.effect is not None]
+                assert all(isinstance(step.effect, Nothing) for step in before)
+
+
+def hold_acknowledged(sent: Sequence[Step], given: Iterable[int], contents: Mapping[str, Any]) -> None:
+    """Fail if a record before any of the states `given` is not in Intercom, or not as it was or became later.
+
+    `sent` is what was sent to this run; what comes after those states may, or may not, be there already.
+    """
+    reached = set(given)
+    at = max((index for index, step in enumerate(sent) if step.effect is None and step.number in reached), default=0)
     due = expect(sent[:at])
     live = {each["external_id"]: each for each in contents["contacts"] if not each["archived"]}
     held = {_shape(each) for each in _events(contents)}
