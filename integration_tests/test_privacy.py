@@ -355,7 +355,7 @@ SHOWN = {
     "the configuration's, the catalog's, or the workspace's own names and types": """
         AttributeRule.target AttributeRule.type Attributes._to_create Attributes.fields Attributes.missing
         Attributes.skipped Attributes.types Attributes.wanted Attributes.warnings CatalogStream.schema
-        EventRule.metadata EventRule.name Plan._by_name Plan.warnings Policy.write_mode RecordMessage.namespace
+        EventRule.metadata EventRule.name EventRule.renamed MetadataRule.name MetadataRule.type Money.currency Plan._by_name Plan.warnings Policy.write_mode RecordMessage.namespace
         RecordMessage.stream StreamPlan.refuse_records Undeclared.near Workspace.missing Workspace.types _Object.key
     """,
     "a word of ours, or a note in our own words": """

@@ -296,6 +296,14 @@ SITUATIONS: dict[str, Situation] = {
     "refused event": Situation(
         [event(link="canary", note=LONG), event(at=SECOND + 1, deep={"when": "canary"})], ("1 cut", "1 no_time")
     ),
+    "money": Situation(
+        [
+            event(deep={"amount": "canary much", "currency": "usd"}),
+            event(at=SECOND + 1, deep={"amount": PHONE, "currency": "canary coins"}),
+        ],
+        ("1 no_money", "1 no_currency"),
+        events={"metadata": [{"property": "deep", "name": "price", "type": "money"}]},
+    ),
     "number too large": Situation([json.dumps(event()).replace('"canary note"', "1e400").encode()], ("1 no_number",)),
     "undeliverable": Situation(
         [
