@@ -144,7 +144,8 @@ class Quota:
             blind = self._blind and self._windows.limit is None
             return max(self._next, self._spaced) - now if blind or self._in_flight < FIRST_CALLS else LONGEST_PAUSE
         if pace.budget <= 0:
-            return max(pace.ends_at - now, self._spaced - now)
+            # The user's ceiling is asked for again when the window has ended.
+            return pace.ends_at - now
         return max(min(self._next, pace.ends_at), self._spaced) - now
 
     def _grant(self) -> Permit:

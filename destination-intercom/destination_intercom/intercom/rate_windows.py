@@ -3,14 +3,31 @@
 Pure bookkeeping, with every moment passed in; `quota` owns the lock and the waiting.
 
 Intercom deals its quota out in fixed windows. Each answer tells the window's allowance, what is
-left of it, and a reset that names the window. The reset's own value is not trusted: it may lie
-two seconds late, in the past or an hour ahead, and clocks differ. What counts is when it moves
-and when what is left goes up. An answer of the old window proves that the boundary came after
-its call was sent; one of the new window proves that it came before the answer was received. So
-each passage narrows the interval in which the boundaries lie, by our own monotonic clock.
+left of it, and a reset that names the window::
 
-What is gone of a window and is not ours was spent by other apps. The budget leaves them what
-they took in the window before, or at the pace that they have now, whichever is more.
+    boundary                                                        boundary, somewhere in here
+       |                                                                 [  low      high  ]
+    ---+-----------------------------------------------------------------+--------+--------+--->  our clock
+       |  calls, spread evenly over the time that is left     | latency  |        |        |
+       |                                                      |  free    |        |        |
+       first permit                                          until                ends_at
+
+    allowance = what we were granted + what other apps take + reserve
+
+- The boundary. The reset's own value is not trusted: it may lie two seconds late, in the past or an
+  hour ahead, and clocks differ. What counts is when it moves and when what is left goes up. An answer
+  of the old window proves that the boundary came after its call was sent; one of the new window proves
+  that it came before the answer was received. So each passage narrows the interval in which the
+  boundaries lie (`low` to `high`), by our own monotonic clock.
+- The end of a window. A call that is on its way when the boundary passes is counted in either window.
+  So none is granted in the last latency before `low`, but for what the next window can bear (`late`,
+  then `carried`); and a window counts as over only at `high`.
+- What others take. What is gone of a window and is not ours was spent by other apps. The budget leaves
+  them what they took in the window before, or at the pace that they have now, whichever is more.
+- The reserve is a small share of the allowance, larger where latencies vary, for what no header can
+  tell in time.
+- Doubt. A reset that slides with the time names no window; an answer that contradicts a boundary takes
+  it back. Then the end of the window is a guess on the late side, until a boundary is seen again.
 """
 
 from __future__ import annotations
