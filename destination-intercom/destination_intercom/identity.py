@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from destination_intercom import outcomes
 from destination_intercom.outcomes import Outcome, filtered, rejected
-from destination_intercom.values import MISSING, PathReader, is_set, to_identity
+from destination_intercom.paths import PathReader
+from destination_intercom.values import MISSING, is_set, to_identity
 
 IdentityField: TypeAlias = Literal["external_id", "email"]
 """What an identity is in Intercom; the external_id is its "User ID"."""

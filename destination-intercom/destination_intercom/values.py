@@ -1,4 +1,4 @@
-"""Property paths, and the conversion of source values to what Intercom takes.
+"""What a source's values are, and their conversion to what Intercom takes.
 
 Pure: no I/O and no clock. Nothing here changes its input or raises anything but `ValueError`,
 whose text never holds the value.
@@ -60,46 +60,6 @@ TRIM_REASONS: Final = {
     "far_time": "times before 1970, or of the year 9999 or later, were left out",
     "no_email": "values without an e-mail address beside them were left out",
 }
-
-PathReader: TypeAlias = Callable[[dict[str, Any]], Any]
-"""Reads one property from a record's data; `MISSING` where it is absent."""
-
-
-def compile_path(path: str) -> PathReader:
-    """Make the function that reads the property at `path` (`a.b.c`) from a record's data.
-
-    At each level a literal key wins over nesting, the longest first; where the longest leads
-    nowhere, the next shorter one is tried. The function returns `MISSING` for an absent property.
-    """
-    parts = path.split(".")
-    if len(parts) == 1:
-        return lambda data: data.get(path, MISSING)
-    return lambda data: _resolve(data, parts)
-
-
-def _resolve(level: Any, parts: list[str]) -> Any:
-    if not isinstance(level, dict):
-        return MISSING
-    for length in range(len(parts), 0, -1):
-        key = ".".join(parts[:length]) if length > 1 else parts[0]
-        if key not in level:
-            continue
-        if length == len(parts):
-            return level[key]
-        found = _resolve(level[key], parts[length:])
-        if found is not MISSING:
-            return found
-    return MISSING
-
-
-def compile_null_check(path: str) -> Callable[[dict[str, Any]], bool]:
-    """Make the function that says whether `path` leads into something null or blank.
-
-    `customer.email` does where `customer` is null: the record is about nobody, and the path is right.
-    """
-    parts = path.split(".")
-    above = [compile_path(".".join(parts[:length])) for length in range(1, len(parts))]
-    return lambda data: any(value is not MISSING and not is_set(value) for value in (read(data) for read in above))
 
 
 def is_set(value: Any) -> bool:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from destination_intercom.airbyte.records import DamagedRecord, compile_loss_check, compile_repair
-from destination_intercom.values import MISSING, compile_path, to_identity
+from destination_intercom.paths import compile_path
+from destination_intercom.values import MISSING, to_identity
 from unit_tests.strategies import JSON, KEYS, TEXTS
 
 

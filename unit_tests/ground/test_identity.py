@@ -7,7 +7,7 @@ import pytest
 from destination_intercom import outcomes
 from destination_intercom.identity import IdentityRule, Key, identify
 from destination_intercom.outcomes import Outcome, Status
-from destination_intercom.values import compile_null_check, compile_path
+from destination_intercom.paths import compile_null_check, compile_path
 
 PATH = "customer.id"
 

@@ -1,4 +1,4 @@
-"""Property paths, identities, times and conversions: nothing is lost, and nothing but ValueError is raised."""
+"""Identities, times and conversions: nothing is lost, and nothing but ValueError is raised."""
 
 import copy
 import math
@@ -14,7 +14,6 @@ from destination_intercom.values import (
     MISSING,
     TRIM_REASONS,
     Moment,
-    compile_path,
     convert_text,
     is_set,
     text_value,
@@ -26,7 +25,7 @@ from destination_intercom.values import (
     to_text,
     to_time,
 )
-from unit_tests.strategies import JSON, KEYS, TEXTS
+from unit_tests.strategies import JSON
 
 CONVERSIONS: list[Callable[[Any], Any]] = [
     to_boolean,
@@ -38,64 +37,6 @@ CONVERSIONS: list[Callable[[Any], Any]] = [
     lambda value: to_identity(value, email=False),
     lambda value: to_identity(value, email=True),
 ]
-
-
-@pytest.mark.parametrize(
-    ("path", "data", "expected"),
-    [
-        ("a", {"a": 1}, 1),
-        ("a.b.c", {"a": {"b": {"c": 1}}}, 1),
-        ("a.b", {"a.b": 1, "a": {"b": 2}}, 1),
-        ("a.b.c", {"a.b": {"c": 1}, "a": {"b.c": 2}}, 1),
-        ("a.b.c", {"a": {"b.c": 1, "b": {"c": 2}}}, 1),
-        ("event_properties.ad_metrics.cost", {"event_properties": {"ad_metrics.cost": 3}}, 3),
-        ("a.b", {"a.b": None, "a": {"b": 2}}, None),
-    ],
-)
-def test_path_where_several_readings_are_possible_takes_the_longest_literal_key(
-    path: str, data: dict[str, Any], expected: object
-) -> None:
-    """At each level a literal key wins over nesting, the longest first; a null there counts as a value."""
-    assert expected == compile_path(path)(data)
-
-
-@pytest.mark.parametrize("shadow", [5, None, [], {}, "text", {"d": 1}])
-def test_path_when_the_longest_key_leads_nowhere_tries_the_next_shorter(shadow: object) -> None:
-    """A literal key that does not hold the rest hides nothing behind it."""
-    assert compile_path("a.b.c")({"a.b": shadow, "a": {"b": {"c": 1}}}) == 1
-
-
-@pytest.mark.parametrize(
-    ("path", "data"),
-    [("a", {}), ("a", {"a.b": 1}), ("a.b", {"a": 1}), ("a.b", {"a": [{"b": 1}]}), ("a.b", {"a": {}}), ("", {"a": 1})],
-)
-def test_path_when_nothing_is_there_gives_missing(path: str, data: dict[str, Any]) -> None:
-    """Absent is something else than null."""
-    assert compile_path(path)(data) is MISSING
-
-
-@given(st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=1, max_size=4), st.dictionaries(KEYS, JSON, max_size=4))
-def test_path_over_any_record_never_raises_and_changes_nothing(parts: list[str], data: dict[str, Any]) -> None:
-    """A path may be tried on whatever a source sends."""
-    before = repr(data)
-    compile_path(".".join(parts))(data)
-    assert before == repr(data)
-
-
-@given(st.lists(TEXTS.filter(lambda text: "." not in text), min_size=1, max_size=5), st.data())
-def test_path_however_the_keys_are_joined_finds_the_value(parts: list[str], draw: st.DataObject) -> None:
-    """A value is reached by its path wherever its keys hold dots or nest."""
-    cuts = [draw.draw(st.booleans()) for _ in parts[1:]]
-    keys = [parts[0]]
-    for part, cut in zip(parts[1:], cuts, strict=True):
-        if cut:
-            keys.append(part)
-        else:
-            keys[-1] += "." + part
-    nested: Any = "found"
-    for key in reversed(keys):
-        nested = {key: nested}
-    assert compile_path(".".join(parts))(nested) == "found"
 
 
 @pytest.mark.parametrize(

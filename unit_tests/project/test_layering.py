@@ -20,6 +20,7 @@ ON_THE_GROUND = {
     "errors",
     "identity",
     "outcomes",
+    "paths",
     "payloads",
     "standard_fields",
     "values",
@@ -52,6 +53,7 @@ PURE = [
     "intercom.calls",
     "intercom.classify",
     "outcomes",
+    "paths",
     "standard_fields",
     "values",
 ]

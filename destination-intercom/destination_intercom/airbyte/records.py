@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from destination_intercom.airbyte.schemas import declared_properties, fold_names, json_types, lower_ascii, spell
-from destination_intercom.values import MISSING, compile_path
+from destination_intercom.paths import compile_path
+from destination_intercom.values import MISSING
 
 Repair: TypeAlias = Callable[[dict[str, Any], tuple[str, ...]], dict[str, Any]]
 """Takes a record's data and the fields that its `meta.changes` names; gives the data that is meant."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from destination_intercom.configuration.config import Filter
-from destination_intercom.values import PathReader, compile_path, is_set, to_number, to_text, to_time
+from destination_intercom.paths import PathReader, compile_path
+from destination_intercom.values import is_set, to_number, to_text, to_time
 
 Predicate: TypeAlias = Callable[[dict[str, Any]], bool]
 

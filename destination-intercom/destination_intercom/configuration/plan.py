@@ -17,8 +17,8 @@ from destination_intercom.configuration.config import Config, Filter
 from destination_intercom.configuration.filters import Predicate, compile_filter
 from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.identity import IdentityField, IdentityRule
+from destination_intercom.paths import compile_null_check, compile_path
 from destination_intercom.payloads import MapRecord
-from destination_intercom.values import compile_null_check, compile_path
 
 
 class Compiler(Protocol):

@@ -11,7 +11,7 @@ from destination_intercom.configuration.config import Attribute, UsersEnabled, U
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.identity import IdentityRule
-from destination_intercom.values import PathReader, compile_path
+from destination_intercom.paths import PathReader, compile_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from destination_intercom.paths import PathReader
 from destination_intercom.values import (
     MAX_TEXT,
     MISSING,
     Converted,
-    PathReader,
     convert_text,
     is_set,
     text_value,

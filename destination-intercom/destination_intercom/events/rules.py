@@ -12,7 +12,8 @@ from destination_intercom.configuration.filters import Predicate, compile_names
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.events.metadata import MetadataRule, Money
 from destination_intercom.identity import IdentityRule
-from destination_intercom.values import PathReader, compile_path, to_time
+from destination_intercom.paths import PathReader, compile_path
+from destination_intercom.values import to_time
 
 SURE_METADATA: Final = 10
 """Metadata keys of an event that Intercom's API description says are kept; its help centre says 20."""
