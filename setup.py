@@ -43,10 +43,12 @@ setup(
     python_requires=">=3.10,<3.14",
     install_requires=[
         "airbyte-cdk>=7.39,<8",
+        "jinja2>=3.1.6,<3.2",
         "orjson>=3.10,<4",
         "pydantic>=2.10,<3",
         "requests>=2.32,<3",
         "tenacity>=9,<10",
+        "tzdata>=2025.2",
         "urllib3>=2.6,<3",
     ],
     extras_require={"s3": S3, "tests": TESTS, "dev": TESTS},

@@ -136,6 +136,13 @@ MOMENT = 1_769_861_106
 """2026-01-31T12:05:06Z."""
 
 
+@pytest.mark.parametrize("seconds", [0, -(10**9), 2024, 10**11, 10**13])
+def test_time_when_it_is_known_to_be_a_moment_is_taken_as_it_is(seconds: int) -> None:
+    """No magnitude tells anything of a number that a template has made a time of; it becomes a plain number."""
+    found = to_time(Moment(seconds))
+    assert (seconds, int) == (found, type(found))
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -23,6 +23,12 @@ ON_THE_GROUND = {
     "paths",
     "payloads",
     "standard_fields",
+    "properties",
+    "template_filters",
+    "template_syntax",
+    "template_times",
+    "template_values",
+    "templates",
     "values",
 }
 FLOORS = (
@@ -55,6 +61,12 @@ PURE = [
     "outcomes",
     "paths",
     "standard_fields",
+    "properties",
+    "template_filters",
+    "template_syntax",
+    "template_times",
+    "template_values",
+    "templates",
     "values",
 ]
 IO = frozenset(
@@ -95,6 +107,7 @@ OWNERS = {
     "boto3": {"rejects.s3"},
     "botocore": {"rejects.s3"},
     "airbyte_cdk": {"cdk"},
+    "jinja2": {"template_filters", "template_syntax", "template_values", "templates"},
     "signal": {"run"},
     "argparse": {"commands"},
 }
