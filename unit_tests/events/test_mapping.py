@@ -11,7 +11,7 @@ from destination_intercom.events.mapping import EventPayload, map_event
 from destination_intercom.events.rules import EventRule
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
 from destination_intercom.values import TRIM_REASONS, is_set
-from unit_tests.keys import by_id
+from unit_tests.keys import by_email, by_id
 from unit_tests.strategies import TEXTS, event_rule, records
 
 GOOD: dict[str, Any] = {"user_id": "42", "name": "Song Played", "at": "2026-01-31T12:05:06Z"}
@@ -52,7 +52,7 @@ def test_event_of_an_email_identity_is_sent_by_email() -> None:
 
 STRICT: dict[str, Any] = {
     "selected_events": ["Song*"],
-    "excluded_events": ["Song Skipped"],
+    "excluded_events": ["Song Skipped", "Other"],
     "filters": [{"property": "keep", "operator": "is_set"}],
     "not_before": "2026-01-01",
 }
@@ -162,6 +162,7 @@ def test_metadata_of_a_scalar_is_sent_as_it_is(value: object) -> None:
     "value",
     [
         {"url": "https://a.example", "value": "A"},
+        {"url": "https://a.example/".ljust(255, "x"), "value": "x" * 255},
         {"amount": 1999, "currency": "eur"},
     ],
 )
@@ -292,6 +293,12 @@ def test_fingerprint_of_names_that_only_a_language_takes_for_one_differs(name: s
 def test_fingerprint_of_another_person_name_or_second_differs(other: EventPayload) -> None:
     """Anything else is another event, and must be sent."""
     assert _named("song-played").fingerprint != other.fingerprint
+
+
+def test_fingerprint_of_one_text_as_an_id_and_as_an_address_differs() -> None:
+    """Nothing says that they are one person, and the second event would be dropped for the first."""
+    events = [EventPayload(key, "n", 1, {}) for key in (by_id("bob@x.example"), by_email("bob@x.example"))]
+    assert events[0].fingerprint != events[1].fingerprint
 
 
 def test_fingerprint_where_the_parts_run_together_still_differs() -> None:

@@ -175,6 +175,17 @@ def test_event_that_differs_in_its_metadata_and_is_refused_is_not_counted_as_sen
     assert 1 == len(list(bench.sender.summary()))
 
 
+def test_event_when_a_hundred_thousand_others_were_delivered_since_is_no_duplicate_any_more() -> None:
+    """The last 100,000 are remembered, and no more: memory stays flat however long a sync is."""
+    bench, others = Bench(), 99_999
+    bench.send(event(), TAKEN)
+    for number in range(others):
+        bench.events.delivered.note(number.to_bytes(16, "big"), None)
+    assert outcomes.DUPLICATE == bench.send(event())[0]
+    bench.events.delivered.note(others.to_bytes(16, "big"), None)
+    assert outcomes.DELIVERED == bench.send(event(), TAKEN)[0]
+
+
 def test_event_when_refused_before_is_sent_again() -> None:
     """Only what was delivered can be a duplicate."""
     bench = Bench()
@@ -239,6 +250,15 @@ def test_event_names_that_are_long_take_no_more_memory_than_short_ones() -> None
     assert outcome.refusal is not None
     assert LONGEST_MESSAGE_KEPT == len(outcome.refusal.message or "")
     assert 10_000 > len(repr(bench.events.refused_names._entries))
+
+
+def test_event_name_when_it_is_told_of_is_short_and_printable() -> None:
+    """A name comes from the source: it may be a page long, and break a line of the log."""
+    bench = Bench()
+    bench.send(event(name="New\n\x1b[31m" + "x" * 500), NAMES_USED_UP)
+    (note,) = bench.notes.take()
+    assert note.name == "New[31m" + "x" * 113
+    assert f'"{note.name}"' in note.text
 
 
 def test_event_of_a_stranger_when_it_comes_again_costs_no_call() -> None:
