@@ -229,20 +229,22 @@ class Source:
         message = {"type": "RECORD", "record": {"stream": "events", "data": data, "emitted_at": EPOCH * 1000}}
         self._template = json.dumps(message, separators=(",", ":"))
 
-    def record(self, number: int, *, selected: bool = True) -> bytes:
-        """Make the line of record `number`; its `created_at` is EPOCH + number."""
+    def record(self, number: int, *, selected: bool = True, person: str | None = None) -> bytes:
+        """Make the line of record `number`, of `person` or one of many; its `created_at` is EPOCH + number."""
         moment = datetime.fromtimestamp(EPOCH + number, timezone.utc).isoformat()
-        line = self._template.replace("<user>", str(number % PEOPLE), 1).replace("<time>", moment, 1)
+        who = str(number % PEOPLE) if person is None else person
+        line = self._template.replace("<user>", who, 1).replace("<time>", moment, 1)
         return line.replace("<name>", SELECTED if selected else "Page Viewed", 1).encode() + b"\n"
 
     def rejected(self) -> bytes:
         """Make the line of an event whose time is none: it is rejected without a call."""
         return self._template.replace("<time>", "never", 1).replace("<name>", SELECTED, 1).encode() + b"\n"
 
-    def events(self, count: int) -> Iterator[bytes]:
-        """Make `count` records, each of which is an event to send."""
+    def events(self, count: int, *, busy_one_in: int = 0) -> Iterator[bytes]:
+        """Make `count` records, each of which is an event to send; one in so many (0: none) is one person's."""
         for number in range(count):
-            yield self.record(number)
+            is_busy = busy_one_in > 0 and number % busy_one_in == 0
+            yield self.record(number, person="busy" if is_busy else None)
 
     def mixed(self, count: int, *, one_in: int, state_every: int = 10_000) -> Iterator[bytes]:
         """Make `count` records of which one in `one_in` (none for 0) is an event to send; a piece for each state."""

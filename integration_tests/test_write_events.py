@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -475,7 +476,7 @@ def test_unknown_users_create_makes_a_contact_anew_that_has_gone_during_the_run(
     )
     assert result.error is None
     assert (3, 0) == counts(result)
-    assert [T0 + 1, T0 + 2] == [each["created_at"] for each in result.events]
+    assert [T0 + 1, T0 + 2] == sorted(each["created_at"] for each in result.events)
     assert ["u9"] == [each["external_id"] for each in result.contents["contacts"]]
 
 
@@ -742,7 +743,8 @@ def test_new_event_name_beyond_the_limit_is_reported_once_and_other_names_go_on(
     messages = []
     for n in range(30):
         messages += [event(at=T0 + n, name="Brand new"), event(at=T0 + n), event(at=T0 + n, name="Also new")]
-    result = write([*messages, state("events", 1)], seed=seed, configuration=events())
+    one_at_a_time = {**events(), "delivery": {"concurrency": 1}}
+    result = write([*messages, state("events", 1)], seed=seed, configuration=one_at_a_time)
     assert result.error is None
     assert (30, 60) == counts(result)
     assert 30 == len(result.events)
@@ -769,7 +771,7 @@ def test_not_found_with_another_code_says_nothing_about_the_person(code: str) ->
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 64])
-def test_contact_comes_before_its_events_and_no_key_has_two_calls_in_flight(concurrency: int) -> None:
+def test_contact_comes_before_its_events_and_is_written_while_nothing_else_of_it_is_in_flight(concurrency: int) -> None:
     """Also where Intercom takes 20 s to know a contact, where calls fail, and where keys are many."""
     clock = VirtualClock()
     faults = [{"endpoint": "*", "kind": "html", "status": 502, "every": 11}]
@@ -883,12 +885,29 @@ def test_key_that_waits_while_stdin_is_silent_wakes_when_it_is_due(workers: int)
     assert max(taken) < 65
 
 
-def test_event_order_of_one_person_is_the_order_of_arrival_also_over_faults() -> None:
-    """Retries of one event do not let a later one of the same person overtake it."""
+def test_busy_person_among_others_slows_nobody_down() -> None:
+    """A third of all events is one person's: the quota is used as if it were not, but for the first moments."""
+    clock = VirtualClock()
+    intercom = Intercom(Settings.from_dict({"latency": 0.08, "keep_exchanges": 10_000}), clock=clock.wall)
+    intercom.seed({"contacts": [{"external_id": "busy"}, *({"external_id": f"k{n}"} for n in range(500))]})
+    messages = [event(user_id="busy" if n % 3 == 0 else f"k{n % 500}", at=T0 + n) for n in range(9_000)]
+    result = write(messages, configuration=events(), intercom=intercom, clock=clock)
+    assert result.error is None
+    assert 9_000 == len(result.events)
+    # The first window is met in its middle, the last one may end early: those between them are full.
+    windows = Counter(int(each["time"] // 10) for each in result.exchanges)
+    full = sorted(windows)[1:-1]
+    assert len(full) >= 3
+    assert all(windows[window] >= 0.95 * 1666 for window in full)
+    assert result.logged("refused by the quota (429): 0")
+
+
+def test_events_of_one_person_arrive_all_and_once_over_faults() -> None:
+    """They go at once; Intercom orders them by their times."""
     faults = [{"endpoint": "POST /events", "kind": "reset_before", "every": 3}]
     messages = [event(at=T0 + n) for n in (5, 3, 9, 1, 7, 2, 8)]
     result = write(messages, seed=ONE_PERSON, configuration=events(), settings={"faults": faults, "latency": 0.1})
-    assert [5, 3, 9, 1, 7, 2, 8] == [each["created_at"] - T0 for each in result.events]
+    assert [1, 2, 3, 5, 7, 8, 9] == sorted(each["created_at"] - T0 for each in result.events)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.delivery.report import Report
 from destination_intercom.delivery.retry import attempt_once
-from destination_intercom.delivery.scheduler import Scheduler
+from destination_intercom.delivery.scheduler import Rules, Scheduler
 from destination_intercom.delivery.tasks import Batch
 from destination_intercom.intercom.client import ANSWER_TIMEOUT, READ_TIMEOUT, Client, Transport
 from destination_intercom.intercom.quota import Quota
@@ -131,7 +131,7 @@ class SyncParts:
             mailbox=self._mailbox,
             clock=self._clock,
             concurrency=self._config.delivery.concurrency,
-            find_probes=self.kinds.probes,
+            rules=Rules(self.kinds.series, self.kinds.names, self.kinds.probes),
             pretend=None if self.dry_run is None else self.dry_run.answer,
         )
 

@@ -73,8 +73,9 @@ class EmulatorTransport(BaseAdapter):
 class Probe(EmulatorTransport):
     """Lets each call take `delay()` seconds on its way there, and notes how calls overlap.
 
-    `overlaps` counts calls that began while one of the same person was in flight: a person is told by
-    the identity in the body, or by the identity that the path's contact had. Lookups are nobody's.
+    `overlaps` counts writes of a contact that began while a call of the same person was in flight, and calls that
+    began during such a write; events may go at once. A person is told by the identity in the body, or by the
+    identity that the path's contact had. Lookups are nobody's.
     """
 
     def __init__(self, intercom: Intercom, clock: VirtualClock, delay: Callable[[], float] = lambda: 0.1) -> None:
@@ -83,23 +84,27 @@ class Probe(EmulatorTransport):
         self.most = 0
         self.overlaps = 0
         self.sent: list[tuple[float, str, str]] = []
-        self._flying: list[str] = []
+        self.events_at_once = 0
+        self._flying: list[tuple[str, bool]] = []
         self._guard = threading.Lock()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         person = self._person(request)
+        writes = request.method != "GET" and request.path_url != "/events"
         with self._guard:
             self.sent.append((self.clock.now(), f"{request.method} {request.path_url}", person))
-            self.overlaps += person in self._flying and request.path_url != "/contacts/search"
-            self._flying.append(person)
+            if request.path_url != "/contacts/search":
+                self.overlaps += any(person == who and (writes or other) for who, other in self._flying)
+            self._flying.append((person, writes))
             self.most = max(self.most, len(self._flying))
+            self.events_at_once = max(self.events_at_once, self._flying.count((person, False)))
         try:
             if (seconds := self.delay()) > 0:
                 self.clock.sleep(seconds)
             response = super().send(request, *args, **kwargs)
         finally:
             with self._guard:
-                self._flying.remove(person)
+                self._flying.remove((person, writes))
         return response
 
     def _person(self, request: requests.PreparedRequest) -> str:

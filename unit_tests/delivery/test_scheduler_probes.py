@@ -13,7 +13,7 @@ from destination_intercom import outcomes
 from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import Concluded, Failed, Mailbox
 from destination_intercom.delivery.probes import PROOFS, RECORD_SECONDS, SAME_SECONDS, Probe, Taken
-from destination_intercom.delivery.scheduler import Scheduler
+from destination_intercom.delivery.scheduler import Rules, Scheduler
 from destination_intercom.delivery.tasks import (
     Batch,
     LookupTask,
@@ -78,7 +78,7 @@ class Floor:
             mailbox=self.mailbox,
             clock=self.clock,
             concurrency=8,
-            find_probes=self.probe,
+            rules=Rules(find_probes=self.probe),
         )
 
     def send(self, key: str, name: str, batch: Batch | None = None) -> None:

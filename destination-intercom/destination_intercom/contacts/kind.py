@@ -139,6 +139,11 @@ class Contacts(Kind):
                 alone.append(error.outcome)
         return alone
 
+    def names(self, payload: Payload) -> Iterable[Key]:
+        """Tell that a person is known by the address, too, that is written."""
+        address = _change(payload).fields.get("email")
+        return [Key("email", address)] if isinstance(address, str) else []
+
     def probes(self, call: Call, taken: Iterable[Taken]) -> Iterable[Probe]:
         """Offer harmless calls to the endpoints of contacts."""
         return find_probes(call, taken, somebody=self._somebody, contact_id=self._contact_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -16,6 +16,7 @@ from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.delivery.tasks import Batch, CallTask, LookupTask, ProbeTask, Step, Task, TaskSteps, WriteTask
+from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, WriteCall
 from destination_intercom.outcomes import Outcome
@@ -106,6 +107,14 @@ class Kind(ABC):
         """Make the steps that find out what Intercom has of a batch."""
         yield from ()
 
+    def series(self, payload: Payload) -> Hashable | None:  # noqa: ARG002 - for those of which several go at once
+        """Tell what keeps its order with a payload, where others of its key may be under way beside it; None: all."""
+        return None
+
+    def names(self, payload: Payload) -> Iterable[Key]:  # noqa: ARG002 - for those that have several
+        """Tell under which other keys the person of a payload is known once it is written."""
+        return ()
+
     def probes(self, call: Call, taken: Iterable[Taken]) -> Iterable[Probe]:  # noqa: ARG002 - for those who know one
         """Offer calls to the endpoint of `call` that change nothing and that Intercom takes if it works, best first.
 
@@ -142,6 +151,14 @@ class Kinds(Mapping[str, Kind]):
     def batches(self) -> list[Batches]:
         """Tell the batches of all kinds that look up."""
         return [kind.batches for kind in self._kinds.values() if kind.batches is not None]
+
+    def series(self, payload: Payload) -> Hashable | None:
+        """Tell what keeps its order with a payload, as its kind does."""
+        return self[payload.kind].series(payload)
+
+    def names(self, payload: Payload) -> Iterable[Key]:
+        """Tell under which other keys the person of a payload is known, as its kind does."""
+        return self[payload.kind].names(payload)
 
     def probes(self, call: Call, taken: Sequence[Taken]) -> Iterator[Probe]:
         """Offer what the kinds do."""

@@ -6,7 +6,7 @@ It knows nothing of workers, of time or of any kind of object: only which task m
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import TypeAlias
 
 from destination_intercom.delivery.probes import Trouble
@@ -49,35 +49,70 @@ class Job:
 
 
 class Lane:
-    """The tasks of one key that have not begun; `is_queued` says that it stands in line for a worker."""
+    """The tasks of one key: those that have not begun, and how many are under way.
 
-    __slots__ = ("is_busy", "is_queued", "key", "tasks")
+    A task without a series waits for all before it, and holds all behind it. Tasks of a series are under way beside
+    one another once the lane `is_open`, but one after the other within their series; before that, the first goes
+    alone. `is_queued` says that the lane stands in line for a worker.
+    """
 
-    def __init__(self, key: LaneKey) -> None:
+    __slots__ = ("_busy", "_freed", "_is_alone", "_series", "is_open", "is_queued", "key", "tasks")
+
+    def __init__(self, key: LaneKey, *, is_open: bool = False) -> None:
         self.key = key
         self.tasks: deque[Task] = deque()
-        self.is_busy = False
+        self.is_open = is_open
         self.is_queued = False
+        self._busy = 0
+        self._is_alone = False
+        self._series: dict[Hashable, deque[Task]] = {}
+        """Of each series that is under way, what waits for it."""
+        self._freed: deque[Task] = deque()
 
     @property
     def may_begin(self) -> bool:
         """Say whether a task may begin now."""
-        return not self.is_busy and bool(self.tasks) and self.tasks[0].is_ready
+        if self._freed:
+            return True
+        if not self.tasks or self._is_alone:
+            return False
+        first = self.tasks[0]
+        if first.series is None:
+            return not self._busy and first.is_ready
+        return self.is_open or not self._busy
 
     @property
     def is_done(self) -> bool:
         """Say whether nothing is left of it."""
-        return not self.is_busy and not self.tasks
+        return not self._busy and not self.tasks and not self._freed
 
     def begin(self) -> list[Task]:
-        """Take the task that may begin, with those right behind it that are written with it."""
-        self.is_busy = True
-        first = self.tasks.popleft()
-        taken = [first]
-        while isinstance(first, WriteTask) and self.tasks and first.belongs_with(self.tasks[0]):
-            taken.append(self.tasks.popleft())
-        return taken
+        """Take what may begin: a task, with those right behind it that are written with it; none is left if empty."""
+        if self._freed:
+            self._busy += 1
+            return [self._freed.popleft()]
+        while self.may_begin:
+            first = self.tasks.popleft()
+            if first.series is None:
+                self._busy, self._is_alone = 1, True
+                return [first, *self._take_those_with(first)]
+            if first.series not in self._series:
+                self._busy += 1
+                self._series[first.series] = deque()
+                return [first]
+            self._series[first.series].append(first)
+        return []
 
-    def end(self) -> None:
-        """Note that what had begun has ended."""
-        self.is_busy = False
+    def _take_those_with(self, first: Task) -> Iterator[Task]:
+        while isinstance(first, WriteTask) and self.tasks and first.belongs_with(self.tasks[0]):
+            yield self.tasks.popleft()
+
+    def end(self, first: Task) -> None:
+        """Note that what had begun with `first` has ended."""
+        self._busy -= 1
+        if first.series is None:
+            self._is_alone = False
+        elif following := self._series[first.series]:
+            self._freed.append(following.popleft())
+        else:
+            del self._series[first.series]

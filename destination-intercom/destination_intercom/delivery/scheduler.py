@@ -1,4 +1,4 @@
-"""Workers that deliver payloads: order per key and only per key, one attempt at a time for each.
+"""Workers that deliver payloads: order per key and only per key, as far as the kind of object asks for it.
 
 A key that has something to send is a lane. Any free worker takes any lane whose turn it is and begins a
 job: it makes one call under a permit of the quota, and hands the answer to the steps of the job's task. A
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
+from destination_intercom.bounded import Bounded
 from destination_intercom.clock import Clock
 from destination_intercom.delivery.failures import Blame, Failures, Tell, pass_over
 from destination_intercom.delivery.lanes import Job, Lane, LaneKey
@@ -36,23 +38,43 @@ from destination_intercom.delivery.tasks import (
 )
 from destination_intercom.delivery.workers import Workers
 from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError
+from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.classify import Judgement, Verdict, fatal_error, is_word
 from destination_intercom.intercom.quota import Permit, Quota
-from destination_intercom.outcomes import UNDELIVERABLE, Outcome
+from destination_intercom.outcomes import UNDELIVERABLE, Outcome, Status
 from destination_intercom.payloads import Payload
 
 Attempt: TypeAlias = Callable[[Call, Permit], tuple[Answer | AttemptError, Judgement]]
 MakeSteps: TypeAlias = Callable[[Sequence[Task]], TaskSteps]
-FindProbes: TypeAlias = Callable[[Call, Sequence[Taken]], Iterable[Probe]]
+
+
+MAX_OPEN: Final = 100_000
+"""People who are known to be there, of whom several events may be under way at once; more cost time, nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the kinds of object say of their own: see `delivery.kinds.Kind`.
+
+    `series` tells the series of a payload within its key, `names` under which other keys its person is known once it
+    is written, `find_probes` offers harmless calls to the endpoint of one that fails.
+    """
+
+    series: Callable[[Payload], Hashable | None] = lambda _: None
+    names: Callable[[Payload], Iterable[Key]] = lambda _: ()
+    find_probes: Callable[[Call, Sequence[Taken]], Iterable[Probe]] = lambda _call, _taken: ()
+
+
+ORDINARY: Final = Rules()
 
 
 class Scheduler:
     """Delivers jobs with up to `concurrency` workers and posts each outcome to the mailbox; thread-safe.
 
-    `find_probes` offers harmless calls to the endpoint of one that fails, `pretend` answers calls that are not
-    to be made; both are used by one thread at a time.
+    `rules` are what the kinds of object say of their own; `pretend` answers calls that are not to be made. Both are
+    used by one thread at a time.
     """
 
     def __init__(
@@ -64,7 +86,7 @@ class Scheduler:
         mailbox: Mailbox,
         clock: Clock,
         concurrency: int,
-        find_probes: FindProbes = lambda _call, _taken: (),
+        rules: Rules = ORDINARY,
         pretend: Callable[[Call], Answer | None] | None = None,
     ) -> None:
         self._attempt = attempt
@@ -72,7 +94,7 @@ class Scheduler:
         self._quota = quota
         self._mailbox = mailbox
         self._clock = clock
-        self._find_probes = find_probes
+        self._rules = rules
         self._pretend = pretend
         self._turns: Workers[Lane | Job] = Workers(clock, concurrency=concurrency, work=self._work)
         self._changed = self._turns.changed
@@ -80,13 +102,14 @@ class Scheduler:
         self._held: dict[Hashable, deque[Job]] = {}
         self._failures = Failures()
         self._endpoints = Endpoints()
+        self._open: Bounded[Key, None] = Bounded(MAX_OPEN)
         self._calls: dict[str, int] = {}
         self.calls_made = 0
         self.retries = 0
 
     def send(self, entry: Entry, payload: Payload, batch: Batch | None = None) -> None:
         """Take a part of a record; it is delivered after those of the same key that came before. Never waits."""
-        self._enqueue(payload.key, WriteTask(entry, payload, batch))
+        self._enqueue(payload.key, WriteTask(entry, payload, batch, self._rules.series(payload)))
 
     def look_up(self, kind: str, batch: Batch) -> None:
         """Ask what Intercom has of a batch that is complete; what waits for it goes on then. Never waits."""
@@ -99,7 +122,7 @@ class Scheduler:
     def _enqueue(self, key: LaneKey, task: Task) -> None:
         with self._changed:
             if (lane := self._lanes.get(key)) is None:
-                lane = self._lanes[key] = Lane(key)
+                lane = self._lanes[key] = Lane(key, is_open=isinstance(key, Key) and key in self._open)
             lane.tasks.append(task)
             self._queue(lane)
 
@@ -164,18 +187,25 @@ class Scheduler:
         with self._changed:
             while (turn := self._turns.take()) is not None:
                 job = self._begin(turn) if isinstance(turn, Lane) else turn
-                if job.call is None:
+                if job is not None and job.call is None:
                     self._step(job, None)
-                if job.call is not None:
+                if job is not None and job.call is not None:
                     self._turns.leave_a_watch()
                     return job, job.call
             return None
 
-    def _begin(self, lane: Lane) -> Job:
-        """Begin what may begin of a lane whose turn it is."""
+    def _begin(self, lane: Lane) -> Job | None:
+        """Begin what may begin of a lane whose turn it is; what else of it may begin stands in line again."""
         tasks = lane.begin()
         lane.is_queued = False
-        return Job(lane, tasks, self._make_steps(tasks))
+        self._queue_own(lane)
+        return Job(lane, tasks, self._make_steps(tasks)) if tasks else None
+
+    def _queue_own(self, lane: Lane) -> None:
+        # Nobody needs to be woken for it: this worker is about to look for its next turn, or leaves a watch.
+        if not lane.is_queued and lane.may_begin:
+            lane.is_queued = True
+            self._turns.add_own(lane)
 
     def _note(
         self, job: Job, call: Call, result: Answer | AttemptError, judgement: Judgement, *, seconds: float
@@ -239,7 +269,7 @@ class Scheduler:
     def _probe(self, call: Call, endpoint: Endpoint, now: float) -> None:
         """Find out whether the endpoint of a call works, which nobody else's call has shown of late."""
         endpoint.heard_at = now
-        for probe in self._find_probes(call, self._endpoints.taken):
+        for probe in self._rules.find_probes(call, self._endpoints.taken):
             key = f"probe {call.endpoint}" if probe.key is None else probe.key
             if key not in self._lanes:
                 self._enqueue(key, ProbeTask(probe.call))
@@ -324,19 +354,25 @@ class Scheduler:
             self._mailbox.post(Answered(result))
         elif isinstance(result, list):
             for task, outcome in zip(job.writes, result, strict=True):
-                self._mailbox.post(Concluded(task.entry, outcome, task.payload.kind))
-                if outcome.reason == UNDELIVERABLE and outcome.refusal is not None:
-                    self._endpoints.of(outcome.refusal.endpoint or "").passed_over += 1
+                self._note_outcome(task, outcome)
         elif isinstance(first, LookupTask):
             self._wake_those_looked_up(first, held=job.trouble.held)
         lane = job.lane
-        lane.end()
+        lane.end(first)
         if lane.is_done:
             del self._lanes[lane.key]
-        elif not lane.is_queued and lane.may_begin:
-            # Nobody needs to be woken for it: this worker is about to look for its next turn.
-            lane.is_queued = True
-            self._turns.add_own(lane)
+        self._queue_own(lane)
+
+    def _note_outcome(self, task: WriteTask, outcome: Outcome) -> None:
+        self._mailbox.post(Concluded(task.entry, outcome, task.payload.kind))
+        if outcome.reason == UNDELIVERABLE and outcome.refusal is not None:
+            self._endpoints.of(outcome.refusal.endpoint or "").passed_over += 1
+        if outcome.status in {Status.DELIVERED, Status.UNCHANGED}:
+            for key in (task.payload.key, *self._rules.names(task.payload)):
+                self._open.note(key, None)
+                if (lane := self._lanes.get(key)) is not None:
+                    lane.is_open = True
+                    self._queue(lane)
 
     def _wake_those_looked_up(self, lookup: LookupTask, *, held: float) -> None:
         """Let the lanes go on that waited for a batch, which failures held up for so many seconds."""

@@ -76,6 +76,8 @@ class WriteTask:
     entry: Entry
     payload: Payload
     batch: Batch | None = None
+    series: Hashable | None = None
+    """What keeps its order with this one, where others of the key may be under way beside it; None: all of the key."""
     held: float = 0.0
     """Seconds that failures have held it up before it begins."""
 
@@ -101,6 +103,7 @@ class LookupTask:
     kind: str
     batch: Batch
     is_ready: ClassVar[bool] = True
+    series: ClassVar[None] = None
 
 
 @dataclass(slots=True)
@@ -109,6 +112,7 @@ class CallTask:
 
     call: Call
     is_ready: ClassVar[bool] = True
+    series: ClassVar[None] = None
 
 
 @dataclass(slots=True)
@@ -117,6 +121,7 @@ class ProbeTask:
 
     call: Call
     is_ready: ClassVar[bool] = True
+    series: ClassVar[None] = None
 
 
 Task: TypeAlias = WriteTask | LookupTask | CallTask | ProbeTask

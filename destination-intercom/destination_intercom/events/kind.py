@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -67,6 +67,11 @@ class Events(Kind):
             outcome = yield from self._sender.send(_event(task.payload))
             outcomes.append(outcome)
         return outcomes
+
+    def series(self, payload: Payload) -> Hashable:
+        """Tell that events of one name and second keep their order, for Intercom orders all others by their time."""
+        event = _event(payload)
+        return event.folded_name, event.created_at
 
     def probes(self, call: Call, taken: Iterable[Taken]) -> Iterator[Probe]:
         """Offer an event that was delivered before, which Intercom drops, and one of nobody."""

@@ -1,7 +1,7 @@
 """How one event is sent: the calls that it takes, and what each answer means.
 
-The scheduler carries out one task of a key at a time, and never two steps of any tasks at once, so
-that the cache needs no lock.
+Several events of one person may be under way, but never two of one name and second. The scheduler carries
+out no two steps of any tasks at once, so that the cache needs no lock.
 """
 
 from __future__ import annotations
