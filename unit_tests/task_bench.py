@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from destination_intercom.configuration.config import parse_config
 from destination_intercom.contacts.cache import ContactCache
+from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.upsert import ContactUpserter, Policy
 from destination_intercom.delivery.kinds import Kinds
 from destination_intercom.delivery.tasks import Acquire, Batch, Pause, Release, Step
@@ -56,6 +57,16 @@ class Names:
     fields: frozenset[str] = STANDARD_FIELDS
 
 
+TYPES = {"plan": "string", "seats": "integer", "x": "string"}
+READER = ContactReader(Names(TYPES))
+"""Reads the contacts of tests that write these custom attributes, and all fields."""
+
+
+def contact(contact_id: str = ID, **body: Any) -> KnownContact:
+    """A contact as Intercom shows it."""
+    return READER.read({"id": contact_id, "role": "user", **body})
+
+
 def no_look_up(_kind: str, _batch: Batch) -> None:
     """Take a batch that nobody looks up."""
 
@@ -97,9 +108,9 @@ class Bench:
         self.cache = ContactCache(self.time.now)
         self.held: list[Hashable] = []
 
-    def upserter(self, policy: Policy | None = None, types: Mapping[str, str] | None = None) -> ContactUpserter:
+    def upserter(self, policy: Policy | None = None) -> ContactUpserter:
         """An upserter of this cache."""
-        return ContactUpserter(cache=self.cache, policy=policy or Policy(), names=Names(types or {}))
+        return ContactUpserter(cache=self.cache, policy=policy or Policy(), reader=READER)
 
     def drive(self, steps: Generator[Step, Answer, T], *answers: Answer) -> tuple[T, list[Call], list[float]]:
         """Answer the calls one by one; return the result, the calls and the pauses."""

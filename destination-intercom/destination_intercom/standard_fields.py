@@ -43,6 +43,8 @@ class StandardField:
     """Whether answers show it; one that they do not show differs from whatever is wanted."""
     clearable: bool = True
     """Whether a null may empty it; else a null is as good as absent."""
+    only_later: bool = False
+    """Whether it is a moment that only moves on: one before the contact's own is not written."""
     needs_email: bool = False
     """Whether Intercom takes it only with an e-mail address in the same request; it is about that address."""
     in_bulk_create: bool = True

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from destination_intercom.contacts.batches import LARGEST_SIZE, LONGEST_AGE, ContactBatch, ContactBatches
 from destination_intercom.contacts.cache import WrittenContacts
-from destination_intercom.contacts.diff import KnownContact
+from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import MOST_KEYS
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.pipeline import MAX_BYTES_IN_FLIGHT

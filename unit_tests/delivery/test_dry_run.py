@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from destination_intercom.contacts.diff import read_contact
+from destination_intercom.contacts.known import read_identity
 from destination_intercom.delivery.dry_run import EXAMPLES, DryRun, mask
 from destination_intercom.errors import InternalError
 from destination_intercom.intercom.calls import (
@@ -79,8 +79,8 @@ def test_contact_when_it_would_be_created_is_answered_with_an_id_of_its_own_and_
     assert first is not None
     assert second is not None
     assert first.body["id"] != second.body["id"]
-    contact = read_contact(first.body)
-    assert (CANARY, "user", {"name": CANARY}) == (contact.external_id, contact.role, contact.values)
+    contact = read_identity(first.body)
+    assert (CANARY, "user", CANARY) == (contact.external_id, contact.role, first.body["name"])
 
 
 def test_summary_when_all_was_counted_tells_the_numbers_and_which_attributes_how_often() -> None:

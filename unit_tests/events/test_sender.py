@@ -8,7 +8,7 @@ import pytest
 
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
-from destination_intercom.contacts.diff import KnownContact
+from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, id_in
@@ -88,7 +88,7 @@ def event(key: str = "k", *, email: bool = False, name: str = "did it", at: int 
 
 def known(contact_id: str = ID) -> KnownContact:
     """The person `k` as this run has written them."""
-    return KnownContact(contact_id, "user", "k", None, {}, {})
+    return KnownContact(contact_id, "user", "k")
 
 
 def test_contact_when_written_is_no_stranger_any_more() -> None:
@@ -423,7 +423,7 @@ def test_event_of_a_lead_goes_by_intercoms_id_once_it_is_found() -> None:
 def test_event_of_a_contact_that_this_run_wrote_goes_by_what_it_is(role: str | None) -> None:
     """A lead's by Intercom's id, at once; a user's by the identity, and so where it is not known."""
     bench = Bench()
-    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, role, None, MAIL, {}, {}))
+    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, role, None, MAIL))
     assert [TO_LEAD if role == "lead" else BY_EMAIL] == bench.send(MAILED, TAKEN)[1]
 
 
@@ -431,7 +431,7 @@ def test_event_of_a_contact_that_this_run_wrote_goes_by_what_it_is(role: str | N
 def test_event_of_a_lead_that_has_become_a_user_goes_by_the_identity_from_then_on(gone: Answer) -> None:
     """The id is gone; the address leads to who is left, at once and without a search."""
     bench = Bench()
-    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, "lead", None, MAIL, {}, {}))
+    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, "lead", None, MAIL))
     outcome, calls, pauses = bench.send(MAILED, gone, TAKEN)
     assert outcomes.DELIVERED == outcome
     assert ([TO_LEAD, BY_EMAIL], []) == (calls, pauses)
@@ -454,7 +454,7 @@ def test_event_of_a_lead_whom_this_run_then_writes_as_a_user_goes_by_the_identit
     """What an answer showed last counts for more than what was found before."""
     bench = Bench()
     bench.send(MAILED, NOT_FOUND, listed(LEAD), TAKEN)
-    bench.cache.note_written(Key("email", MAIL), KnownContact(OTHER_ID, "user", None, MAIL, {}, {}))
+    bench.cache.note_written(Key("email", MAIL), KnownContact(OTHER_ID, "user", None, MAIL))
     sent = event(MAIL, email=True, at=8)
     assert [PostEvent(sent.body)] == bench.send(sent, TAKEN)[1]
 
@@ -462,7 +462,7 @@ def test_event_of_a_lead_whom_this_run_then_writes_as_a_user_goes_by_the_identit
 def test_event_of_a_lead_of_this_run_that_is_young_waits_for_the_lead() -> None:
     """It is not a user, so it will be seen: no search is needed."""
     bench = Bench()
-    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, "lead", None, MAIL, {}, {}))
+    bench.cache.note_written(Key("email", MAIL), KnownContact(ID, "lead", None, MAIL))
     outcome, calls, pauses = bench.send(MAILED, NOT_FOUND, NOT_FOUND, NOT_FOUND, TAKEN)
     assert outcomes.DELIVERED == outcome
     assert [TO_LEAD, BY_EMAIL, TO_LEAD, TO_LEAD] == calls

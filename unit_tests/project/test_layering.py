@@ -50,6 +50,7 @@ PURE = [
     "configuration.plan",
     "contacts.attributes",
     "contacts.diff",
+    "contacts.known",
     "contacts.mapping",
     "contacts.matching",
     "delivery.ledger",

@@ -18,11 +18,13 @@ import pytest
 from destination_intercom import values
 from destination_intercom.configuration.config import parse_config
 from destination_intercom.contacts.attributes import check_attributes
-from destination_intercom.contacts.diff import KnownContact, diff, merge, read_contact
+from destination_intercom.contacts.diff import diff, merge
+from destination_intercom.contacts.known import UNKNOWN, ContactReader, KnownContact
 from destination_intercom.contacts.mapping import ContactChange, map_contact
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.standard_fields import FIELDS, StandardField
 from unit_tests.strategies import base_config, user_rule
+from unit_tests.task_bench import Names
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTOR = "destination-intercom/destination_intercom/"
@@ -113,7 +115,7 @@ def test_page_when_it_alone_has_a_field_then_the_check_complains(saying: Saying)
 
 # ---------------------------------------------------------------- the code
 
-DERIVED = ("configuration/config.py", "contacts/mapping.py", "contacts/diff.py")
+DERIVED = ("configuration/config.py", "contacts/mapping.py", "contacts/diff.py", "contacts/known.py")
 IDENTITY = {"email"}
 
 
@@ -177,7 +179,18 @@ def wanted(**fields: Any) -> ContactChange:
 
 def shown(**body: Any) -> KnownContact:
     """Make a contact as Intercom shows it."""
-    return read_contact({"id": "1", "role": "user", **body})
+    return reader().read({"id": "1", "role": "user", **body})
+
+
+def reader() -> ContactReader:
+    """Make a reader of the fields that the table has now."""
+    return ContactReader(Names({}, fields=frozenset(FIELDS)))
+
+
+def left(wanted: ContactChange, **body: Any) -> dict[str, Any]:
+    """Tell the fields that are left of a change to a contact that Intercom shows so."""
+    here = reader()
+    return diff(wanted, here.read({"id": "1", "role": "user", **body}), here).fields
 
 
 EMAIL = {"property": "email"}
@@ -195,7 +208,7 @@ def test_name_when_the_table_lacks_it_then_it_is_a_custom_attribute() -> None:
     """So the tests below see what the entry of the table alone brings about."""
     change = map_new(7)
     assert ({}, {NEW: 7}) == (change.fields, change.attributes)
-    assert {} == shown(**{NEW: "nl"}).values
+    assert UNKNOWN == reader().shown(shown(**{NEW: "nl"}), NEW)
     with pytest.raises(ConfigurationError, match="lacks the custom attributes"):
         check_attributes({NEW: None}, {"data": []})
 
@@ -245,7 +258,7 @@ def test_diff_when_the_table_has_a_field_then_it_is_compared_after_its_conversio
     has: Any, expected: dict[str, Any]
 ) -> None:
     """As Intercom shows it beside the other standard fields."""
-    assert expected == diff(wanted(**{NEW: "7"}), shown(**{NEW: has}), {}).fields
+    assert expected == left(wanted(**{NEW: "7"}), **{NEW: has})
 
 
 @pytest.mark.parametrize(("has", "expected"), [({"code": "nl"}, {}), ({"code": "de"}, {NEW: "nl"}), ("nl", {})])
@@ -254,13 +267,13 @@ def test_diff_when_a_field_is_shown_in_an_object_then_its_member_is_compared(
 ) -> None:
     """The member is the one that the table names."""
     monkeypatch.setitem(FIELDS, NEW, replace(PLAIN, shown_in="code"))
-    assert expected == diff(wanted(**{NEW: "nl"}), shown(**{NEW: has}), {}).fields
+    assert expected == left(wanted(**{NEW: "nl"}), **{NEW: has})
 
 
 def test_diff_when_a_field_cannot_be_read_then_it_always_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody can tell that Intercom has it."""
     monkeypatch.setitem(FIELDS, NEW, replace(PLAIN, readable=False))
-    assert {NEW: "nl"} == diff(wanted(**{NEW: "nl"}), shown(**{NEW: "nl"}), {}).fields
+    assert {NEW: "nl"} == left(wanted(**{NEW: "nl"}), **{NEW: "nl"})
 
 
 @pytest.mark.parametrize(("has", "expected"), [(MAIL, {}), ("b@b.example", {NEW: "nl", "email": MAIL})])
@@ -269,7 +282,7 @@ def test_diff_when_a_field_needs_an_address_then_it_goes_only_where_the_address_
     has: str, expected: dict[str, Any]
 ) -> None:
     """Intercom would refuse it alone."""
-    assert expected == diff(wanted(**{NEW: "nl", "email": MAIL}), shown(email=has), {}).fields
+    assert expected == left(wanted(**{NEW: "nl", "email": MAIL}), email=has)
 
 
 @pytest.mark.usefixtures("peculiar")

@@ -7,92 +7,27 @@ there are equal, too. What needs an address beside it goes only where the addres
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from destination_intercom.contacts.mapping import ContactChange, convert_field, convert_typed
+from destination_intercom.contacts.known import ContactReader, KnownContact
+from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.standard_fields import FIELDS
-from destination_intercom.values import MISSING, Moment
 
 
-@dataclass(frozen=True, slots=True)
-class KnownContact:
-    """What is known of a contact: Intercom's id, who it is, and the values that it has.
-
-    `values` is None for a contact of which only the id is remembered, `attributes` where an answer held none.
-    """
-
-    contact_id: str
-    role: str | None = None
-    external_id: str | None = field(default=None, repr=False)
-    email: str | None = field(default=None, repr=False)
-    values: Mapping[str, Any] | None = field(default=None, repr=False)
-    attributes: Mapping[str, Any] | None = field(default_factory=dict, repr=False)
-
-
-def read_contact(body: Mapping[str, Any]) -> KnownContact:
-    """Read a contact as Intercom describes it."""
-    attributes = body.get("custom_attributes")
-    return KnownContact(
-        body["id"],
-        _text(body.get("role")),
-        _text(body.get("external_id")),
-        (_text(body.get("email")) or "").strip().lower() or None,
-        {name: body[name] for name in FIELDS if name in body},
-        attributes if isinstance(attributes, dict) else None,
-    )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def diff(change: ContactChange, known: KnownContact, types: Mapping[str, str]) -> ContactChange:
+def diff(change: ContactChange, known: KnownContact, reader: ContactReader) -> ContactChange:
     """Keep of `change` what differs from `known`; nothing is left of one that `known` already meets."""
     if known.values is None:
         return change
-    fields = {
-        name: value for name, value in change.fields.items() if _differs(name, value, known.values.get(name, MISSING))
-    }
+    fields = {name: value for name, value in change.fields.items() if _differs(name, value, known, reader)}
     if "email" not in fields:
         fields = {name: value for name, value in fields.items() if not FIELDS[name].needs_email}
-    attributes = {
-        name: value
-        for name, value in change.attributes.items()
-        if known.attributes is None
-        or not _equal(value, _converted(convert_typed, types.get(name), known.attributes.get(name)))
-    }
+    attributes = {name: value for name, value in change.attributes.items() if _differs(name, value, known, reader)}
     return replace(change, fields=fields, attributes=attributes)
 
 
-def _differs(name: str, wanted: Any, known: Any) -> bool:
-    standard = FIELDS[name]
-    if not standard.readable or known is MISSING:
-        # What an answer does not hold is not known; it says null where there is nothing.
-        return True
-    if standard.shown_in is not None and isinstance(known, dict):
-        known = known.get(standard.shown_in)
-    return not _equal(wanted, _converted(convert_field, name, known))
-
-
-def _converted(convert: Any, how: str | None, value: Any) -> Any:
-    if value is None or isinstance(value, list):
-        return None if value is None else MISSING
-    try:
-        # Intercom's own numbers are what they are: a birthday before 1979 is unix seconds, too.
-        converted = convert(how, Moment(value) if type(value) is int else value)[0]
-    except ValueError:
-        return MISSING
-    return converted
-
-
-def _equal(wanted: Any, known: Any) -> bool:
-    if known is MISSING:
-        return False
-    if wanted in ("", None) and known in ("", None):
-        return True
-    return isinstance(wanted, bool) is isinstance(known, bool) and bool(wanted == known)
+def _differs(name: str, value: Any, known: KnownContact, reader: ContactReader) -> bool:
+    return reader.wanted(name, value) != reader.shown(known, name)
 
 
 def merge(changes: list[ContactChange]) -> ContactChange:

@@ -13,7 +13,7 @@ from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.attributes import Attributes, check_attributes
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches
 from destination_intercom.contacts.cache import ContactCache
-from destination_intercom.contacts.diff import KnownContact
+from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.lookup import look_up
 from destination_intercom.contacts.mapping import ContactChange, map_contact
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
@@ -45,7 +45,8 @@ class Contacts(Kind):
         missing = config.users.missing_attributes if isinstance(config.users, UsersEnabled) else "fail"
         self.attributes = Attributes(missing, create=not config.delivery.dry_run)
         self._policy = make_policy(config)
-        self.upserter = ContactUpserter(cache=self.cache, policy=self._policy, names=self.attributes)
+        self._reader = ContactReader(self.attributes)
+        self.upserter = ContactUpserter(cache=self.cache, policy=self._policy, reader=self._reader)
         self._batches = ContactBatches(written=self.cache.written, look_up=look_up)
         self._somebody: Key | None = None
 
@@ -59,7 +60,7 @@ class Contacts(Kind):
         creator = None
         if create_unknown:
             creator = ContactUpserter(
-                cache=self.cache, policy=replace(self._policy, write_mode="upsert"), names=self.attributes
+                cache=self.cache, policy=replace(self._policy, write_mode="upsert"), reader=self._reader
             )
         return People(cache=self.cache, creator=creator)
 
@@ -114,7 +115,7 @@ class Contacts(Kind):
             values,
             size=self.cache.search_size,
             now=self.cache.now,
-            trim=self.upserter.trim,
+            read=self._reader.read,
             decisive=field == "email",
         )
         return found or {}
@@ -122,7 +123,7 @@ class Contacts(Kind):
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Write one person's changes as one."""
         changes = [_change(task.payload) for task in tasks]
-        batch, found = tasks[0].batch, NOTHING_FOUND
+        batch, found = tasks[0].batch, None
         if batch is not None:
             found = (_batch(batch).found or {}).get(changes[0].key, NOTHING_FOUND)
         try:

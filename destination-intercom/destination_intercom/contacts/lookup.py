@@ -12,11 +12,11 @@ for one key: it is tried like any other call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from destination_intercom.contacts.diff import KnownContact, read_contact
+from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.delivery.kinds import Note, Notes
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import NEVER, Call, GiveUp, SearchContacts
@@ -74,6 +74,9 @@ def search_query(field_name: str, keys: Sequence[str], *, after: str | None = No
 Found = dict[str, list[KnownContact]]
 """The contacts that were found, by key; several where they share an address."""
 
+Read: TypeAlias = Callable[[Mapping[str, Any]], KnownContact]
+"""Reads a contact as Intercom shows it."""
+
 
 def look_up(
     field_name: str,
@@ -81,20 +84,20 @@ def look_up(
     *,
     size: SearchSize,
     now: Callable[[], float],
-    trim: Callable[[KnownContact], KnownContact] = lambda contact: contact,
+    read: Read = read_identity,
     decisive: bool = False,
 ) -> Generator[Call, Answer, Found | None]:
     """Ask for the contacts of `keys`; None if even a single key's search fails.
 
     A key whose own search is refused is left out, and says nothing about the size of others. Where
     nothing but refusals comes, no more is asked in this run. `decisive` says that who is not found counts
-    as not there: a single key's search is not given up then. `trim` keeps of a contact what is needed.
+    as not there: a single key's search is not given up then. `read` keeps of a contact what is needed.
     """
     found: Found = {}
     rest, before = list(keys), size.refused_above
     while rest and size.refusals < MOST_REFUSALS:
         asked = rest[: size.now(now())]
-        answer = yield from _ask_pages(field_name, asked, found, trim, decisive=decisive)
+        answer = yield from _ask_pages(field_name, asked, found, read, decisive=decisive)
         if answer is None:
             size.refusals = 0
             rest = rest[len(asked) :]
@@ -134,7 +137,7 @@ def _ask_pages(
     field_name: str,
     keys: Sequence[str],
     found: Found,
-    trim: Callable[[KnownContact], KnownContact],
+    read: Read,
     *,
     decisive: bool,
 ) -> Generator[Call, Answer, Answer | None]:
@@ -146,28 +149,26 @@ def _ask_pages(
         answer = yield call
         if not call.is_answered_by(answer):
             return answer
-        _note(field_name, keys, answer.body.get("data"), found, trim)
+        _note(field_name, keys, answer.body.get("data"), found, read)
         after = _next_page(answer.body)
         if after is None:
             break
     return None
 
 
-def _note(
-    field_name: str, keys: Iterable[str], data: Any, found: Found, trim: Callable[[KnownContact], KnownContact]
-) -> None:
+def _note(field_name: str, keys: Iterable[str], data: Any, found: Found, read: Read) -> None:
     wanted = set(keys)
     for body in data if isinstance(data, list) else []:
         if not isinstance(body, dict) or not isinstance(body.get("id"), str):
             continue
-        contact = read_contact(body)
+        contact = read(body)
         key = contact.email if field_name == "email" else contact.external_id
         if key is None or key not in wanted:
             continue
         seen = found.setdefault(key, [])
         # Who changes meanwhile may be on two pages, and who was found is asked for again after a refusal.
         if all(contact.contact_id != other.contact_id for other in seen):
-            seen.append(trim(contact))
+            seen.append(contact)
 
 
 def _next_page(body: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.diff import KnownContact, read_contact
+from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.outcomes import Outcome, Refusal, Status, rejected
 
@@ -53,19 +53,8 @@ def is_another(change: ContactChange, body: Mapping[str, Any]) -> bool:
     """Say whether the contact that was written to bears another identity than `change`."""
     if change.key.field not in body:
         return False
-    contact = read_contact(body)
+    contact = read_identity(body)
     return (contact.email if change.by_email else contact.external_id) != change.key.value
-
-
-def overlay(known: KnownContact | None, contact: KnownContact) -> KnownContact:
-    """Fill in from `known` what an answer does not hold."""
-    if known is None or known.values is None:
-        return contact
-    return replace(
-        contact,
-        values={**known.values, **(contact.values or {})},
-        attributes={**(known.attributes or {}), **(contact.attributes or {})},
-    )
 
 
 def choose(change: ContactChange, found: Found) -> KnownContact | Outcome | None:

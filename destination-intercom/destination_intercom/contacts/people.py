@@ -9,7 +9,7 @@ from typing import Any, Final
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, ContactCache
-from destination_intercom.contacts.diff import KnownContact, read_contact
+from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose
@@ -120,6 +120,6 @@ def _who_are(key: Key, bodies: Any) -> Iterator[KnownContact]:
     """Read those of the contacts that a search shows who bear the identity."""
     for body in bodies if isinstance(bodies, list) else ():
         if isinstance(body, dict) and isinstance(body.get("id"), str):
-            contact = read_contact(body)
+            contact = read_identity(body)
             if key.value == (contact.email if key.field == "email" else contact.external_id):
                 yield contact

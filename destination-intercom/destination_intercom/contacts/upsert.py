@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from destination_intercom import outcomes
 from destination_intercom.contacts.cache import ContactCache
-from destination_intercom.contacts.diff import KnownContact, diff, merge, read_contact
+from destination_intercom.contacts.diff import diff, merge
+from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import (
     CONFLICT_STATUS,
+    NOTHING_FOUND,
     REFUSED_TRIM,
     Found,
     choose,
@@ -25,7 +27,6 @@ from destination_intercom.contacts.matching import (
     is_free,
     is_refused_payload,
     is_same_person,
-    overlay,
     without_named,
 )
 from destination_intercom.delivery.tasks import Acquire, Pause, Release, Step, Steps
@@ -63,25 +64,13 @@ class Policy:
     adopt: bool = True
 
 
-class WrittenNames(Protocol):
-    """What of contacts is written at all: see `attributes.Attributes`."""
-
-    @property
-    def types(self) -> Mapping[str, str]:
-        """Tell the types of the custom attributes that are written."""
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """Tell the standard fields that are written."""
-
-
 class ContactUpserter:
-    """Makes the steps that write contacts; `names` are the fields and attributes that are written."""
+    """Makes the steps that write contacts; `reader` keeps of those that are read what is compared."""
 
-    def __init__(self, *, cache: ContactCache, policy: Policy, names: WrittenNames) -> None:
+    def __init__(self, *, cache: ContactCache, policy: Policy, reader: ContactReader) -> None:
         self._cache = cache
         self._policy = policy
-        self._names = names
+        self._reader = reader
 
     @property
     def looks_by_email(self) -> bool:
@@ -89,11 +78,12 @@ class ContactUpserter:
         return self._policy.write_mode != "update_only"
 
     def write(
-        self, changes: Sequence[ContactChange], found: Found, *, always: bool = False
+        self, changes: Sequence[ContactChange], found: Found | None, *, always: bool = False
     ) -> Generator[Step, Answer, list[Outcome]]:
         """Write one person's `changes` as one; refused, they go one by one, so that one takes no other with it.
 
-        They are written although nothing differs where they differ among themselves, and `always` if that is wanted.
+        `found` is None where this run knew the person, so that nobody was looked up. They are written although
+        nothing differs where they differ among themselves, and `always` if that is wanted.
         """
         merged = merge(list(changes))
         differing = always or any(change.update_body != merged.update_body for change in changes)
@@ -106,8 +96,12 @@ class ContactUpserter:
             alone.append(outcome)
         return alone
 
-    def _write(self, change: ContactChange, found: Found, *, always: bool) -> Steps:
-        known = self._cache.written.get(change.key) or choose(change, found)
+    def _write(self, change: ContactChange, found: Found | None, *, always: bool) -> Steps:
+        # Who was known when the batch was made is so still, however long ago that is by now.
+        written = self._cache.written.get(change.key, of_any_age=found is None)
+        found = found or NOTHING_FOUND
+        always = always or self._cache.written.is_doubtful(change.key)
+        known = written or choose(change, found)
         if isinstance(known, Outcome):
             return known
         if known is None:
@@ -130,7 +124,7 @@ class ContactUpserter:
         if self._policy.write_mode == "create_only":
             return outcomes.UNCHANGED
         always = always or self._policy.send_unchanged
-        least = change if always else diff(change, known, self._names.types)
+        least = change if always else diff(change, known, self._reader)
         if not least.update_body:
             return outcomes.UNCHANGED
         answer, least = yield from self._put(known.contact_id, least)
@@ -152,7 +146,7 @@ class ContactUpserter:
 
     def _note(self, key: Key, contact: KnownContact) -> None:
         """Remember a contact, newer than the search has it."""
-        self._cache.note_written(key, self.trim(contact))
+        self._cache.note_written(key, contact)
 
     def _write_unknown(self, change: ContactChange, found: Found) -> Steps:
         if self._policy.write_mode == "update_only":
@@ -173,9 +167,9 @@ class ContactUpserter:
         answer = yield call
         if not call.is_answered_by(answer):
             return rejected(outcomes.NOT_FOUND, read_refusal(answer))
-        contact = read_contact(answer.body)
+        contact = self._reader.read(answer.body)
         self._note(change.key, contact)
-        least = change if self._policy.send_unchanged else diff(change, contact, self._names.types)
+        least = change if self._policy.send_unchanged else diff(change, contact, self._reader)
         if not least.update_body:
             return outcomes.UNCHANGED
         put, least = yield from self._put(answer.body["id"], least)
@@ -222,7 +216,7 @@ class ContactUpserter:
             return rejected(outcomes.CONTACT_MERGED, conflict)
         if not call.is_answered_by(answer):
             return rejected(outcomes.REFUSED, read_refusal(answer))
-        return (yield from self._settle_conflict(change, read_contact(answer.body), conflict))
+        return (yield from self._settle_conflict(change, self._reader.read(answer.body), conflict))
 
     def _settle_conflict(
         self, change: ContactChange, contact: KnownContact, conflict: Refusal
@@ -263,7 +257,7 @@ class ContactUpserter:
                 if not call.is_answered_by(answer):
                     self._cache.unrestorable.note(contact_id, refusal)
                     return rejected(outcomes.NOT_RESTORABLE, refusal)
-        if call.is_answered_by(answer) and is_same_person(change, contact := read_contact(answer.body)):
+        if call.is_answered_by(answer) and is_same_person(change, contact := self._reader.read(answer.body)):
             outcome = yield from self._update_read(change, contact)
             return rejected(outcomes.CONTACT_ARCHIVED, conflict) if outcome is None else outcome
         reason = outcomes.IDENTITY_CONFLICT if call.is_answered_by(answer) else outcomes.CONFLICT
@@ -304,7 +298,7 @@ class ContactUpserter:
         answer = yield call
         if not call.is_answered_by(answer):
             return None
-        contact = read_contact(answer.body)
+        contact = self._reader.read(answer.body)
         if not is_free(contact) or contact.email != change.fields.get("email"):
             return None
         if self._policy.write_mode == "create_only":
@@ -340,7 +334,7 @@ class ContactUpserter:
                 # The search had not seen yet that the contact has become somebody else's.
                 self._cache.written.forget(change.key)
                 return rejected(outcomes.IDENTITY_CONFLICT)
-            self._note(change.key, overlay(known, read_contact(answer.body)))
+            self._note(change.key, self._reader.fill(known, self._reader.read(answer.body)))
             return replace(outcomes.DELIVERED, trims=trims)
         refusal = read_refusal(answer)
         reasons = {404: outcomes.CONTACT_ARCHIVED, 410: outcomes.CONTACT_MERGED, 409: outcomes.CONFLICT}
@@ -350,17 +344,8 @@ class ContactUpserter:
         """Tell what writing to the contact that another was merged into came to; it bears another key."""
         if answer is None or answer.status != 200:  # noqa: PLR2004
             return self._written(change, answer)
-        contact = read_contact(answer.body)
+        contact = self._reader.read(answer.body)
         for key in (Key("external_id", contact.external_id or ""), Key("email", contact.email or "")):
             self._cache.written.forget(key)
         self._cache.written.forget(change.key)
         return outcomes.DELIVERED
-
-    def trim(self, contact: KnownContact) -> KnownContact:
-        """Keep of a contact what is ever compared."""
-        values, attributes, names = contact.values, contact.attributes, self._names
-        return replace(
-            contact,
-            values=None if values is None else {name: values[name] for name in values if name in names.fields},
-            attributes=None if attributes is None else {n: v for n, v in attributes.items() if n in names.types},
-        )
