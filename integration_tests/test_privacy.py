@@ -372,7 +372,8 @@ SHOWN = {
     "the name of an event": "EventPayload.name Note.name",
     "shows nothing of what it holds": """
         EventCache.delivered EventCache.delivered_names EventCache.last_delivered EventCache.not_visible
-        EventCache.refused_names EventRule.is_excluded EventRule.is_selected KindParts.look_up _Buffer.compressor
+        EventCache.refused_names EventRule.is_excluded EventRule.is_selected KindParts.look_up
+        SearchSize._failed_until _Buffer.compressor
     """,
 }
 """Fields of dataclasses that may hold a text and show it, by why they may."""

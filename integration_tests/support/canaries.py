@@ -377,6 +377,11 @@ SITUATIONS: dict[str, Situation] = {
             "nested",
         ),
     ),
+    "search refuses somebody": Situation(
+        [user(), user(user_id=OTHER, email=OTHER_ADDRESS)],
+        ("one by one",),
+        settings={"faults": [fault("POST /contacts/search", "status", status=400, matching=OTHER)]},
+    ),
     "token refused": Situation([user()], error="ConfigurationError", settings={"tokens": {}}),
     "plan restricted": Situation([user()], error="ConfigurationError", settings={"plan_restricted": True}),
     "attributes missing": Situation(

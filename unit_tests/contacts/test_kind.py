@@ -20,7 +20,7 @@ from destination_intercom.delivery.tasks import Batch, Step, WriteTask
 from destination_intercom.errors import StreamName
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import NEVER, Call, CreateContact, SearchContacts, UpdateContact
+from destination_intercom.intercom.calls import Call, CreateContact, SearchContacts, UpdateContact
 from unit_tests.keys import by_email, by_id
 from unit_tests.strategies import base_config
 from unit_tests.task_bench import ID, INVALID, OTHER_ID, Bench, listed, shown
@@ -126,10 +126,10 @@ def test_batch_when_nobody_is_created_is_looked_up_by_the_identity_only() -> Non
 
 
 def test_batch_when_the_identity_is_the_address_is_looked_up_by_that() -> None:
-    """One search, which is made until it is answered: "not found" would make a second contact."""
+    """One search: "not found" would make a second contact."""
     waited = batch({by_email("a@example.com"): None})
     calls = Desk().look_up(waited, listed({"id": ID, "email": "A@example.com"}))
-    assert [SearchContacts(search_query("email", ["a@example.com"]), decisive=True, gives_up=NEVER)] == calls
+    assert [SearchContacts(search_query("email", ["a@example.com"]), decisive=True, gives_up=HALVE)] == calls
     assert waited.found is not None
     assert ([ID], []) == ids(waited.found[by_email("a@example.com")])
 

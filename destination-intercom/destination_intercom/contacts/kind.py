@@ -14,7 +14,7 @@ from destination_intercom.contacts.attributes import Attributes, check_attribute
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.known import ContactReader, KnownContact
-from destination_intercom.contacts.lookup import look_up
+from destination_intercom.contacts.lookup import LookUp
 from destination_intercom.contacts.mapping import ContactChange, map_contact
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
 from destination_intercom.contacts.people import People
@@ -110,15 +110,14 @@ class Contacts(Kind):
         if not values:
             return {}
         # By the address, "not there" must be known: a second contact would have it otherwise.
-        found = yield from look_up(
+        search = LookUp(
             field,
-            values,
             size=self.cache.search_size,
             now=self.cache.now,
             read=self._reader.read,
             decisive=field == "email",
         )
-        return found or {}
+        return (yield from search.run(values))
 
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Write one person's changes as one."""

@@ -5,17 +5,21 @@ that are documented: 15 filters in a group, and 15 values in a list, as a third 
 
 This is the one place that decides what a search that fails comes to. Refused (400, 413, 422), or answered by
 a 500 twice, which may mean the same (an SDK's issue), it is made in halves, down to one key; so is one whose
-answer is too large. What was refused is remembered for the run, what was a 500 for five minutes. A single key
-that is refused is left out; but a search in which "not found" would make a second contact is never given up
-for one key: it is tried like any other call.
+answer is too large. A size is to blame only where all of the smaller searches were answered: what was refused is
+remembered for the run then, what was a 500 for five minutes. A key whose own search fails is left out, for whoever
+creates the contact will learn of it, and is not asked for again: in this run if it was refused, for five minutes
+after a 500. A 500 may be an outage: a search that surely is in order tells. While that fails, too, keys for which
+"not found" would make a second contact are tried like any other call, and the others are left to their creates.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.delivery.kinds import Note, Notes
 from destination_intercom.intercom.answers import Answer
@@ -27,34 +31,72 @@ MOST_KEYS: Final = LIST_LENGTH * MOST_LISTS
 """Keys of one search: as many as one page of the answer may hold (Intercom's API description)."""
 
 TRY_AGAIN_SECONDS: Final = 300.0
-"""After so long a search of full size is tried again, where a 500 alone spoke against it."""
+"""After so long a search of full size, or of one key, is tried again, where a 500 alone spoke against it."""
 
 MOST_PAGES: Final = 20
 
 REFUSALS: Final = frozenset({400, 413, 422})
-MOST_REFUSALS: Final = 3
-"""Single keys refused in a row before searching is taken for impossible."""
 
 HALVE: Final = GiveUp(after_500s=2, if_too_large=True)
 """A search that goes on failing so is answered with its failure: a smaller one may succeed."""
 
+MOST_FAILED_KEYS: Final = 10_000
+"""Keys whose search fails that a run remembers."""
+
+PROBE: Final = "nobody@example.com"
+"""Somebody who is nowhere, in either field: a search for them is in order."""
+
 
 @dataclass(slots=True)
 class SearchSize:
-    """How many keys a search may hold: what was refused for good, and what failed for now."""
+    """How many keys a search may hold, and which it may not: what was refused for good, and what failed for now."""
 
     refused_above: int = MOST_KEYS
-    refusals: int = 0
     probing: int | None = None
     probing_until: float = 0.0
-    is_told: bool = False
     notes: Notes = field(default_factory=Notes)
+    _failed_until: Bounded[tuple[str, str], float] = field(default_factory=lambda: Bounded(MOST_FAILED_KEYS))
+    _told: set[str] = field(default_factory=set, repr=False)
 
     def now(self, moment: float) -> int:
         """Tell the size to use at `moment` (seconds)."""
         if self.probing is not None and moment < self.probing_until:
             return min(self.probing, self.refused_above)
         return self.refused_above
+
+    def note_too_large(self, asked: int, answered: int, answer: Answer, *, now: float) -> None:
+        """Note that a search for `asked` keys failed, and that in searches for up to `answered` all were."""
+        if answered >= self.now(now):
+            return
+        if answer.status not in REFUSALS:
+            self.probing, self.probing_until = answered, now + TRY_AGAIN_SECONDS
+            return
+        self.refused_above = answered
+        self._tell(
+            "size",
+            f"Intercom refuses to look up {asked} contacts in one search (status {answer.status}): fewer are asked for"
+            " at a time.",
+        )
+
+    def note_failed(self, field_name: str, key: str, answer: Answer, *, now: float) -> None:
+        """Note that the search for one key fails, while others are answered."""
+        until = math.inf if answer.status in REFUSALS else now + TRY_AGAIN_SECONDS
+        self._failed_until.note((field_name, key), until)
+        self._tell(
+            "keys",
+            f"Intercom does not look up every contact (status {answer.status}): those whose search fails are asked for"
+            " one by one, and found out when they are created.",
+        )
+
+    def fails(self, field_name: str, key: str, *, now: float) -> bool:
+        """Say whether the search for a key has failed before, and would again."""
+        until = self._failed_until.get((field_name, key))
+        return until is not None and now < until
+
+    def _tell(self, about: str, text: str) -> None:
+        if about not in self._told:
+            self._told.add(about)
+            self.notes.add(Note(text))
 
 
 def search_query(field_name: str, keys: Sequence[str], *, after: str | None = None) -> dict[str, Any]:
@@ -78,82 +120,89 @@ Read: TypeAlias = Callable[[Mapping[str, Any]], KnownContact]
 """Reads a contact as Intercom shows it."""
 
 
-def look_up(
-    field_name: str,
-    keys: Sequence[str],
-    *,
-    size: SearchSize,
-    now: Callable[[], float],
-    read: Read = read_identity,
-    decisive: bool = False,
-) -> Generator[Call, Answer, Found | None]:
-    """Ask for the contacts of `keys`; None if even a single key's search fails.
+class LookUp:
+    """One search for the contacts of many keys by one field, in as many calls as it takes.
 
-    A key whose own search is refused is left out, and says nothing about the size of others. Where
-    nothing but refusals comes, no more is asked in this run. `decisive` says that who is not found counts
-    as not there: a single key's search is not given up then. `read` keeps of a contact what is needed.
+    `decisive` says that who is not found counts as not there. `read` keeps of a contact what is needed, `now`
+    tells seconds.
     """
-    found: Found = {}
-    rest, before = list(keys), size.refused_above
-    while rest and size.refusals < MOST_REFUSALS:
-        asked = rest[: size.now(now())]
-        answer = yield from _ask_pages(field_name, asked, found, read, decisive=decisive)
-        if answer is None:
-            size.refusals = 0
+
+    def __init__(
+        self,
+        field_name: str,
+        *,
+        size: SearchSize,
+        now: Callable[[], float],
+        read: Read = read_identity,
+        decisive: bool = False,
+    ) -> None:
+        self._field = field_name
+        self._size = size
+        self._now = now
+        self._read = read
+        self._decisive = decisive
+        self._found: Found = {}
+        self._works: bool | None = None
+
+    def run(self, keys: Sequence[str]) -> Generator[Call, Answer, Found]:
+        """Ask for all of `keys`; who is not found may be there all the same if their own search fails."""
+        known = [key for key in keys if not self._size.fails(self._field, key, now=self._now())]
+        yield from self._ask_all(known)
+        return self._found
+
+    def _ask_all(self, keys: Sequence[str]) -> Generator[Call, Answer, int]:
+        """Ask for `keys` in searches of the size that is in use; return the largest that was answered, 0 if not all."""
+        rest, largest, complete = list(keys), 0, True
+        while rest:
+            asked = rest[: self._size.now(self._now())]
             rest = rest[len(asked) :]
-        elif len(asked) > 1:
-            _shrink(size, len(asked), answer, now())
-        elif answer.status in REFUSALS:
-            rest = rest[1:]
-            size.refusals += 1
-            size.refused_above = max(before, size.refused_above)
-        else:
-            # No smaller search helped, so what failed for now says nothing about sizes.
-            size.probing = None
-            return None
-    return found
+            answered = yield from self._ask(asked)
+            largest, complete = max(largest, answered), complete and answered > 0
+        return largest if complete else 0
 
+    def _ask(self, keys: Sequence[str]) -> Generator[Call, Answer, int]:
+        """Ask for `keys` in one search, or in halves if it fails."""
+        if self._works is False and not self._decisive:
+            return 0
+        failed = yield from self._ask_pages(keys, HALVE)
+        if failed is None:
+            self._works = True
+            return len(keys)
+        if len(keys) == 1:
+            yield from self._settle(keys[0], failed)
+            return 0
+        half = len(keys) // 2
+        first = yield from self._ask_all(keys[:half])
+        second = yield from self._ask_all(keys[half:])
+        if not (first and second):
+            return 0
+        # Nothing is wrong with any of the keys: there were too many.
+        self._size.note_too_large(len(keys), max(first, second), failed, now=self._now())
+        return max(first, second)
 
-def _shrink(size: SearchSize, asked: int, answer: Answer, now: float) -> None:
-    half = max(asked // 2, 1)
-    if half >= size.now(now):
-        # Another lookup was told so before.
-        return
-    if answer.status in REFUSALS:
-        size.refused_above = half
-        if not size.is_told:
-            size.is_told = True
-            size.notes.add(
-                Note(
-                    f"Intercom refuses to look up {asked} contacts in one search (status {answer.status}): fewer are"
-                    " asked for at a time."
-                )
-            )
-    else:
-        size.probing, size.probing_until = half, now + TRY_AGAIN_SECONDS
+    def _settle(self, key: str, failed: Answer) -> Generator[Call, Answer, None]:
+        """Decide what becomes of a key whose own search fails."""
+        if failed.status not in REFUSALS and self._works is None:
+            self._works = (yield from self._ask_pages([PROBE], HALVE)) is None
+        if failed.status in REFUSALS or self._works:
+            self._size.note_failed(self._field, key, failed, now=self._now())
+        elif self._decisive:
+            yield from self._ask_pages([key], NEVER)
+            self._works = True
 
-
-def _ask_pages(
-    field_name: str,
-    keys: Sequence[str],
-    found: Found,
-    read: Read,
-    *,
-    decisive: bool,
-) -> Generator[Call, Answer, Answer | None]:
-    """Ask for all pages; None if all were answered, else the answer that is none."""
-    after: str | None = None
-    for _ in range(MOST_PAGES):
-        query = search_query(field_name, keys, after=after)
-        call = SearchContacts(query, decisive, NEVER if decisive and len(keys) == 1 else HALVE)
-        answer = yield call
-        if not call.is_answered_by(answer):
-            return answer
-        _note(field_name, keys, answer.body.get("data"), found, read)
-        after = _next_page(answer.body)
-        if after is None:
-            break
-    return None
+    def _ask_pages(self, keys: Sequence[str], gives_up: GiveUp) -> Generator[Call, Answer, Answer | None]:
+        """Ask for all pages; None if all were answered, else the answer that is none."""
+        after: str | None = None
+        for _ in range(MOST_PAGES):
+            call = SearchContacts(search_query(self._field, keys, after=after), self._decisive, gives_up)
+            answer = yield call
+            if not call.is_answered_by(answer):
+                return answer
+            _note(self._field, keys, answer.body.get("data"), self._found, self._read)
+            after = _next_page(answer.body)
+            if after is None:
+                break
+        return None
 
 
 def _note(field_name: str, keys: Iterable[str], data: Any, found: Found, read: Read) -> None:
