@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.support.contacts import ADDRESS, MAIL, Place, counts, person, steps, user, users
+from integration_tests.support.contacts import ADDRESS, MAIL, A, Place, counts, person, steps, user, users
 
 SEARCH = "POST /contacts/search"
 
@@ -128,3 +128,60 @@ def test_contact_when_this_run_wrote_it_a_moment_ago_is_not_asked_for() -> None:
     pieces = [(0.0, [user(name="New")]), (LATE - 200.0, [user(name="Newer")])]
     result = made.write_at(*pieces, configuration=users())
     assert ["search external_id", "PUT A", "PUT A"] == steps(result)
+
+
+NOT_FOUND: dict[str, Any] = {
+    "endpoint": "POST /contacts",
+    "kind": "status",
+    "status": 404,
+    "code": "not_found",
+    "message": "User Not Found",
+}
+
+
+@pytest.mark.parametrize("key", ["u1", ADDRESS])
+def test_create_when_it_is_answered_404_once_is_made_again(key: str) -> None:
+    """A race in Intercom; a second try works."""
+    identity = {"property": "user_id", "intercom_field": "email" if key == ADDRESS else "external_id"}
+    result = Place(faults=[{**NOT_FOUND, "at": [1]}]).write(
+        user(key, name="New"), configuration=users("name", identity=identity)
+    )
+    assert None is result.error
+    assert (1, 0) == counts(result)
+    assert ["New"] == [each["name"] for each in result.contents["contacts"]]
+
+
+@pytest.mark.parametrize("key", ["u1", ADDRESS])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_create_when_it_is_answered_404_twice_asks_who_is_there(key: str, is_there: bool) -> None:
+    """The person is updated if there, and else rejected: nothing is known of them."""
+    field = "email" if key == ADDRESS else "external_id"
+    made = Place(faults=[NOT_FOUND], search_lag=0.0)
+    fault: dict[str, Any] = {
+        "endpoint": SEARCH,
+        "kind": "json",
+        "status": 200,
+        "body": {"type": "list", "data": [], "total_count": 0},
+        "at": [1],
+    }
+    made.intercom.set_faults([NOT_FOUND, fault])
+    if is_there:
+        made.intercom.seed({"contacts": [person(name="Old", **{field: key})]})
+    settings = users("name", identity={"property": "user_id", "intercom_field": field})
+    result = made.write(user(key, name="New"), configuration=settings)
+    assert None is result.error
+    assert ((1, 0) if is_there else (0, 1)) == counts(result)
+    assert (["New"] if is_there else []) == [each["name"] for each in result.contents["contacts"]]
+    assert 2 == result.calls["POST /contacts"]
+
+
+def test_archived_person_when_only_updates_are_made_is_not_found_whatever_is_done_with_archived_ones() -> None:
+    """Nobody shows an archived contact but the conflict of a create, and there is none."""
+    made = Place()
+    made.intercom.seed({"contacts": [{**person(external_id="u1", name="Old"), "archived": True}]})
+    settings = users(write_mode="update_only", archived_contacts="unarchive")
+    result = made.write(user(name="New"), configuration=settings)
+    assert (0, 1) == counts(result)
+    assert result.logged("not_found 1")
+    assert result.logged("unarchive has no effect with users.write_mode update_only")
+    assert A == result.contents["contacts"][0]["id"]

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from destination_intercom.configuration.config import parse_config
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.known import ContactReader, KnownContact
-from destination_intercom.contacts.upsert import ContactUpserter, Policy
+from destination_intercom.contacts.policy import Policy
+from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.kinds import Kinds
 from destination_intercom.delivery.tasks import Acquire, Batch, Pause, Release, Step
 from destination_intercom.intercom.answers import Answer

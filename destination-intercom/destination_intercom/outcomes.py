@@ -113,7 +113,6 @@ INVALID_IDENTITY: Final = "invalid_identity"
 MISSING_IDENTITY: Final = "missing_identity"
 INVALID_EVENT_NAME: Final = "invalid_event_name"
 INVALID_TIME: Final = "invalid_time"
-INVALID_EMAIL: Final = "invalid_email"
 UNKNOWN_USER: Final = "unknown_user"
 EVENT_NAME_LIMIT: Final = "event_name_limit"
 AMBIGUOUS_EMAIL: Final = "ambiguous_email"
@@ -132,7 +131,6 @@ REJECTION_REASONS: Final = {
     MISSING_IDENTITY: "the identity is absent, null or blank, and identity.missing is reject",
     INVALID_EVENT_NAME: "the event name is no text",
     INVALID_TIME: "the event's time is absent or is no time",
-    INVALID_EMAIL: "the e-mail address is no text, or longer than 255 characters",
     UNKNOWN_USER: "Intercom knows no such person",
     EVENT_NAME_LIMIT: "the workspace already has 120 active event names",
     AMBIGUOUS_EMAIL: "several users, or several leads, in Intercom share the e-mail address",
@@ -147,7 +145,7 @@ REJECTION_REASONS: Final = {
     UNDELIVERABLE: "its call fails again and again while others of the same kind succeed",
 }
 
-_AT_OR_AFTER_IDENTITY: Final = {ANONYMOUS, INVALID_IDENTITY, INVALID_TIME, TOO_OLD, INVALID_EMAIL}
+_AT_OR_AFTER_IDENTITY: Final = {ANONYMOUS, INVALID_IDENTITY, INVALID_TIME, TOO_OLD}
 
 DELIVERED: Final = Outcome(Status.DELIVERED)
 UNCHANGED: Final = Outcome(Status.UNCHANGED)

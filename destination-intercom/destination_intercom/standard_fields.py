@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
-from destination_intercom import outcomes
 from destination_intercom.values import (
     MAX_TEXT,
     MISSING,
     Converted,
     convert_exactly,
     convert_text,
-    to_boolean,
+    to_flag,
     to_integer,
     to_text,
     to_time,
 )
+
+Overwrite: TypeAlias = Literal["always", "if_empty", "only_true"]
+"""When a value is written to a contact that is there: always; where it has none; only a true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,10 @@ class StandardField:
     """Whether a null may empty it; else a null is as good as absent."""
     only_later: bool = False
     """Whether it is a moment that only moves on: one before the contact's own is not written."""
+    overwrite: Overwrite = "always"
+    """When it is written, where the user has not said so."""
+    is_opt_out: bool = False
+    """Whether a true of it is a person's word that must not be lost: nobody is created without it."""
     needs_email: bool = False
     """Whether Intercom takes it only with an e-mail address in the same request; it is about that address."""
     in_bulk_create: bool = True
@@ -54,9 +60,10 @@ class StandardField:
 
 
 def _to_email(value: Any) -> Converted:
-    if not isinstance(value, str) or len(address := value.strip().lower()) > MAX_TEXT:
-        return MISSING, outcomes.INVALID_EMAIL
-    return address or MISSING, ""
+    address = value.strip().lower() if isinstance(value, str) else ""
+    if isinstance(value, str) and not address:
+        return MISSING, ""
+    return (address, "") if "@" in address and len(address) <= MAX_TEXT else (MISSING, "invalid_email")
 
 
 def _to_url(value: Any) -> Converted:
@@ -82,14 +89,23 @@ FIELDS: Final = {
         StandardField(name="phone", convert=convert_text, kind="scalar"),
         StandardField(name="avatar", convert=_to_url, kind="scalar", shown_in="image_url"),
         StandardField(name="signed_up_at", convert=_to_time, kind="date", in_bulk_update=False),
-        StandardField(name="last_seen_at", convert=_to_time, kind="date", in_bulk_update=False),
+        # Intercom sees people by itself, so that a source may be behind.
+        StandardField(name="last_seen_at", convert=_to_time, kind="date", only_later=True, in_bulk_update=False),
         # A text since version 2.16 of Intercom's API.
         StandardField(name="owner_id", convert=convert_exactly(lambda value: str(to_integer(value))), kind="integer"),
-        StandardField(name="unsubscribed_from_emails", convert=convert_exactly(to_boolean), kind="boolean"),
+        # A source that never heard of an opt-out made in Intercom would undo it at each sync.
+        StandardField(
+            name="unsubscribed_from_emails",
+            convert=convert_exactly(to_flag),
+            kind="boolean",
+            clearable=False,
+            overwrite="only_true",
+            is_opt_out=True,
+        ),
         # Without an address in the same request Intercom answers 400, says its API description.
         StandardField(
             name="email_verified",
-            convert=convert_exactly(to_boolean),
+            convert=convert_exactly(to_flag),
             kind="boolean",
             readable=False,
             clearable=False,

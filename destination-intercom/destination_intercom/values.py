@@ -42,8 +42,15 @@ Converted: TypeAlias = tuple[Any, str]
 """A converted value, or `MISSING` for one that is left out, and the trim's reason, "" for none."""
 
 TRIM_REASONS: Final = {
-    "refused": "Intercom refused the attribute, so it was left out",
-    "no_option": "values that are no option of the attribute's list were left out",
+    "refused": "Intercom refused the value, so it was left out",
+    "invalid_email": "values that are no e-mail address were left out",
+    "identity_conflict": "e-mail addresses that another person has in Intercom were left out",
+    "email_taken": "e-mail addresses that a user without an external_id has in Intercom were left out",
+    "contact_archived": "e-mail addresses that an archived contact has were left out",
+    "contact_merged": "e-mail addresses that a contact had before it was merged were left out",
+    "conflict": "e-mail addresses that somebody has, without a word of Intercom who, were left out",
+    "kept_back": "false was kept back, since overwrite is only_true",
+    "no_option": "Intercom refused values that are no option of the attribute's list, so they were left out",
     "cut": "texts longer than 255 characters were cut",
     "long_url": "URLs longer than 255 characters were left out",
     "nested": "objects, and lists that hold any, were left out",
@@ -201,6 +208,28 @@ def to_boolean(value: Any) -> bool:
     if isinstance(value, str) and (found := _BOOLEANS.get(value.strip().lower())) is not None:
         return found
     raise ValueError("not a boolean")
+
+
+_FLAGS: Final = {**_BOOLEANS, "t": True, "f": False, "yes": True, "no": False, "y": True, "n": False} | {
+    "on": True,
+    "off": False,
+}
+
+
+def to_flag(value: Any) -> bool:
+    """Read a boolean, also as sources write it that have none: 1, "t", "yes", "on" and their opposites, in any case.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, str) and (found := _FLAGS.get(value.strip().lower())) is not None:
+        return found
+    if isinstance(value, bool):
+        return value
+    number = to_number(value)
+    if number not in (0, 1):
+        raise ValueError("not a boolean")
+    return number == 1
 
 
 _ZONE: Final = r"\s?(?P<zone>[Zz](?:\+00:?00)?|[+-]\d{2}(?::?\d{2})?|UTC)?"

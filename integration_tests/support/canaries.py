@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,7 @@ USERS: dict[str, Any] = {
         {"property": "deep.renewed_at", "attribute": "renewed_at"},
         {"property": "deep.level", "attribute": "level"},
         {"property": "verified", "attribute": "email_verified"},
+        {"property": "out", "attribute": "unsubscribed_from_emails"},
     ],
 }
 EVENTS: dict[str, Any] = {
@@ -163,6 +164,7 @@ class Situation:
     delivery: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     contacts: list[dict[str, Any]] | None = None
+    changes: Sequence[dict[str, Any]] = ()
 
     def configuration(self) -> dict[str, Any]:
         """The whole configuration."""
@@ -177,13 +179,14 @@ class Situation:
     @property
     def rejected(self) -> int:
         """How many records are rejected, by the words."""
-        counted = (phrase.split() for phrase in self.words)
-        return sum(int(number) for reason, number in counted if reason in REJECTION_REASONS)
+        counted = (phrase.partition(" ") for phrase in self.words)
+        return sum(int(number) for reason, _, number in counted if reason in REJECTION_REASONS)
 
     def intercom(self, make: Callable[[dict[str, Any]], Intercom]) -> Intercom:
         """The Intercom that this happens to."""
         intercom = make({"tokens": {TOKEN: "*"}, **self.settings})
         intercom.seed(SEED if self.contacts is None else {**SEED, "contacts": self.contacts})
+        intercom.seed({"changes": list(self.changes)})
         return intercom
 
 
@@ -192,6 +195,7 @@ MAIL = {"intercom_field": "email", "property": "email"}
 REJECT_MISSING = {"missing": "reject"}
 SHARED = [{"id": A, "email": ADDRESS, "name": "canary a"}, {"id": B, "email": ADDRESS, "name": "canary b"}]
 ONE_FREE = [{"id": A, "email": ADDRESS, "name": "canary a"}]
+MINE = {"id": B, "external_id": KEY, "name": "canary as it was"}
 ANOTHERS = [{"id": A, "external_id": OTHER, "email": ADDRESS, "name": "canary a"}]
 LONG = "canary " * 60
 
@@ -228,7 +232,7 @@ SITUATIONS: dict[str, Situation] = {
             event(at="canary time"),
             event(at={"canary": 1}),
         ],
-        ("invalid_identity 1", "invalid_email 2", "invalid_event_name 1", "invalid_time 2"),
+        ("invalid_identity 1", "2 invalid_email", "invalid_event_name 1", "invalid_time 2"),
     ),
     "missing identity": Situation(
         [user(user_id=""), event(user_id=None)],
@@ -292,7 +296,71 @@ SITUATIONS: dict[str, Situation] = {
         ("conflict 1",),
         settings={"faults": [fault("POST /contacts", "status", status=409)]},
     ),
-    "refused": Situation([user(owner=PHONE), user(user_id=OTHER, email="canary is no address")], ("refused 2",)),
+    "refused": Situation(
+        [user(email="canary is @ no address")],
+        ("refused 1",),
+        users={"attributes": [{"property": "name"}, {"property": "phone"}]},
+        identity=MAIL,
+    ),
+    "values refused": Situation(
+        [
+            user(user_id="canary-7", owner=PHONE, email="canary is @ no address", avatar="canary/canary.png"),
+            user(owner=PHONE, name="canary other"),
+        ],
+        ('"owner_id": 2 refused', '"email": 1 refused', '"avatar": 1 refused'),
+    ),
+    "values refused without a word which": Situation(
+        [user(user_id="canary-7", owner=PHONE), user(owner=PHONE, name="canary other")],
+        ('"owner_id": 2 refused',),
+        settings={"refused_field": "nothing"},
+    ),
+    "opt-out refused": Situation(
+        [user(user_id=OTHER, email=OTHER_ADDRESS, out="yes"), user(user_id=OTHER, email=OTHER_ADDRESS)],
+        ("refused 2",),
+        settings={
+            "faults": [
+                fault("POST /contacts", "status", status=400, matching="unsubscribed", message="canary is wrong")
+            ]
+        },
+    ),
+    "opt-out kept back": Situation([user(out=False)], ("1 kept_back",)),
+    "another's address in an update": Situation(
+        [user()], ('"email": 1 identity_conflict',), contacts=[*ANOTHERS, MINE]
+    ),
+    "taken address in an update": Situation([user()], ('"email": 1 email_taken',), contacts=[*ONE_FREE, MINE]),
+    "archived one's address in an update": Situation(
+        [user()], ('"email": 1 contact_archived',), contacts=[{**ONE_FREE[0], "archived": True}, MINE]
+    ),
+    "merged one's address in an update": Situation(
+        [user()],
+        ('"email": 1 contact_merged',),
+        contacts=[{"id": "5da6f18e3d7cf967e4582d09"}, {**ONE_FREE[0], "merged_into": "5da6f18e3d7cf967e4582d09"}, MINE],
+    ),
+    "vague conflict in an update": Situation(
+        [user()],
+        ('"email": 1 conflict',),
+        settings={"faults": [fault("PUT /contacts/{id}", "status", status=409, at=[1])]},
+        contacts=[MINE],
+    ),
+    "somebody else by now": Situation(
+        [user(name="canary new"), user(name="canary newer")],
+        ("identity_conflict 2",),
+        settings={"search_lag": 600.0},
+        changes=[{"contact": {"external_id": KEY}, "set": {"external_id": "canary-8"}}],
+    ),
+    "kept in another form": Situation(
+        [user(phone=" 70 707 070 ")],
+        ('"phone" of 1',),
+        settings={"normalized_fields": ["phone"]},
+    ),
+    "search refuses somebody": Situation(
+        [user(), user(user_id=OTHER, email=OTHER_ADDRESS)],
+        ("one by one",),
+        settings={"faults": [fault("POST /contacts/search", "status", status=400, matching=OTHER)]},
+    ),
+    "values outside their list": Situation(
+        [user(deep={"level": "canary platinum"})], ("1 no_option",), settings={"options_outside": "refuse"}
+    ),
     "refused event": Situation(
         [event(link="canary", note=LONG), event(at=SECOND + 1, deep={"when": "canary"})], ("1 cut", "1 no_time")
     ),
@@ -370,17 +438,11 @@ SITUATIONS: dict[str, Situation] = {
             "no_boolean",
             "no_date",
             "far_time",
-            "no_option",
             "no_email",
             "cut",
             "long_url",
             "nested",
         ),
-    ),
-    "search refuses somebody": Situation(
-        [user(), user(user_id=OTHER, email=OTHER_ADDRESS)],
-        ("one by one",),
-        settings={"faults": [fault("POST /contacts/search", "status", status=400, matching=OTHER)]},
     ),
     "token refused": Situation([user()], error="ConfigurationError", settings={"tokens": {}}),
     "plan restricted": Situation([user()], error="ConfigurationError", settings={"plan_restricted": True}),

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from destination_intercom.configuration.config import DEFAULT_EVENT_STREAM, REGION_HOSTS, Config, parse_config
+from destination_intercom.configuration.config import (
+    DEFAULT_EVENT_STREAM,
+    REGION_HOSTS,
+    Config,
+    UsersEnabled,
+    parse_config,
+)
 from destination_intercom.errors import ConfigurationError
 from unit_tests.strategies import base_config
 
@@ -286,6 +292,19 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
             "users.attributes: email_verified is written only beside",
         ),
         (_users(streams=[{"stream": "a", "intercom_field": CANARY}]), "users.streams.0.intercom_field"),
+        (_users(attributes=[{"property": "p", "overwrite": CANARY}]), "users.attributes.0.overwrite"),
+        (
+            _users(attributes=[{"property": "name", "overwrite": "only_true"}]),
+            "users.attributes.0: overwrite only_true is for properties that are true or false",
+        ),
+        (
+            _users(attributes=[{"property": CANARY, "type": "string", "overwrite": "only_true"}]),
+            "users.attributes.0: overwrite only_true is for properties that are true or false",
+        ),
+        (
+            _users(attributes=[{"property": "email"}, {"property": "email_verified", "overwrite": "if_empty"}]),
+            "users.attributes.1: overwrite if_empty cannot be had here",
+        ),
         (_users(missing_attributes=CANARY), "users.missing_attributes"),
         (_users(null_values=CANARY), "users.null_values"),
         (_users(write_mode=CANARY), "users.write_mode"),
@@ -449,6 +468,26 @@ def test_config_of_a_filter_for_presence_takes_the_empty_values_that_a_form_leav
 def test_config_of_a_bound_that_is_a_number_or_a_time_is_taken(value: str) -> None:
     """greater_than and less_than compare numbers or times."""
     assert isinstance(parse_config(_filters("greater_than", value)), Config)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"property": "plan"}, "always"),
+        ({"property": "name"}, "always"),
+        ({"property": "unsubscribed_from_emails"}, "only_true"),
+        ({"property": "out", "attribute": "unsubscribed_from_emails"}, "only_true"),
+        ({"property": "unsubscribed_from_emails", "overwrite": "always"}, "always"),
+        ({"property": "vip", "overwrite": "only_true"}, "only_true"),
+        ({"property": "vip", "type": "boolean", "overwrite": "only_true"}, "only_true"),
+        ({"property": "email", "overwrite": "if_empty"}, "if_empty"),
+    ],
+)
+def test_config_of_an_attribute_says_when_it_is_overwritten(entry: dict[str, str], expected: str) -> None:
+    """What the user says; else always, but for an opt-out."""
+    config = parse_config(_users(attributes=[entry]))
+    assert isinstance(config.users, UsersEnabled)
+    assert expected == config.users.attributes[0].overwrites
 
 
 @pytest.mark.parametrize(

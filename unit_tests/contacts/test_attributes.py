@@ -291,3 +291,30 @@ def test_missing_attributes_when_to_be_skipped_are_warned_of() -> None:
     assert frozenset({"plan"}) == attributes.skipped
     assert {"here": "string"} == attributes.types
     assert ['The workspace lacks the custom attributes "plan": they are left out.'] == attributes.warnings
+
+
+@pytest.mark.parametrize(("kind", "fits"), [("boolean", True), ("string", False), ("integer", False)])
+def test_attribute_of_which_only_a_true_is_written_must_be_a_boolean(kind: str, fits: bool) -> None:
+    """Of another type no value is true; whether it is there, or would be created."""
+    for missing, *there in (("fail", _attribute("vip", kind)), ("create",)):
+        attributes = Attributes(missing)
+        attributes.want("vip", kind, only_true=True)
+        steps = attributes.settle()
+        next(steps)
+        expected = contextlib.nullcontext() if fits else pytest.raises(ConfigurationError, match='these are not: "vip"')
+        with expected, contextlib.suppress(StopIteration):
+            steps.send(Answer(200, "json", {"data": there}))
+
+
+def test_attributes_that_were_created_are_told() -> None:
+    """Intercom may not know them yet when the first contact is written."""
+    attributes = Attributes("create")
+    attributes.want("plan", "string")
+    attributes.want("here", "string")
+    steps = attributes.settle()
+    next(steps)
+    create = steps.send(Answer(200, "json", {"data": [_attribute("here")]}))
+    assert isinstance(create, CreateDataAttribute)
+    with contextlib.suppress(StopIteration):
+        steps.send(Answer(200, "json", _attribute("plan")))
+    assert ("plan",) == attributes.created

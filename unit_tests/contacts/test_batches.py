@@ -7,11 +7,22 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from destination_intercom.contacts.batches import LARGEST_SIZE, LONGEST_AGE, ContactBatch, ContactBatches
+from destination_intercom.contacts.batches import (
+    LARGEST_SIZE,
+    LONGEST_AGE,
+    LONGEST_WAIT,
+    PAUSE,
+    ContactBatch,
+    ContactBatches,
+    Neighbourhood,
+)
 from destination_intercom.contacts.cache import WrittenContacts
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import MOST_KEYS
 from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.matching import Found
+from destination_intercom.contacts.turns import Waits
+from destination_intercom.delivery.tasks import Pause, Step
 from destination_intercom.pipeline import MAX_BYTES_IN_FLIGHT
 from unit_tests.keys import by_id
 from unit_tests.task_bench import FakeTime
@@ -163,3 +174,84 @@ def test_batches_lose_nothing_and_never_exceed_their_limits(steps: list[tuple[in
         assert 1 <= len(batch.emails) <= MOST_KEYS
         sizes = [size for _, own, size in told if own is batch]
         assert sum(sizes[:-1]) < LARGEST_SIZE
+
+
+class Street:
+    """A batch of people, each with a contact, who wait for one another."""
+
+    def __init__(self, *names: str) -> None:
+        self.batch = ContactBatch(0.0)
+        self.batch.emails.update({by_id(name): None for name in names})
+        self.batch.found = {by_id(name): Found((KnownContact(f"of {name}"),)) for name in names}
+
+    def wait(self, name: str, *others: str) -> Waits:
+        """The steps in which `name` waits for the contacts of others, one after the other."""
+        neighbours = Neighbourhood(self.batch, by_id(name))
+        for other in others:
+            yield from neighbours.wait_for(f"of {other}")
+        self.batch.note_written(by_id(name))
+
+
+def test_person_when_waiting_for_somebody_of_the_batch_goes_on_once_that_one_is_written() -> None:
+    """And not before."""
+    street = Street("a", "b")
+    waiting = street.wait("a", "b")
+    assert [PAUSE] * 3 == [pause_of(next(waiting)) for _ in range(3)]
+    street.batch.note_written(by_id("b"))
+    assert None is next(waiting, None)
+
+
+def pause_of(step: Step) -> float:
+    """The seconds of a pause."""
+    assert isinstance(step, Pause)
+    return step.seconds
+
+
+@pytest.mark.parametrize("other", ["nobody of the batch", "a"])
+def test_person_when_nobody_else_of_the_batch_has_the_contact_does_not_wait(other: str) -> None:
+    """Nor for themselves."""
+    assert [] == list(Street("a", "b").wait("a", other))
+
+
+def test_person_when_waiting_for_one_who_was_written_does_not_wait() -> None:
+    """It is done."""
+    street = Street("a", "b")
+    street.batch.note_written(by_id("b"))
+    assert [] == list(street.wait("a", "b"))
+
+
+def test_person_when_the_other_one_takes_long_waits_a_minute_at_most() -> None:
+    """A call of theirs may be tried for minutes."""
+    steps = list(Street("a", "b").wait("a", "b"))
+    assert LONGEST_WAIT == sum(map(pause_of, steps))
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("abcdef"), min_size=1), st.randoms())
+def test_people_when_they_wait_for_one_another_are_all_written_at_once_but_in_their_order(
+    wishes: dict[str, str], random: Any
+) -> None:
+    """Chains go from their end, and a circle waits for nobody: no minute passes."""
+    street = Street(*"abcdef")
+    running = {name: street.wait(name, wishes[name]) if name in wishes else street.wait(name) for name in "abcdef"}
+    order: list[str] = []
+    rounds = 0
+    while running:
+        rounds += 1
+        for name in random.sample(sorted(running), len(running)):
+            if next(running[name], None) is None:
+                del running[name]
+                order.append(name)
+    assert rounds <= 20
+    for name, other in wishes.items():
+        if not leads_back(wishes, name):
+            assert order.index(other) <= order.index(name)
+
+
+def leads_back(wishes: dict[str, str], name: str) -> bool:
+    """Whether somebody for whom `name` waits, by others or not, waits in a circle."""
+    seen: set[str] = set()
+    while name in wishes and name not in seen:
+        seen.add(name)
+        name = wishes[name]
+    return name in seen

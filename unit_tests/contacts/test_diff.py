@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from destination_intercom.contacts.diff import diff, merge
-from destination_intercom.contacts.known import ContactReader, KnownContact
-from destination_intercom.contacts.mapping import ContactChange, convert_field, convert_typed
-from destination_intercom.standard_fields import STANDARD_FIELDS
+from destination_intercom.contacts.known import ContactReader, KnownContact, wanted_digest
+from destination_intercom.contacts.mapping import ContactChange, convert_typed
+from destination_intercom.standard_fields import FIELDS as TABLE, STANDARD_FIELDS
 from destination_intercom.values import MISSING
 from unit_tests.keys import by_email, by_id
 from unit_tests.strategies import JSON
@@ -76,8 +78,9 @@ FIELDS: list[tuple[str, Any, Any, bool]] = [
     ("owner_id", "991267459", "991267459", True),
     ("owner_id", "991267459", 5, False),
     ("unsubscribed_from_emails", True, True, True),
-    ("unsubscribed_from_emails", False, 0, False),
-    ("unsubscribed_from_emails", True, 1, False),
+    ("unsubscribed_from_emails", False, 0, True),
+    ("unsubscribed_from_emails", True, 1, True),
+    ("unsubscribed_from_emails", True, 2, False),
     ("unsubscribed_from_emails", False, None, False),
 ]
 
@@ -202,12 +205,13 @@ def make_change(fields: dict[str, Any], attributes: dict[str, Any]) -> ContactCh
     """A change as the mapping makes one: each value converted, null where it clears, what does not fit left out."""
     kept: dict[str, Any] = {}
     custom: dict[str, Any] = {}
-    for target, name, value, how in [
-        *((kept, name, value, convert_field) for name, value in fields.items()),
-        *((custom, name, value, convert_typed) for name, value in attributes.items()),
-    ]:
+    ways: list[tuple[dict[str, Any], str, Any, Callable[[Any], Any]]] = [
+        *((kept, name, value, TABLE[name].convert) for name, value in fields.items()),
+        *((custom, name, value, partial(convert_typed, TYPES.get(name))) for name, value in attributes.items()),
+    ]
+    for target, name, value, how in ways:
         try:
-            converted = None if value is None else how(name if target is kept else TYPES.get(name), value)[0]  # type: ignore[arg-type]
+            converted = None if value is None else how(value)[0]
         except ValueError:
             continue
         if converted is not MISSING and not (converted is None and name in {"email", "email_verified"}):
@@ -285,3 +289,90 @@ def test_contact_when_shown_in_any_shape_is_read_and_compared_without_an_error(
     assert isinstance(shown.external_id, (str, type(None)))
     assert shown.email is None or shown.email == shown.email.strip().lower() != ""
     diff(wanted, shown, READER)
+
+
+SEEN = 1_700_000_000
+
+
+@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.parametrize(
+    ("wanted", "has", "expected"),
+    [
+        (SEEN, SEEN + 1, {}),
+        (SEEN + 1, SEEN, {"last_seen_at": SEEN + 1}),
+        (SEEN, None, {"last_seen_at": SEEN}),
+        (0, None, {"last_seen_at": 0}),
+        (-1, 0, {}),
+        (None, SEEN, {"last_seen_at": None}),
+        (SEEN, "soon", {"last_seen_at": SEEN}),
+    ],
+)
+def test_moment_that_only_moves_on_when_compared_is_never_moved_back(
+    wanted: int | None, has: Any, expected: dict[str, Any], always: bool
+) -> None:
+    """Also where everything is sent; what is cleared is cleared."""
+    left = diff(change({"last_seen_at": wanted}), known(last_seen_at=has), READER, always=always)
+    assert expected == left.fields
+
+
+FILLS = frozenset({"name", "text"})
+
+
+@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.parametrize(
+    ("name", "text", "left"),
+    [("", None, {"name", "text"}), (None, "", {"name", "text"}), ("N", "t", set()), ("Other", None, {"text"})],
+)
+def test_value_that_may_only_fill_when_compared_is_kept_where_there_is_none(
+    name: Any, text: Any, left: set[str], always: bool
+) -> None:
+    """Whatever else is sent; a value that nobody can read is none to replace."""
+    wanted = ContactChange(by_id("k"), {"name": "N", "phone": "1"}, {"text": "t"}, if_empty=FILLS)
+    shown = known(name=name, phone="0", custom_attributes={"text": text})
+    kept = diff(wanted, shown, READER, always=always)
+    assert left == {*kept.fields, *kept.attributes} - {"phone"}
+    assert "1" == kept.fields["phone"]
+    odd = diff(wanted, known(name={"a": 1}, custom_attributes=None), READER, always=always)
+    assert {"phone"} == {*odd.fields, *odd.attributes}
+
+
+def test_value_when_the_contact_has_the_form_that_intercom_made_of_it_is_equal() -> None:
+    """In that form only; and it is written where everything is."""
+    wanted = change({"phone": "+31 20"})
+    forms = {"phone": (wanted_digest("phone", "+31 20"), wanted_digest("phone", "+3120"))}
+    shown = [known(phone="+3120"), known(phone="+31-20")]
+    assert [{}, {"phone": "+31 20"}] == [diff(wanted, each, READER, forms=forms).fields for each in shown]
+    assert {"phone": "+31 20"} == diff(wanted, shown[0], READER, forms=forms, always=True).fields
+    assert {"phone": "+31 21"} == diff(change({"phone": "+31 21"}), shown[0], READER, forms=forms).fields
+
+
+VALUES = st.sampled_from([None, "", "a", "b", "c"])
+RECORDS = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from(["name", "phone"]), VALUES), st.frozensets(st.sampled_from(["name", "phone"]))
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(deadline=None)
+@given(RECORDS, st.fixed_dictionaries({"name": VALUES, "phone": VALUES}))
+def test_merge_when_applied_comes_to_the_same_as_each_change_after_the_other(
+    records: list[tuple[dict[str, Any], frozenset[str]]], has: dict[str, Any]
+) -> None:
+    """Whatever the contact had, and whichever values may only fill."""
+    changes = [
+        ContactChange(
+            by_id("k"), {n: v for n, v in values.items() if v is not None or n not in fills}, {}, if_empty=fills
+        )
+        for values, fills in records
+    ]
+    one_by_one = dict(has)
+    for each in changes:
+        one_by_one.update(diff(each, known(**one_by_one), READER).fields)
+    merged = diff(merge(changes), known(**has), READER)
+    at_once = {**has, **merged.fields}
+    assert {name: value or None for name, value in one_by_one.items()} == {
+        name: value or None for name, value in at_once.items()
+    }

@@ -79,7 +79,8 @@ def test_contact_of_an_email_identity_is_created_with_it_and_never_loses_it() ->
         ("owner_id", "127", "127"),
         ("owner_id", 127.0, "127"),
         ("unsubscribed_from_emails", "true", True),
-        ("unsubscribed_from_emails", False, False),
+        ("unsubscribed_from_emails", 1, True),
+        ("unsubscribed_from_emails", "Yes", True),
     ],
 )
 def test_contact_field_that_converts_is_written_in_intercoms_type(name: str, value: object, expected: object) -> None:
@@ -107,7 +108,16 @@ def test_contact_field_that_converts_is_written_in_intercoms_type(name: str, val
         ("signed_up_at", 2024, {}, "no_date"),
         ("owner_id", "Ada", {}, "no_integer"),
         ("owner_id", 1.5, {}, "no_integer"),
-        ("unsubscribed_from_emails", 1, {}, "no_boolean"),
+        ("unsubscribed_from_emails", 2, {}, "no_boolean"),
+        ("unsubscribed_from_emails", "maybe", {}, "no_boolean"),
+        ("unsubscribed_from_emails", False, {}, "kept_back"),
+        ("unsubscribed_from_emails", "f", {}, "kept_back"),
+        ("email", 5, {}, "invalid_email"),
+        ("email", True, {}, "invalid_email"),
+        ("email", ["a@b.example"], {}, "invalid_email"),
+        ("email", {}, {}, "invalid_email"),
+        ("email", "a@" + LONG, {}, "invalid_email"),
+        ("email", "n/a", {}, "invalid_email"),
     ],
 )
 def test_contact_field_that_does_not_convert_is_left_out_and_counted(
@@ -207,10 +217,25 @@ def test_custom_attribute_with_a_list_of_options_takes_each_of_them(value: objec
     assert ({"p": expected}, ()) == _listed(value)
 
 
-@pytest.mark.parametrize("value", ["Pro", "unheard of", ["pro", "7"]])
-def test_custom_attribute_with_a_list_of_options_takes_no_other_value(value: object) -> None:
-    """One value that the list lacks would make Intercom refuse the whole contact."""
-    assert ({}, (("p", "no_option"),)) == _listed(value)
+@pytest.mark.parametrize("value", ["Pro", "unheard of"])
+def test_custom_attribute_with_a_list_of_options_takes_other_values_and_remembers_that_they_are_others(
+    value: object,
+) -> None:
+    """Intercom takes them, as a rule; one that it refuses is looked for there first."""
+    rule = user_rule({"property": "p"}, {"property": "q"})
+    options = {"p": frozenset({"pro"}), "q": frozenset({"x"})}
+    change = map_contact(rule, {"user_id": "42", "p": value, "q": "x"}, {"p": "string"}, options=options)
+    assert isinstance(change, ContactChange)
+    assert ({"p": value, "q": "x"}, frozenset({"p"}), ()) == (change.attributes, change.outside, change.trims)
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_custom_attribute_with_a_list_of_options_is_no_other_value_where_it_is_empty(value: object) -> None:
+    """Nothing is no wrong option."""
+    rule = user_rule({"property": "p"}, null_values="clear")
+    change = map_contact(rule, {"user_id": "42", "p": value}, {}, options={"p": frozenset({"pro"})})
+    assert isinstance(change, ContactChange)
+    assert frozenset() == change.outside
 
 
 def test_custom_attribute_with_a_list_of_options_is_still_cleared() -> None:
@@ -263,13 +288,6 @@ def test_contact_with_clear_never_clears_the_email(value: object) -> None:
     assert {} == _change(rule, email=value, email_verified=None).update_body
 
 
-@pytest.mark.parametrize("value", [5, True, ["a@b.example"], {}, LONG, "a@" + LONG])
-def test_contact_with_an_email_that_is_none_is_rejected(value: object) -> None:
-    """An e-mail address is never cut and never guessed."""
-    outcome = map_contact(user_rule({"property": "email"}), {"user_id": "42", "email": value}, {})
-    assert outcomes.rejected(outcomes.INVALID_EMAIL) == outcome
-
-
 def test_contact_with_email_verified_beside_an_email_sends_both() -> None:
     """Intercom takes the flag only with the address in the same request."""
     rule = user_rule({"property": "email_verified"}, {"property": "email"})
@@ -316,18 +334,45 @@ def test_contact_without_a_usable_identity_ends_by_policy(
 
 
 def test_contact_that_a_filter_holds_back_is_filtered_before_its_identity_is_read() -> None:
-    """Filters decide before the identity, and the e-mail after it."""
+    """Filters decide before the identity."""
     rule = user_rule({"property": "email"}, filters=[{"property": "keep", "operator": "is_set"}])
-    ends = [
-        map_contact(rule, data, {})
-        for data in ({"email": 5}, {"keep": 1, "email": 5}, {"keep": 1, "user_id": 1, "email": 5})
-    ]
-    expected = [
-        outcomes.filtered(outcomes.FILTERED_OUT),
-        outcomes.filtered(outcomes.NO_IDENTITY_PROPERTY),
-        outcomes.rejected(outcomes.INVALID_EMAIL),
-    ]
+    ends = [map_contact(rule, data, {}) for data in ({"email": 5}, {"keep": 1, "email": 5})]
+    expected = [outcomes.filtered(outcomes.FILTERED_OUT), outcomes.filtered(outcomes.NO_IDENTITY_PROPERTY)]
     assert expected == ends
+
+
+FLAG = {"property": "p", "type": "boolean"}
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "value", "expected", "trims"),
+    [
+        ("only_true", True, {"p": True}, ()),
+        ("only_true", False, {}, (("p", "kept_back"),)),
+        ("only_true", None, {}, ()),
+        ("only_true", "maybe", {}, (("p", "no_boolean"),)),
+        ("if_empty", False, {"p": False}, ()),
+        ("if_empty", None, {}, ()),
+        ("always", False, {"p": False}, ()),
+        ("always", None, {"p": None}, ()),
+    ],
+)
+def test_value_that_is_held_back_is_left_out_whatever_the_contact_has(
+    overwrite: str, value: object, expected: dict[str, Any], trims: tuple[tuple[str, str], ...]
+) -> None:
+    """A false undoes a true, and a null empties what may only be filled."""
+    change = _change(user_rule({**FLAG, "overwrite": overwrite}, null_values="clear"), {"p": "boolean"}, p=value)
+    assert (expected, trims) == (change.attributes, change.trims)
+    assert (frozenset({"p"}) if overwrite == "if_empty" else frozenset()) == change.if_empty
+
+
+@pytest.mark.parametrize("nulls", ["ignore", "clear"])
+def test_contact_that_opted_out_is_never_subscribed_again_by_a_null(nulls: str) -> None:
+    """Whatever else nulls do."""
+    change = _change(
+        user_rule({"property": "unsubscribed_from_emails"}, null_values=nulls), unsubscribed_from_emails=None
+    )
+    assert {} == change.update_body
 
 
 @pytest.mark.parametrize("identity", [2**64 + 1, "18446744073709551617"])

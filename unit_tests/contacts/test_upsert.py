@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.known import ContactReader, KnownContact
+from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, WrittenContacts
+from destination_intercom.contacts.creating import MAX_CREATE_ATTEMPTS
+from destination_intercom.contacts.known import ContactReader
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
-from destination_intercom.contacts.upsert import MAX_CREATE_ATTEMPTS, ContactUpserter, Policy
-from destination_intercom.delivery.tasks import Acquire, Release
+from destination_intercom.contacts.policy import Policy
+from destination_intercom.contacts.upsert import ContactUpserter
+from destination_intercom.delivery.tasks import Acquire, Release, UndeliverableError
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
@@ -26,7 +29,7 @@ from destination_intercom.intercom.calls import (
     UpdateContact,
 )
 from destination_intercom.outcomes import Outcome, Status
-from unit_tests.keys import by_id
+from unit_tests.keys import by_email, by_id
 from unit_tests.task_bench import (
     ARCHIVED_CONFLICT,
     CONFLICT,
@@ -66,11 +69,13 @@ NAMED = change(name="N")
 WITH_EMAIL = change(**FIELDS)
 BY_EMAIL = change(ADDRESS, by_email=True, name="N")
 CREATE = CreateContact({"role": "user", "external_id": "k", "name": "N"})
+CREATE_BARE = CreateContact({"role": "user", "external_id": "k"})
 CREATE_BOTH = CreateContact({"role": "user", "external_id": "k", **FIELDS})
 CREATE_EMAIL = CreateContact({"role": "user", "email": ADDRESS, "name": "N"})
 UPDATE = UpdateContact(ID, {"name": "N"})
 ADOPT = UpdateContact(ID, {"external_id": "k", **FIELDS})
 UPGRADE = UpdateContact(ID, {"external_id": "k", "role": "user", **FIELDS})
+GET_OTHER = GetContact(OTHER_ID)
 GET, UNARCHIVE, ARCHIVE, FIND = GetContact(ID), UnarchiveContact(ID), ArchiveContact(ID), FindByExternalId("k")
 
 SELF = shown(external_id="k", name="Old")
@@ -81,6 +86,7 @@ LEAD = Answer(200, "json", {"id": ID, "role": "lead", "external_id": "made-up", 
 RESTORED = shown()
 MERGED_INTO = replace(MERGED, canonical_id=OTHER_ID)
 NOT_RESTORABLE = refusal(400, "bad_request", "User has been merged and is not restorable.")
+VAGUE = refusal(400, "parameter_invalid")
 BROKEN = refusal(500, "server_error", "Server Error")
 
 OLD = Found((contact(external_id="k", name="Old"),))
@@ -113,16 +119,20 @@ WAYS: dict[str, Way] = {
     "found, equal, sent all the same": Way(EQUAL, [UPDATED], [UPDATE], D, policy=SEND),
     "found, different": Way(OLD, [UPDATED], [UPDATE], D),
     "found, nothing wanted": Way(OLD, [], [], U, change=change()),
-    "found, refused": Way(OLD, [INVALID], [UPDATE], R, outcomes.REFUSED),
+    "found, its only value refused": Way(OLD, [INVALID], [UPDATE], U),
     "found, conflict": Way(OLD, [VAGUE_CONFLICT], [UPDATE], R, outcomes.CONFLICT),
     "found, merged, follow": Way(
-        OLD, [MERGED_INTO, shown(OTHER_ID)], [UPDATE, UpdateContact(OTHER_ID, {"name": "N"})], D
+        OLD,
+        [MERGED_INTO, shown(OTHER_ID), shown(OTHER_ID)],
+        [UPDATE, GET_OTHER, UpdateContact(OTHER_ID, {"name": "N"})],
+        D,
     ),
+    "found, merged into one that is equal": Way(OLD, [MERGED_INTO, shown(OTHER_ID, name="N")], [UPDATE, GET_OTHER], U),
     "found, merged, nobody says into whom": Way(OLD, [MERGED], [UPDATE], R, outcomes.CONTACT_MERGED),
     "found, merged, and that one merged": Way(
         OLD,
         [MERGED_INTO, MERGED_INTO],
-        [UPDATE, UpdateContact(OTHER_ID, {"name": "N"})],
+        [UPDATE, GET_OTHER],
         R,
         outcomes.CONTACT_MERGED,
     ),
@@ -137,13 +147,29 @@ WAYS: dict[str, Way] = {
     "found, create only": Way(OLD, [], [], U, policy=CREATE_ONLY),
     "not found, created": Way(NOTHING_FOUND, [UPDATED], [CREATE], D),
     "not found, create only": Way(NOTHING_FOUND, [UPDATED], [CREATE], D, policy=CREATE_ONLY),
-    "not found, refused": Way(NOTHING_FOUND, [INVALID], [CREATE], R, outcomes.REFUSED),
+    "not found, the identity refused": Way(
+        NOTHING_FOUND, [INVALID, INVALID], [CREATE, CREATE_BARE], R, outcomes.REFUSED
+    ),
+    "not found, its only value refused": Way(NOTHING_FOUND, [INVALID, UPDATED], [CREATE, CREATE_BARE], D),
+    "not found, a race in Intercom": Way(NOTHING_FOUND, [NOT_FOUND, UPDATED], [CREATE, CREATE], D, pauses=(1.0,)),
+    "not found, a 404 again, and there": Way(
+        NOTHING_FOUND,
+        [NOT_FOUND, NOT_FOUND, SELF, UPDATED],
+        [CREATE, CREATE, FIND, UPDATE],
+        D,
+        pauses=(1.0,),
+    ),
+    "not found, a 404 again, and not there": Way(
+        NOTHING_FOUND,
+        [NOT_FOUND, NOT_FOUND, NOT_FOUND],
+        [CREATE, CREATE, FIND],
+        R,
+        outcomes.REFUSED,
+        pauses=(1.0,),
+    ),
     "not found, update only": Way(NOTHING_FOUND, [NOT_FOUND], [FIND], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY),
     "not found by the lagging search": Way(NOTHING_FOUND, [SELF, UPDATED], [FIND, UPDATE], D, policy=UPDATE_ONLY),
     "not found by the lagging search, equal": Way(NOTHING_FOUND, [UPDATED], [FIND], U, policy=UPDATE_ONLY),
-    "not found by the lagging search, equal, sent all the same": Way(
-        NOTHING_FOUND, [UPDATED, UPDATED], [FIND, UPDATE], D, policy=replace(UPDATE_ONLY, send_unchanged=True)
-    ),
     "not found by the lagging search, gone": Way(
         NOTHING_FOUND, [SELF, NOT_FOUND], [FIND, UPDATE], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY
     ),
@@ -157,9 +183,9 @@ WAYS: dict[str, Way] = {
     "found, gone, update only": Way(
         OLD, [NOT_FOUND, NOT_FOUND], [UPDATE, FIND], R, outcomes.NOT_FOUND, policy=UPDATE_ONLY
     ),
-    "conflict with oneself": Way(NOTHING_FOUND, [CONFLICT, SELF, UPDATED], [CREATE, GET, UPDATE], D),
-    "conflict with oneself, equal": Way(NOTHING_FOUND, [CONFLICT, UPDATED], [CREATE, GET], U),
-    "conflict with oneself, create only": Way(NOTHING_FOUND, [CONFLICT, SELF], [CREATE, GET], U, policy=CREATE_ONLY),
+    "not found by the lagging search, equal, sent all the same": Way(
+        NOTHING_FOUND, [UPDATED, UPDATED], [FIND, UPDATE], D, policy=replace(UPDATE_ONLY, send_unchanged=True)
+    ),
     "conflict with oneself, gone by then": Way(
         NOTHING_FOUND,
         [CONFLICT, SELF, NOT_FOUND, VAGUE_CONFLICT],
@@ -167,8 +193,48 @@ WAYS: dict[str, Way] = {
         R,
         outcomes.CONFLICT,
     ),
+    "conflict with nobody's, gone by then": Way(
+        NOTHING_FOUND,
+        [CONFLICT, FREE, NOT_FOUND, UPDATED],
+        [CREATE_BOTH, GET, GET, CREATE_BOTH],
+        D,
+        change=WITH_EMAIL,
+    ),
+    "archived, create only": Way(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND],
+        [CREATE, GET],
+        R,
+        outcomes.CONTACT_ARCHIVED,
+        policy=replace(CREATE_ONLY, unarchive=True),
+    ),
+    "archived, unarchived, seen late": Way(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, NOT_FOUND, SELF, UPDATED],
+        [CREATE, GET, GET, UNARCHIVE, GET, GET, UPDATE],
+        D,
+        policy=UNARCHIVING,
+        pauses=(0.5,),
+    ),
+    "archived, unarchived, gone at its update": Way(
+        NOTHING_FOUND,
+        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, SELF, NOT_FOUND],
+        [CREATE, GET, GET, UNARCHIVE, GET, UPDATE],
+        R,
+        outcomes.CONTACT_ARCHIVED,
+        policy=UNARCHIVING,
+    ),
+    "conflict with oneself": Way(NOTHING_FOUND, [CONFLICT, SELF, UPDATED], [CREATE, GET, UPDATE], D),
+    "conflict with oneself, equal": Way(NOTHING_FOUND, [CONFLICT, UPDATED], [CREATE, GET], U),
+    "conflict with oneself, create only": Way(NOTHING_FOUND, [CONFLICT, SELF], [CREATE, GET], U, policy=CREATE_ONLY),
     "conflict with another": Way(
-        NOTHING_FOUND, [CONFLICT, ANOTHER], [CREATE_BOTH, GET], R, outcomes.IDENTITY_CONFLICT, change=WITH_EMAIL
+        NOTHING_FOUND,
+        [CONFLICT, ANOTHER],
+        [CREATE_BOTH, GET],
+        R,
+        outcomes.IDENTITY_CONFLICT,
+        change=WITH_EMAIL,
+        pauses=(1.0,),
     ),
     "conflict with nobody's, adopted": Way(
         NOTHING_FOUND, [CONFLICT, FREE, FREE, UPDATED], [CREATE_BOTH, GET, GET, ADOPT], D, change=WITH_EMAIL
@@ -182,13 +248,6 @@ WAYS: dict[str, Way] = {
         change=WITH_EMAIL,
         policy=REJECTING,
     ),
-    "conflict with nobody's, gone by then": Way(
-        NOTHING_FOUND,
-        [CONFLICT, FREE, NOT_FOUND, UPDATED],
-        [CREATE_BOTH, GET, GET, CREATE_BOTH],
-        D,
-        change=WITH_EMAIL,
-    ),
     "conflict with nobody's of another address": Way(
         NOTHING_FOUND,
         [CONFLICT, shown(email="other@example.com")],
@@ -196,6 +255,7 @@ WAYS: dict[str, Way] = {
         R,
         outcomes.IDENTITY_CONFLICT,
         change=WITH_EMAIL,
+        pauses=(1.0,),
     ),
     "conflict with a lead of the id": Way(
         NOTHING_FOUND,
@@ -217,14 +277,6 @@ WAYS: dict[str, Way] = {
     ),
     "archived, rejected": Way(
         NOTHING_FOUND, [ARCHIVED_CONFLICT, NOT_FOUND], [CREATE, GET], R, outcomes.CONTACT_ARCHIVED
-    ),
-    "archived, create only": Way(
-        NOTHING_FOUND,
-        [ARCHIVED_CONFLICT, NOT_FOUND],
-        [CREATE, GET],
-        R,
-        outcomes.CONTACT_ARCHIVED,
-        policy=replace(CREATE_ONLY, unarchive=True),
     ),
     "archived, unarchived": Way(
         NOTHING_FOUND,
@@ -274,22 +326,6 @@ WAYS: dict[str, Way] = {
         policy=UNARCHIVING,
         pauses=(0.5,),
     ),
-    "archived, unarchived, seen late": Way(
-        NOTHING_FOUND,
-        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, NOT_FOUND, SELF, UPDATED],
-        [CREATE, GET, GET, UNARCHIVE, GET, GET, UPDATE],
-        D,
-        policy=UNARCHIVING,
-        pauses=(0.5,),
-    ),
-    "archived, unarchived, gone at its update": Way(
-        NOTHING_FOUND,
-        [ARCHIVED_CONFLICT, NOT_FOUND, NOT_FOUND, RESTORED, SELF, NOT_FOUND],
-        [CREATE, GET, GET, UNARCHIVE, GET, UPDATE],
-        R,
-        outcomes.CONTACT_ARCHIVED,
-        policy=UNARCHIVING,
-    ),
     "archived, live by the time that it is one's turn": Way(
         NOTHING_FOUND,
         [ARCHIVED_CONFLICT, NOT_FOUND, SELF, UPDATED],
@@ -319,6 +355,7 @@ WAYS: dict[str, Way] = {
         R,
         outcomes.IDENTITY_CONFLICT,
         change=WITH_EMAIL,
+        pauses=(1.0,),
     ),
     "e-mail match, another address by now": Way(
         FREE_BY_EMAIL, [shown(email="new@example.com"), UPDATED], [GET, CREATE_BOTH], D, change=WITH_EMAIL
@@ -333,7 +370,14 @@ WAYS: dict[str, Way] = {
     "e-mail match of an address that another record of the batch has": Way(
         FREE_BY_EMAIL, [UPDATED], [CREATE], D, policy=REJECTING
     ),
-    "e-mail match, refused": Way(FREE_BY_EMAIL, [FREE, INVALID], [GET, ADOPT], R, outcomes.REFUSED, change=WITH_EMAIL),
+    "e-mail match, the identity refused": Way(
+        FREE_BY_EMAIL,
+        [FREE, INVALID, INVALID],
+        [GET, ADOPT, UpdateContact(ID, {"external_id": "k"})],
+        R,
+        outcomes.REFUSED,
+        change=WITH_EMAIL,
+    ),
     "e-mail of several without an id": Way(
         Found((), (contact(email=ADDRESS), contact(OTHER_ID, email=ADDRESS))),
         [],
@@ -356,6 +400,7 @@ WAYS: dict[str, Way] = {
         R,
         outcomes.IDENTITY_CONFLICT,
         change=WITH_EMAIL,
+        pauses=(1.0,),
     ),
     "lead by e-mail, upgraded": Way(LEAD_BY_EMAIL, [LEAD, UPDATED], [GET, UPGRADE], D, change=WITH_EMAIL),
     "lead by e-mail, upgraded though users are not adopted": Way(
@@ -410,6 +455,7 @@ WAYS: dict[str, Way] = {
         R,
         outcomes.IDENTITY_CONFLICT,
         change=BY_EMAIL,
+        pauses=(1.0,),
     ),
 }
 
@@ -476,43 +522,68 @@ def test_contact_when_remembered_holds_only_what_is_ever_compared() -> None:
     bench.drive(upserter.write([NAMED], NOTHING_FOUND), answer)
     known = bench.cache.written.get(by_id("k"))
     assert known is not None
-    assert 24 == len(known.values or b"")
+    assert 3 == len(known.values or ())
 
 
-def test_contact_when_only_its_id_is_remembered_is_always_sent() -> None:
+def test_contact_when_this_run_may_have_forgotten_what_it_wrote_is_always_sent() -> None:
     """Whether the search is right about it nobody can tell."""
     bench = Bench()
-    bench.cache.written.note(by_id("k"), KnownContact(ID))
+    bench.cache.written = WrittenContacts(bench.time.now, most_bytes=1)
+    for number in range(2):
+        bench.cache.written.note(by_id(f"other {number}"), contact(f"{number}", external_id=f"other {number}"))
     assert [UPDATE] == bench.write([NAMED], EQUAL, Policy(), [UPDATED])[1]
 
 
 def test_contact_when_followed_after_a_merge_is_remembered_under_no_key() -> None:
     """Two keys write to it now: what one of them wrote says nothing of what it is when the other comes again."""
     bench = Bench()
-    bench.cache.written.note(by_id("k"), contact(ID, external_id="k", name="Old"))
     bench.cache.written.note(by_id("other"), contact(OTHER_ID, external_id="other", name="X"))
-    bench.write([NAMED], OLD, Policy(), [MERGED_INTO, shown(OTHER_ID, external_id="other", name="N")])
+    other = shown(OTHER_ID, external_id="other", name="X")
+    bench.write([NAMED], OLD, Policy(), [MERGED_INTO, other, shown(OTHER_ID, external_id="other", name="N")])
     assert by_id("k") not in bench.cache.written
     assert by_id("other") not in bench.cache.written
 
 
-def test_contact_when_it_became_somebody_elses_within_the_lag_is_reported_and_not_remembered() -> None:
-    """The search still showed the old owner; the answer to the write shows the new one."""
+SOMEBODY = shown(external_id="somebody else", name="N")
+
+
+def test_contact_when_it_became_somebody_elses_within_the_lag_is_known_as_theirs() -> None:
+    """The search still showed the old owner; the answer to the write shows the new one, whom it is remembered for."""
     bench = Bench()
-    (outcome,), calls, _ = bench.write([NAMED], OLD, Policy(), [shown(external_id="somebody else")])
+    (outcome,), calls, _ = bench.write([NAMED], OLD, Policy(), [SOMEBODY])
     assert [UPDATE] == calls
     assert (R, outcomes.IDENTITY_CONFLICT) == (outcome.status, outcome.reason)
     assert by_id("k") not in bench.cache.written
+    assert contact(external_id="somebody else", name="N") == bench.cache.written.get(by_id("somebody else"))
 
 
-def test_contact_when_it_became_somebody_elses_after_this_run_wrote_it_is_written_no_more() -> None:
-    """What the run remembers leads to a stranger by then: the next record of the key must not follow it."""
+def test_records_when_their_contact_became_somebody_elses_are_rejected_together_and_for_ten_minutes() -> None:
+    """No value of one of them is at fault; then the person is looked up again."""
     bench = Bench()
-    assert D is bench.write([NAMED], OLD, Policy(), [UPDATED])[0][0].status
-    (lost,), _, _ = bench.write([change(name="M")], OLD, Policy(), [shown(external_id="somebody else")])
-    assert (R, outcomes.IDENTITY_CONFLICT) == (lost.status, lost.reason)
-    _, calls, _ = bench.write([NAMED], NOTHING_FOUND, Policy(), [INVALID])
-    assert [CREATE] == calls
+    rejected, calls, _ = bench.write([NAMED, change(name="M")], OLD, Policy(), [SOMEBODY])
+    assert [outcomes.IDENTITY_CONFLICT] * 2 == [outcome.reason for outcome in rejected]
+    assert 1 == len(calls)
+    bench.time.seconds += SEARCH_LAG_SECONDS - 1.0
+    assert [] == bench.write([NAMED], OLD, Policy(), [])[1]
+    bench.time.seconds += 1.0
+    assert [CREATE] == bench.write([NAMED], NOTHING_FOUND, Policy(), [UPDATED])[1]
+
+
+def test_contact_when_an_answer_has_shown_whose_it_is_is_written_to_under_no_other_key() -> None:
+    """Whatever the search shows under another identity, within ten minutes."""
+    bench = Bench()
+    bench.write([NAMED], OLD, Policy(), [SOMEBODY])
+    found = Found((contact(external_id="between", name="Old"),))
+    (outcome,), calls, _ = bench.write([change("between", name="M")], found, Policy(), [])
+    assert (outcomes.IDENTITY_CONFLICT, []) == (outcome.reason, calls)
+
+
+def test_contact_when_the_first_of_several_calls_shows_somebody_else_gets_no_second_one() -> None:
+    """Each call of a search for the bad value writes some of the values."""
+    wanted = change(name="N", phone="1", attributes={"plan": "p", "seats": 7})
+    (outcome,), calls, _ = Bench().write([wanted], OLD, Policy(), [VAGUE, SOMEBODY])
+    assert outcomes.IDENTITY_CONFLICT == outcome.reason
+    assert 2 == len(calls)
 
 
 def test_contact_when_its_turn_with_an_archived_one_comes_later_waits() -> None:
@@ -534,12 +605,13 @@ def test_contact_when_it_cannot_be_restored_is_not_tried_again_for_the_next_who_
     assert [CreateContact({"role": "user", "external_id": "k2"}), GET] == calls
 
 
-def test_contact_when_merged_is_sent_all_that_is_wanted_and_not_only_the_difference() -> None:
-    """What the other one has was never compared."""
+def test_contact_when_merged_is_compared_with_the_one_that_is_left() -> None:
+    """What that one has is not what the merged one had."""
     found = Found((contact(external_id="k", name="N", phone="1"),))
     wanted = change(name="N", phone="2")
-    _, calls, _ = Bench().write([wanted], found, Policy(), [MERGED_INTO, shown(OTHER_ID)])
-    assert [UpdateContact(ID, {"phone": "2"}), UpdateContact(OTHER_ID, {"name": "N", "phone": "2"})] == calls
+    left = shown(OTHER_ID, name="Other", phone="2")
+    _, calls, _ = Bench().write([wanted], found, Policy(), [MERGED_INTO, left, shown(OTHER_ID)])
+    assert [UpdateContact(ID, {"phone": "2"}), GET_OTHER, UpdateContact(OTHER_ID, {"name": "N"})] == calls
 
 
 def test_changes_when_written_together_are_one_update_that_is_always_sent_if_they_differ() -> None:
@@ -557,53 +629,43 @@ def test_changes_when_written_together_and_all_equal_cost_nothing() -> None:
     assert [] == calls
 
 
-@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("status", [400, 413, 422])
 def test_changes_when_refused_together_go_one_by_one_in_their_order(status: int) -> None:
-    """One bad value takes no other record with it; each is sent, none is concluded unchanged."""
+    """One bad value takes no other value with it; each is sent, none is concluded unchanged."""
     bad = refusal(status, "parameter_invalid", "The owner is not a member")
     changes = [change(name="A"), change(name="B", owner_id="5"), change(name="Old")]
-    answers = [bad, shown(external_id="k", name="A"), bad, shown(external_id="k", name="Old")]
+    answers = [bad, *(shown(external_id="k", name="A"), bad, shown(external_id="k", name="B")), SELF]
     written, calls, _ = Bench().write(changes, OLD, Policy(), answers)
-    assert [D, R, D] == [outcome.status for outcome in written]
+    assert [D, D, D] == [outcome.status for outcome in written]
+    assert [(), (("owner_id", "refused"),), ()] == [outcome.trims for outcome in written]
     assert [
         UpdateContact(ID, {"name": "Old", "owner_id": "5"}),
         UpdateContact(ID, {"name": "A"}),
         UpdateContact(ID, {"name": "B", "owner_id": "5"}),
+        UpdateContact(ID, {"name": "B"}),
         UpdateContact(ID, {"name": "Old"}),
     ] == calls
+
+
+def test_changes_when_refused_together_at_the_create_go_one_by_one() -> None:
+    """The first that is taken makes the contact, the next updates it."""
+    changes = [change(name="A"), change(name="B", owner_id="5"), change(name="C")]
+    bad = refusal(400, "parameter_invalid", "The owner is not a member")
+    answers = [bad, *(shown(external_id="k", name=name) for name in "A"), bad]
+    answers += [shown(external_id="k", name=name) for name in "BC"]
+    written, calls, _ = Bench().write(changes, NOTHING_FOUND, Policy(), answers)
+    assert [D, D, D] == [outcome.status for outcome in written]
+    assert CreateContact({"role": "user", "external_id": "k", "name": "A"}) == calls[1]
+    assert UpdateContact(ID, {"name": "C"}) == calls[-1]
 
 
 def test_change_when_refused_with_others_is_sent_though_the_search_shows_it() -> None:
     """The search may be late, and the refused update has shown nothing."""
     changes = [change(name="Old"), change(name="B", owner_id="5")]
-    answers = [INVALID, shown(external_id="k", name="Old"), INVALID]
+    answers = [INVALID, SELF, INVALID, shown(external_id="k", name="B")]
     written, calls, _ = Bench().write(changes, OLD, Policy(), answers)
-    assert [D, R] == [outcome.status for outcome in written]
+    assert [D, D] == [outcome.status for outcome in written]
     assert UpdateContact(ID, {"name": "Old"}) == calls[1]
-
-
-def test_changes_when_refused_together_at_the_create_go_one_by_one() -> None:
-    """The first that is taken makes the contact, the next updates it."""
-    changes = [change(name="A", owner_id="5"), change(name="B"), change(name="C")]
-    answers = [INVALID, INVALID, shown(external_id="k", name="B"), shown(external_id="k", name="C")]
-    written, calls, _ = Bench().write(changes, NOTHING_FOUND, Policy(), answers)
-    assert [R, D, D] == [outcome.status for outcome in written]
-    assert UpdateContact(ID, {"name": "C"}) == calls[-1]
-
-
-def test_changes_when_rejected_for_what_the_person_is_are_all_rejected_at_once() -> None:
-    """That the contact was merged concerns no value of theirs."""
-    written, calls, _ = Bench().write([NAMED, change(name="M")], NOTHING_FOUND, Policy(), [CONFLICT, MERGED])
-    assert [outcomes.CONTACT_MERGED] * 2 == [outcome.reason for outcome in written]
-    assert 2 == len(calls)
-
-
-def test_changes_when_the_address_of_one_is_anothers_go_one_by_one() -> None:
-    """The record that has it is rejected, and takes no other with it."""
-    changes = [change(name="A"), change(email="taken@example.com")]
-    answers = [VAGUE_CONFLICT, shown(external_id="k", name="A"), VAGUE_CONFLICT]
-    written, _, _ = Bench().write(changes, OLD, Policy(), answers)
-    assert [D, R] == [outcome.status for outcome in written]
 
 
 @pytest.mark.parametrize(
@@ -619,14 +681,82 @@ def test_changes_when_the_address_of_one_is_anothers_go_one_by_one() -> None:
 def test_change_when_merged_with_one_whose_address_is_in_the_way_is_written_all_the_same(
     found: Found, policy: Policy, together: list[Answer]
 ) -> None:
-    """Whatever is wrong with the address costs the record that has it, and no other."""
+    """Whatever is wrong with the address costs the record that has it its address, and no other anything."""
     answers = [*together, shown(external_id="k", name="A"), VAGUE_CONFLICT]
     written, calls, _ = Bench().write([change(name="A"), change(email=ADDRESS)], found, policy, answers)
-    assert [D, R] == [outcome.status for outcome in written]
+    assert [D, U] == [outcome.status for outcome in written]
+    assert (("email", "conflict"),) == written[1].trims
     assert [
         CreateContact({"role": "user", "external_id": "k", "name": "A"}),
         UpdateContact(ID, {"email": ADDRESS}),
     ] == (calls[-2:])
+
+
+def test_changes_when_one_of_them_has_a_value_that_was_refused_before_are_still_one() -> None:
+    """It is left out beforehand, and replaces no value of another record."""
+    bench = Bench()
+    bench.cache.refused_values.note(change(owner_id="5"), ("owner_id",), "refused")
+    changes = [change(owner_id="7"), change(name="N", owner_id="5")]
+    written, calls, _ = bench.write(changes, OLD, Policy(), [UPDATED])
+    assert [UpdateContact(ID, {"name": "N", "owner_id": "7"})] == calls
+    assert [(), (("owner_id", "refused"),)] == [outcome.trims for outcome in written]
+
+
+def test_changes_when_rejected_for_what_the_person_is_are_all_rejected_at_once() -> None:
+    """That the contact was merged concerns no value of theirs."""
+    written, calls, _ = Bench().write([NAMED, change(name="M")], NOTHING_FOUND, Policy(), [CONFLICT, MERGED])
+    assert [outcomes.CONTACT_MERGED] * 2 == [outcome.reason for outcome in written]
+    assert 2 == len(calls)
+
+
+def test_changes_when_the_address_of_one_is_anothers_go_one_by_one() -> None:
+    """The record that has it loses it, and takes no other's with it."""
+    changes = [change(name="A", email="mine@example.com"), change(email="taken@example.com")]
+    mine = shown(external_id="k", name="A", email="mine@example.com")
+    written, calls, _ = Bench().write(changes, OLD, Policy(), [VAGUE_CONFLICT, mine, VAGUE_CONFLICT])
+    assert [D, U] == [outcome.status for outcome in written]
+    assert [(), (("email", "conflict"),)] == [outcome.trims for outcome in written]
+    assert UpdateContact(ID, {"name": "A", "email": "mine@example.com"}) == calls[1]
+
+
+def test_changes_when_the_address_of_one_is_in_the_way_of_their_create_go_one_by_one() -> None:
+    """The other one makes the contact; by then it is an update that cannot have the address."""
+    changes = [change(name="A"), change(email=ADDRESS)]
+    holder = shown(OTHER_ID, external_id="other", email=ADDRESS)
+    conflict = refusal(409, "conflict", f"A contact matching those details already exists with id={OTHER_ID}")
+    made = shown(external_id="k", name="A")
+    answers = [conflict, holder, made, conflict, holder]
+    written, _, _ = Bench().write(changes, NOTHING_FOUND, Policy(), answers)
+    assert [D, U] == [outcome.status for outcome in written]
+    assert (("email", "identity_conflict"),) == written[1].trims
+
+
+HOLDERS: dict[str, tuple[list[Answer], str]] = {
+    "another person": ([shown(OTHER_ID, external_id="other", email=ADDRESS)], outcomes.IDENTITY_CONFLICT),
+    "a user without an id": ([shown(OTHER_ID, email=ADDRESS)], outcomes.EMAIL_TAKEN),
+    "somebody who has given it up": ([shown(OTHER_ID, external_id="other")], outcomes.CONFLICT),
+    "an archived contact": ([NOT_FOUND, NOT_FOUND], outcomes.CONTACT_ARCHIVED),
+    "a merged contact": ([MERGED], outcomes.CONTACT_MERGED),
+    "one that cannot be read": ([INVALID], outcomes.CONFLICT),
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_address_when_an_update_cannot_have_it_is_left_out_with_whose_it_is(name: str) -> None:
+    """The rest is written; for ten minutes nobody asks again, unless the holder was given another address."""
+    read, reason = HOLDERS[name]
+    conflict = refusal(409, "conflict", f"A contact matching those details already exists with id={OTHER_ID}")
+    bench, wanted = Bench(), change(name="N", email=ADDRESS)
+    (outcome,), calls, _ = bench.write([wanted], OLD, Policy(), [conflict, *read, UPDATED])
+    assert (D, (("email", reason),)) == (outcome.status, outcome.trims)
+    assert UPDATE == calls[-1]
+    left = shown(external_id="k", name="M")
+    (again,), calls, _ = bench.write([change(name="M", email=ADDRESS)], OLD, Policy(), [left])
+    assert [UpdateContact(ID, {"name": "M"})] == calls
+    assert (("email", reason),) == again.trims
+    bench.cache.written.note(by_id("other"), contact(OTHER_ID, external_id="other", email="new@example.com"))
+    _, calls, _ = bench.write([wanted], OLD, Policy(), [shown(external_id="k", name="N", email=ADDRESS)])
+    assert [UpdateContact(ID, {"name": "N", "email": ADDRESS})] == calls
 
 
 PLAN = {"plan": "p", "seats": 7, "x": "y"}
@@ -658,13 +788,6 @@ def payload(call: Call) -> Mapping[str, Any]:
     return call.payload
 
 
-def test_outcome_when_written_tells_only_of_what_intercom_refused() -> None:
-    """What the mapping left out is counted when the record is read."""
-    wanted = replace(change(attributes={"x": "y"}), trims=(("seats", "no_integer"),))
-    (outcome,), _, _ = Bench().write([wanted], OLD, Policy(), [names("x")])
-    assert (("x", "refused"),) == outcome.trims
-
-
 def test_attribute_when_it_was_all_that_was_to_be_written_leaves_the_contact_unchanged() -> None:
     """Nothing is left to send, and the attribute is counted."""
     (outcome,), calls, _ = Bench().write([change(attributes={"plan": "p"})], OLD, Policy(), [names("plan")])
@@ -672,13 +795,23 @@ def test_attribute_when_it_was_all_that_was_to_be_written_leaves_the_contact_unc
     assert 1 == len(calls)
 
 
-@pytest.mark.parametrize("message", ["Custom attribute 'other' does not exist", "plan is wrong", ""])
-def test_attribute_when_the_refusal_names_none_of_ours_is_not_guessed(message: str) -> None:
-    """Then the record is rejected."""
+def test_outcome_when_written_tells_only_of_what_intercom_refused() -> None:
+    """What the mapping left out is counted when the record is read."""
+    wanted = replace(change(attributes={"x": "y"}), trims=(("seats", "no_integer"),))
+    (outcome,), _, _ = Bench().write([wanted], OLD, Policy(), [names("x")])
+    assert (("x", "refused"),) == outcome.trims
+
+
+@pytest.mark.parametrize("message", ["Custom attribute 'other' does not exist", ""])
+def test_attribute_when_the_refusal_names_none_of_ours_is_found_by_halves(message: str) -> None:
+    """What is taken on the way is written; the one that is left is the bad one."""
     answer = refusal(400, "parameter_invalid", message)
-    (outcome,), calls, _ = Bench().write([change(attributes=PLAN)], OLD, Policy(), [answer])
-    assert (R, outcomes.REFUSED) == (outcome.status, outcome.reason)
-    assert 1 == len(calls)
+    wanted = change(attributes={"plan": "p", "seats": 7, "x": "y"})
+    (outcome,), calls, _ = Bench().write([wanted], OLD, Policy(), [answer, UPDATED, answer, UPDATED])
+    assert (D, (("seats", "refused"),)) == (outcome.status, outcome.trims)
+    assert [{"plan": "p", "seats": 7, "x": "y"}, {"plan": "p"}, {"seats": 7}, {"x": "y"}] == [
+        payload(call)["custom_attributes"] for call in calls
+    ]
 
 
 def test_create_when_each_conflict_is_with_somebody_gone_by_then_ends() -> None:
@@ -704,6 +837,75 @@ def test_contact_when_two_want_to_adopt_it_is_given_to_the_first() -> None:
     assert D is stopped.value.value[0].status
     assert GET == next(second)
     assert Release(ID) == second.send(shown(external_id="k", email=ADDRESS))
+    # Creates that share an address go one after the other, and nobody holds a contact while waiting for one.
+    assert Acquire(by_email(ADDRESS)) == next(second)
     create = next(second)
     assert CreateContact({"role": "user", "external_id": "k2", **FIELDS}) == create
     second.close()
+
+
+def test_contact_when_another_task_wrote_to_it_meanwhile_is_compared_with_that() -> None:
+    """Two keys may lead to one contact: the second waits for its turn, and finds nothing left to write."""
+    bench = Bench()
+    steps = bench.upserter().write([NAMED], OLD)
+    assert Acquire(ID) == next(steps)
+    bench.cache.written.note(None, contact(external_id="k", name="N"))
+    assert Release(ID) == next(steps)
+    with pytest.raises(StopIteration) as stopped:
+        next(steps)
+    assert U is stopped.value.value[0].status
+
+
+def test_person_when_this_run_made_one_with_the_address_meanwhile_is_given_that_one() -> None:
+    """Also where Intercom would make a second contact with the address."""
+    bench = Bench()
+    bench.write([BY_EMAIL], NOTHING_FOUND, Policy(), [shown(email=ADDRESS, name="N")])
+    _, calls, _ = bench.write([WITH_EMAIL], NOTHING_FOUND, Policy(), [FREE, UPDATED])
+    assert [GET, ADOPT] == calls
+
+
+def test_person_when_the_one_made_with_the_address_is_somebody_is_created() -> None:
+    """Whether two may share it is Intercom's to say."""
+    bench = Bench()
+    bench.write([WITH_EMAIL], NOTHING_FOUND, Policy(), [shown(external_id="k", **FIELDS)])
+    _, calls, _ = bench.write([change("k2", **FIELDS)], NOTHING_FOUND, Policy(), [shown(OTHER_ID, external_id="k2")])
+    assert [CreateContact({"role": "user", "external_id": "k2", **FIELDS})] == calls
+
+
+def test_record_when_it_is_undeliverable_itself_lets_go_what_it_held_and_takes_no_other_with_it() -> None:
+    """Those that were merged with it go one by one; nobody waits for the contact that it held."""
+    steps = Bench().upserter().write([NAMED, change(name="M")], OLD)
+    cause = outcomes.rejected(outcomes.UNDELIVERABLE)
+    assert Acquire(ID) == next(steps)
+    assert UpdateContact(ID, {"name": "M"}) == next(steps)
+    assert Release(ID) == steps.throw(UndeliverableError(cause))
+    assert Acquire(ID) == next(steps)
+    assert UPDATE == next(steps)
+    assert Release(ID) == steps.throw(UndeliverableError(cause))
+    assert Acquire(ID) == next(steps)
+    assert UpdateContact(ID, {"name": "M"}) == next(steps)
+    assert Release(ID) == steps.send(shown(external_id="k", name="M"))
+    with pytest.raises(StopIteration) as stopped:
+        next(steps)
+    assert [R, D] == [outcome.status for outcome in stopped.value.value]
+
+
+def test_record_when_it_is_undeliverable_alone_is_that_and_lets_go_what_it_held() -> None:
+    """Whoever carries out the steps is told so."""
+    steps = Bench().upserter().write([NAMED], OLD)
+    assert Acquire(ID) == next(steps)
+    assert UPDATE == next(steps)
+    assert Release(ID) == steps.throw(UndeliverableError(outcomes.rejected(outcomes.UNDELIVERABLE)))
+    with pytest.raises(UndeliverableError):
+        next(steps)
+
+
+def test_opt_out_when_its_create_is_undeliverable_is_in_every_later_create_of_the_person() -> None:
+    """Nobody is created as subscribed by a record that does not mention it."""
+    bench, out = Bench(), ContactChange(by_id("k"), {"unsubscribed_from_emails": True}, {})
+    steps = bench.upserter().write([out], NOTHING_FOUND)
+    next(steps)
+    with pytest.raises(UndeliverableError):
+        steps.throw(UndeliverableError(outcomes.rejected(outcomes.UNDELIVERABLE)))
+    _, calls, _ = bench.write([NAMED], NOTHING_FOUND, Policy(), [UPDATED])
+    assert True is payload(calls[0])["unsubscribed_from_emails"]

@@ -205,6 +205,8 @@ class _Sent:
     person: str
     told: str | int
     statuses: list[Status] = field(default_factory=list)
+    is_left_out: bool = False
+    """Whether Intercom refused the name."""
 
 
 class WriterMachine(RuleBasedStateMachine):
@@ -382,6 +384,7 @@ class WriterMachine(RuleBasedStateMachine):
             if part.entry is notice.entry and isinstance(part.told, kinds[notice.kind]) and not part.statuses
         )
         part.statuses.append(notice.outcome.status)
+        part.is_left_out = bool(notice.outcome.trims)
         self.concluded.append(part)
         self.ledger.conclude(notice.entry, notice.outcome)
 
@@ -483,7 +486,10 @@ class WriterMachine(RuleBasedStateMachine):
             names = [
                 part.told
                 for part in self.sent
-                if part.person == person and isinstance(part.told, str) and part.statuses != [Status.REJECTED]
+                if part.person == person
+                and isinstance(part.told, str)
+                and part.statuses != [Status.REJECTED]
+                and not part.is_left_out
             ]
             if names and "lost" not in self.intercom.met[person]:
                 assert names[-1] == self.intercom.names[person]

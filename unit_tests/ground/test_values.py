@@ -18,6 +18,7 @@ from destination_intercom.values import (
     is_set,
     text_value,
     to_boolean,
+    to_flag,
     to_float,
     to_identity,
     to_integer,
@@ -382,6 +383,23 @@ def test_time_that_is_none_is_refused(value: object) -> None:
         (to_float, 2**53, 2.0**53),
         (to_float, 2**60, 2.0**60),
         (to_float, "1e3", 1000.0),
+        (to_flag, True, True),
+        (to_flag, " TRUE ", True),
+        (to_flag, 1, True),
+        (to_flag, 1.0, True),
+        (to_flag, "1", True),
+        (to_flag, "1.0", True),
+        (to_flag, "t", True),
+        (to_flag, "Yes", True),
+        (to_flag, "y", True),
+        (to_flag, "on", True),
+        (to_flag, False, False),
+        (to_flag, 0, False),
+        (to_flag, "0", False),
+        (to_flag, "F", False),
+        (to_flag, "no", False),
+        (to_flag, "n", False),
+        (to_flag, "off", False),
         (to_boolean, True, True),
         (to_boolean, "true", True),
         (to_boolean, " FALSE ", False),
@@ -417,6 +435,13 @@ def test_conversion_that_loses_nothing_is_made(convert: Callable[[Any], Any], va
         (to_float, math.nan),
         (to_float, False),
         (to_float, "nan"),
+        (to_flag, 2),
+        (to_flag, -1),
+        (to_flag, 0.5),
+        (to_flag, ""),
+        (to_flag, "maybe"),
+        (to_flag, None),
+        (to_flag, []),
         (to_boolean, 1),
         (to_boolean, 0.0),
         (to_boolean, "yes"),
@@ -456,7 +481,7 @@ def test_conversion_of_any_json_raises_only_value_errors_without_the_value(value
 @given(st.integers(10**6, 10**30).map(lambda number: f"canary{number}"))
 def test_conversion_error_never_quotes_a_text(canary: str) -> None:
     """A value of a record is nobody else's business."""
-    for convert in (to_boolean, to_float, to_integer, to_number, to_time):
+    for convert in (to_boolean, to_flag, to_float, to_integer, to_number, to_time):
         with pytest.raises(ValueError, match=r"^not "):
             convert(canary)
 

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from destination_intercom.configuration.sections import SETTINGS, SourceName, Text, check_address, drop_blanks
 from destination_intercom.configuration.storage_config import NoStorage, ObjectStorage
 from destination_intercom.errors import ConfigurationError
-from destination_intercom.standard_fields import FIELDS, RESERVED_FIELDS
+from destination_intercom.standard_fields import FIELDS, RESERVED_FIELDS, Overwrite
 from destination_intercom.values import to_number, to_time
 
 REGION_HOSTS: Final = {
@@ -232,11 +232,26 @@ class Attribute(_Section):
     path: Annotated[Text, Field(alias="property")]
     attribute: Text | None = None
     type: AttributeType | None = None
+    overwrite: Overwrite | None = None
 
     @property
     def target(self) -> str:
         """Tell the name of the field or custom attribute in Intercom."""
         return self.attribute or self.path.rpartition(".")[2]
+
+    @property
+    def overwrites(self) -> Overwrite:
+        """Tell when it is written to a contact that is there."""
+        return self.overwrite or (FIELDS[self.target].overwrite if self.target in FIELDS else "always")
+
+    @model_validator(mode="after")
+    def _check_overwrite(self) -> Attribute:
+        standard = FIELDS.get(self.target)
+        if self.overwrite == "only_true" and (standard.kind if standard else self.type) not in {None, "boolean"}:
+            raise ValueError("overwrite only_true is for properties that are true or false")
+        if self.overwrite == "if_empty" and standard is not None and not standard.readable:
+            raise ValueError("overwrite if_empty cannot be had here: Intercom does not show what a contact has")
+        return self
 
 
 class UsersEnabled(_Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,14 +26,21 @@ class Workspace:
     custom_count: int
 
 
-def check_attributes(wanted: Mapping[str, str | None], listing: Any, *, missing: str = "fail") -> Workspace:
+def check_attributes(
+    wanted: Mapping[str, str | None],
+    listing: Any,
+    *,
+    missing: str = "fail",
+    only_true: Collection[str] = (),
+) -> Workspace:
     """Compare the attributes to write with the answer of `GET /data_attributes`.
 
     `wanted` maps each name to the type that it would be created with, None where nobody tells it.
     `missing` is what to do with custom attributes that are not there: `fail`, `create` or `skip`.
+    Of those in `only_true` nothing but a true is written.
 
     Raises:
-        ConfigurationError: names all that are missing (with `fail`), archived or not writable.
+        ConfigurationError: names all that are missing (with `fail`), archived, not writable, or no booleans.
     """
     named = [
         attribute
@@ -45,6 +52,8 @@ def check_attributes(wanted: Mapping[str, str | None], listing: Any, *, missing:
     absent = [name for name in wanted if name not in known and name not in FIELDS]
     found = [name for name in wanted if name in known]
     problems = [*(_lacks(absent, wanted, known) if missing == "fail" else []), *_unusable(found, known)]
+    if others := [name for name in found if name in only_true and known[name].get("data_type") != "boolean"]:
+        problems.append(_no_flags(others))
     if problems:
         raise ConfigurationError("users.attributes: " + "; ".join(problems) + ".")
     custom = [name for name in found if name not in FIELDS]
@@ -95,6 +104,10 @@ def _near(name: str, known: Mapping[str, Any]) -> str:
     return f'; names are case-sensitive, and there is "{near[0]}"' if near else ""
 
 
+def _no_flags(names: Sequence[str]) -> str:
+    return f"overwrite only_true is for attributes that are true or false, and these are not: {_quoted(names)}"
+
+
 def _quoted(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
@@ -105,24 +118,28 @@ class Attributes:
 
     `wanted` maps each name to the type that it would be created with, None where nobody tells it; `fields`
     are the standard ones that are written, or compared in any case. `types` and `options` are the
-    workspace's, `skipped` what it lacks and may lack.
+    workspace's, `skipped` what it lacks and may lack, `created` what was made just now.
     `create` says that missing ones may be created: a dry run only says that they would be.
     """
 
     missing: str
     create: bool = True
+    created: tuple[str, ...] = ()
     wanted: dict[str, str | None] = field(default_factory=dict)
     fields: frozenset[str] = frozenset({"email"})
     types: dict[str, str] = field(default_factory=dict)
     options: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     skipped: frozenset[str] = frozenset()
     warnings: list[str] = field(default_factory=list)
+    _only_true: set[str] = field(default_factory=set)
     _to_create: list[tuple[str, str]] = field(default_factory=list)
 
-    def want(self, name: str, kind: str | None) -> None:
-        """Note that an attribute is written, and the type that one of the streams tells."""
+    def want(self, name: str, kind: str | None, *, only_true: bool = False) -> None:
+        """Note that an attribute is written, or a true of it only, and the type that one of the streams tells."""
         self.wanted[name] = self.wanted.get(name) or kind
         self.fields |= FIELDS.keys() & {name}
+        if only_true:
+            self._only_true.add(name)
 
     def settle(self) -> Generator[Call, Answer, list[str]]:
         """Yield the calls to make, taking the answer to each; return what to warn of.
@@ -138,6 +155,7 @@ class Attributes:
             answer = yield call
             if call.is_answered_by(answer):
                 self.warnings.append(f'Created the custom attribute "{name}" ({kind}).')
+                self.created = (*self.created, name)
             else:
                 # It may be there by now: made by another app, or by an attempt of ours whose answer was lost.
                 listing = yield ListDataAttributes()
@@ -145,7 +163,7 @@ class Attributes:
         return self.warnings
 
     def _compare(self, answer: Answer) -> None:
-        workspace = check_attributes(self.wanted, answer.body, missing=self.missing)
+        workspace = check_attributes(self.wanted, answer.body, missing=self.missing, only_true=self._only_true)
         self.types.update(workspace.types)
         self.options.update(workspace.options)
         if self.missing == "skip" and workspace.missing:
@@ -172,6 +190,8 @@ class Attributes:
                 f"users.attributes: nobody tells the type of {_quoted(untyped)}, which the workspace lacks: set it."
                 " It is never guessed, for it cannot be changed afterwards."
             )
+        if others := [name for name, kind in kinds.items() if name in self._only_true and kind != "boolean"]:
+            raise ConfigurationError(f"users.attributes: {_no_flags(others)}.")
         if workspace.custom_count + len(kinds) > MOST_ATTRIBUTES:
             raise ConfigurationError(
                 f"users.attributes: the workspace has {workspace.custom_count} custom attributes and can have"

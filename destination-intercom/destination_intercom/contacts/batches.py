@@ -14,21 +14,30 @@ from destination_intercom.contacts.cache import WrittenContacts
 from destination_intercom.contacts.lookup import MOST_KEYS
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import Found
+from destination_intercom.contacts.turns import Waits
+from destination_intercom.delivery.tasks import Pause
 from destination_intercom.identity import Key
 
 LONGEST_AGE: Final = 0.5
 LARGEST_SIZE: Final = 4 * 1024 * 1024
 
+LONGEST_WAIT: Final = 60.0
+"""Seconds that somebody waits for another one of the batch to be written."""
+
+PAUSE: Final = 0.25
+
 
 class ContactBatch:
     """Contacts that are looked up together: their keys with the addresses beside them, and what was found."""
 
-    __slots__ = ("emails", "found", "opened_at")
+    __slots__ = ("_waits", "_written", "emails", "found", "opened_at")
 
     def __init__(self, opened_at: float) -> None:
         self.opened_at = opened_at
         self.emails: dict[Key, str | None] = {}
         self.found: dict[Key, Found] | None = None
+        self._written: set[Key] = set()
+        self._waits: dict[Key, Key] = {}
 
     @property
     def keys(self) -> Collection[Key]:
@@ -39,6 +48,46 @@ class ContactBatch:
     def is_looked_up(self) -> bool:
         """Say whether it is known what Intercom has."""
         return self.found is not None
+
+    def note_written(self, key: Key) -> None:
+        """Note that a person was written, or was not to be."""
+        self._written.add(key)
+
+    def wait_for(self, key: Key, contact_id: str) -> Waits:
+        """Let `key` wait until the person whom a contact was found for is written; never for one who waits for it."""
+        of_contact = (other for other, found in (self.found or {}).items() if contact_id in _ids(found))
+        other = next((other for other in of_contact if other != key), None)
+        if other is None:
+            return
+        self._waits[key] = other
+        for _ in range(round(LONGEST_WAIT / PAUSE)):
+            if other in self._written or self._leads_back(key):
+                break
+            yield Pause(PAUSE)
+        del self._waits[key]
+
+    def _leads_back(self, key: Key) -> bool:
+        """Say whether those whom `key` waits for wait for one another in a circle."""
+        seen, at = set[Key](), key
+        while (at := self._waits.get(at, at)) not in seen:
+            seen.add(at)
+        return at in self._waits
+
+
+class Neighbourhood:
+    """The people of a batch, as one of them sees it."""
+
+    def __init__(self, batch: ContactBatch, key: Key) -> None:
+        self._batch = batch
+        self._key = key
+
+    def wait_for(self, contact_id: str) -> Waits:
+        """Wait until a contact was written, if it is to be; never for somebody who waits for us."""
+        yield from self._batch.wait_for(self._key, contact_id)
+
+
+def _ids(found: Found) -> list[str]:
+    return [contact.contact_id for contact in found.by_identity]
 
 
 class ContactBatches:

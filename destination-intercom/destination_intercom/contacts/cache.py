@@ -7,13 +7,17 @@ the keys under which records name the person only lead there.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from destination_intercom.bounded import Bounded
+from destination_intercom.contacts.addresses import TakenAddresses
+from destination_intercom.contacts.diff import NO_FORMS, Form
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import SearchSize
+from destination_intercom.contacts.new_attributes import NewAttributes
+from destination_intercom.contacts.refusals import RefusedValues
 from destination_intercom.contacts.strangers import Strangers
 from destination_intercom.identity import Key
 from destination_intercom.outcomes import Refusal
@@ -29,24 +33,28 @@ SEARCH_LAG_SECONDS: Final = 600.0
 
 _ENTRY_BYTES: Final = 500
 _KEY_BYTES: Final = 250
-"""What an entry and each key of it take in Python's own structures, its texts apart: measured, and rounded up."""
+_FORM_BYTES: Final = 300
+"""What an entry, each key and each form of it take beside their texts: measured, and rounded up."""
 
 
 class _Entry:
-    """A contact as this run has last seen it, since when (seconds), and the keys that lead there."""
+    """A contact as this run has last seen it, since when (seconds), the keys that lead there, and its own forms."""
 
-    __slots__ = ("contact", "keys", "moment")
+    __slots__ = ("contact", "forms", "keys", "moment")
 
     def __init__(self, contact: KnownContact) -> None:
         self.contact = contact
         self.moment = 0.0
         self.keys: tuple[Key, ...] = ()
+        self.forms = NO_FORMS
 
     @property
     def size(self) -> int:
         """Tell the bytes that it takes, about."""
-        texts = (self.contact.email, self.contact.external_id, self.contact.values)
-        return _ENTRY_BYTES + sum(len(text) for text in texts if text) + sum(map(_key_size, self.keys))
+        contact = self.contact
+        texts = sum(len(text) for text in (contact.email, contact.external_id) if text)
+        values = 0 if contact.values is None else contact.values.itemsize * len(contact.values)
+        return _ENTRY_BYTES + texts + values + sum(map(_key_size, self.keys)) + _FORM_BYTES * len(self.forms)
 
 
 def _key_size(key: Key) -> int:
@@ -89,20 +97,26 @@ class WrittenContacts:
         """Say whether this run may have written the person, and does not know what, while the search may be behind."""
         return key not in self._ids and self._now() < self._doubtful_until
 
-    def note(self, key: Key, contact: KnownContact) -> None:
-        """Note what the contact of `key` is now."""
+    def forms(self, contact_id: str) -> Mapping[str, Form]:
+        """Tell which values a contact has in another form than they were sent to it in, however long ago."""
+        entry = self._entries.get(contact_id)
+        return NO_FORMS if entry is None else entry.forms
+
+    def note(self, key: Key | None, contact: KnownContact, forms: Mapping[str, Form] | None = None) -> None:
+        """Note what the contact of `key` is now, and all forms of it; None for a contact that no key leads to."""
         contact_id = contact.contact_id
-        if self._ids.get(key) != contact_id:
+        if key is not None and self._ids.get(key) != contact_id:
             self.forget(key)
         entry = self._entries.get(contact_id)
         if entry is None:
             entry = self._entries[contact_id] = _Entry(contact)
         else:
             self._bytes -= entry.size
-        if key not in entry.keys:
+        if key is not None and key not in entry.keys:
             entry.keys = (*entry.keys, key)
             self._ids[key] = contact_id
         entry.contact, entry.moment = contact, self._now()
+        entry.forms = entry.forms if forms is None else forms or NO_FORMS
         self._bytes += entry.size
         self._entries.move_to_end(contact_id)
         while self._bytes > self._most_bytes and len(self._entries) > 1:
@@ -138,9 +152,32 @@ class ContactCache:
         self.unknown = Strangers(now)
         self.unrestorable: Bounded[str, Refusal] = Bounded(MAX_PEOPLE)
         """Ids of archived contacts that cannot be restored, with Intercom's word on it."""
+        self.made_with: Bounded[str, str] = Bounded(MAX_PEOPLE)
+        """Ids of the contacts that this run has created, by their address."""
+        self.opted_out: Bounded[Key, None] = Bounded(MAX_PEOPLE)
+        """People who opted out, and for whom that could not be written: they are never created without it."""
+        self.refused_values = RefusedValues()
+        self.new_attributes = NewAttributes(now)
+        self.taken_addresses = TakenAddresses(now, written=self.written.by_id)
         self.search_size = SearchSize()
+        self.reshaped: Counter[str] = Counter()
+        """How many contacts have a value of a name in another form than it was sent in."""
+        self._strangers: Bounded[Key, float] = Bounded(MAX_PEOPLE)
 
-    def note_written(self, key: Key, contact: KnownContact) -> None:
+    def note_written(self, key: Key, contact: KnownContact, forms: Mapping[str, Form] | None = None) -> None:
         """Note that this run has written the person `key`, who is known then."""
-        self.written.note(key, contact)
+        self.written.note(key, contact, forms)
         self.unknown.forget(key)
+
+    def note_stranger(self, key: Key, contact: KnownContact) -> None:
+        """Note that `key` led to a contact that is another person's by now, as which it is known."""
+        self.written.forget(key)
+        self._strangers.note(key, self.now() + SEARCH_LAG_SECONDS)
+        # The search may be behind what was written to it for the wrong person, also for its own.
+        is_user = key.field == "external_id" and contact.external_id is not None and contact.role != "lead"
+        self.written.note(Key("external_id", contact.external_id or "") if is_user else None, contact)
+
+    def is_stranger(self, key: Key) -> bool:
+        """Say whether `key` led to another person's contact within the last ten minutes."""
+        until = self._strangers.get(key)
+        return until is not None and self.now() < until

@@ -7,37 +7,76 @@ there are equal, too. What needs an address beside it goes only where the addres
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, TypeAlias
 
-from destination_intercom.contacts.known import ContactReader, KnownContact
+from destination_intercom.contacts.known import EMPTY, ContactReader, KnownContact, wanted_digest
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.standard_fields import FIELDS
 
+Form: TypeAlias = tuple[int, int]
+"""The digest of a value as it was sent to a contact, and as Intercom has shown it since."""
 
-def diff(change: ContactChange, known: KnownContact, reader: ContactReader) -> ContactChange:
-    """Keep of `change` what differs from `known`; nothing is left of one that `known` already meets."""
-    if known.values is None:
-        return change
-    fields = {name: value for name, value in change.fields.items() if _differs(name, value, known, reader)}
+NO_FORMS: Final[Mapping[str, Form]] = {}
+
+
+def diff(
+    change: ContactChange,
+    known: KnownContact,
+    reader: ContactReader,
+    *,
+    forms: Mapping[str, Form] = NO_FORMS,
+    always: bool = False,
+) -> ContactChange:
+    """Keep of `change` what is to be written to `known`; nothing is left of one that `known` already meets.
+
+    A value that the contact has in the form which Intercom made of it, by `forms`, is equal. With `always` equal
+    values are kept, too: nobody is sure that they are equal. What the contact's own value forbids to write
+    never is.
+    """
+
+    def is_written(name: str, value: Any) -> bool:
+        wanted, shown = wanted_digest(name, value), reader.shown(known, name)
+        if name in change.if_empty:
+            # Nor where nobody can tell what the contact has.
+            return shown == EMPTY != wanted
+        if name in FIELDS and FIELDS[name].only_later and EMPTY != wanted < shown:
+            return False
+        return always or (wanted != shown and forms.get(name) != (wanted, shown))
+
+    fields = {name: value for name, value in change.fields.items() if is_written(name, value)}
     if "email" not in fields:
         fields = {name: value for name, value in fields.items() if not FIELDS[name].needs_email}
-    attributes = {name: value for name, value in change.attributes.items() if _differs(name, value, known, reader)}
+    attributes = {name: value for name, value in change.attributes.items() if is_written(name, value)}
     return replace(change, fields=fields, attributes=attributes)
 
 
-def _differs(name: str, value: Any, known: KnownContact, reader: ContactReader) -> bool:
-    return reader.wanted(name, value) != reader.shown(known, name)
-
-
-def merge(changes: list[ContactChange]) -> ContactChange:
-    """Make one change of several to one contact: the last value of each property wins."""
+def merge(changes: Sequence[ContactChange]) -> ContactChange:
+    """Make one change of several to one contact: what it comes to if they are written one after the other."""
     merged = changes[0]
     for change in changes[1:]:
-        if "email" in change.fields:
-            # What came beside the other address was about that one.
-            merged = replace(merged, fields={k: v for k, v in merged.fields.items() if not FIELDS[k].needs_email})
-        merged = replace(
-            merged, fields={**merged.fields, **change.fields}, attributes={**merged.attributes, **change.attributes}
-        )
+        merged = _follow(merged, change)
     return merged
+
+
+def _follow(first: ContactChange, then: ContactChange) -> ContactChange:
+    before = {**first.fields, **first.attributes}
+    # The first of two values fills what the second may only fill.
+    filled = {name for name in then.if_empty if before.get(name, "") not in ("", None)}
+    fields = {name: value for name, value in then.fields.items() if name not in filled}
+    attributes = {name: value for name, value in then.attributes.items() if name not in filled}
+    kept = first.fields
+    if "email" in fields:
+        # What came beside the other address was about that one.
+        kept = {name: value for name, value in kept.items() if not FIELDS[name].needs_email}
+    # What the first has emptied for sure may be filled for sure.
+    filling = {name for name in then.if_empty if name not in before or name in first.if_empty}
+    now = frozenset({*fields, *attributes})
+    return replace(
+        first,
+        fields={**kept, **fields},
+        attributes={**first.attributes, **attributes},
+        if_empty=(first.if_empty - now) | (now & filling),
+        outside=(first.outside - now) | (now & then.outside),
+    )

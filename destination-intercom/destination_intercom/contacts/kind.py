@@ -11,19 +11,20 @@ from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.attributes import Attributes, check_attributes
-from destination_intercom.contacts.batches import ContactBatch, ContactBatches
+from destination_intercom.contacts.batches import ContactBatch, ContactBatches, Neighbourhood
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.lookup import LookUp
 from destination_intercom.contacts.mapping import ContactChange, map_contact
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
 from destination_intercom.contacts.people import People
+from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.probes import find_probes
 from destination_intercom.contacts.rules import UserRule, compile_user_rules
-from destination_intercom.contacts.upsert import ContactUpserter, Policy
+from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.kinds import Batches, Kind
 from destination_intercom.delivery.probes import Probe, Taken
-from destination_intercom.delivery.tasks import Batch, Step, UndeliverableError, WriteTask
+from destination_intercom.delivery.tasks import Batch, Step, WriteTask
 from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateContact, ListDataAttributes, UpdateContact, WriteCall
@@ -71,7 +72,7 @@ class Contacts(Kind):
         rules = compile_user_rules(self._users, stream, checks)
         for rule in rules:
             for attribute in rule.attributes:
-                self.attributes.want(attribute.target, attribute.type)
+                self.attributes.want(attribute.target, attribute.type, only_true=attribute.overwrite == "only_true")
         return [partial(self._map, rule) for rule in rules]
 
     def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | Outcome:
@@ -82,12 +83,15 @@ class Contacts(Kind):
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._users, UsersEnabled):
             wanted = {entry.target: entry.type for entry in self._users.attributes}
+            only_true = {entry.target for entry in self._users.attributes if entry.overwrites == "only_true"}
             listing = yield ListDataAttributes()
-            check_attributes(wanted, listing.body, missing=self._users.missing_attributes)
+            check_attributes(wanted, listing.body, missing=self._users.missing_attributes, only_true=only_true)
 
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
         """Settle which attributes there are."""
-        return (yield from self.attributes.settle())
+        warnings = yield from self.attributes.settle()
+        self.cache.new_attributes.note_created(self.attributes.created)
+        return warnings
 
     def batch(self, payload: Payload, *, size: int, now: float) -> Batch | None:
         """Tell the batch in which the contact is looked up; None for one that this run has written."""
@@ -122,22 +126,24 @@ class Contacts(Kind):
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Write one person's changes as one."""
         changes = [_change(task.payload) for task in tasks]
-        batch, found = tasks[0].batch, None
-        if batch is not None:
-            found = (_batch(batch).found or {}).get(changes[0].key, NOTHING_FOUND)
+        if tasks[0].batch is None:
+            return (yield from self.upserter.write(changes, None))
+        batch, key = _batch(tasks[0].batch), changes[0].key
+        found = (batch.found or {}).get(key, NOTHING_FOUND)
         try:
-            return (yield from self.upserter.write(changes, found))
-        except UndeliverableError:
-            if len(changes) == 1:
-                raise
-        # One of them may be the cause: each alone, so that it takes no other with it.
-        alone: list[Outcome] = []
-        for change in changes:
-            try:
-                alone += yield from self.upserter.write([change], found, always=True)
-            except UndeliverableError as error:
-                alone.append(error.outcome)
-        return alone
+            return (yield from self.upserter.write(changes, found, Neighbourhood(batch, key)))
+        finally:
+            # Whatever has come of it, nobody need wait for it any longer.
+            batch.note_written(key)
+
+    def summary(self) -> Iterable[str]:
+        """Tell what each sync writes again."""
+        if self.cache.reshaped and not self._policy.send_unchanged:
+            told = ", ".join(f'"{name}" of {count}' for name, count in sorted(self.cache.reshaped.items()))
+            yield (
+                "Intercom keeps some values in another form than they are sent in, so that each sync writes them again:"
+                f" {told} contacts. Send them in Intercom's form, such as phone numbers without blanks."
+            )
 
     def names(self, payload: Payload) -> Iterable[Key]:
         """Tell that a person is known by the address, too, that is written."""

@@ -1,31 +1,31 @@
 """What is known of a contact: who it is, and of its values a digest each, which is enough to compare them.
 
-A run knows a hundred thousand contacts with forty texts each; the texts themselves would not fit. Pure.
+A run knows a hundred thousand contacts with forty texts each; the texts themselves would not fit. A digest is
+Python's own hash of a text: 64 bits, keyed anew in each process, so that two values share one by chance once in
+10**19 comparisons. Others take ten times as long, and most contacts cost nothing but their comparison. Pure.
 """
 
 from __future__ import annotations
 
-import hashlib
+from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Final, Protocol
 
-from destination_intercom.contacts.mapping import convert_field, convert_typed
+from destination_intercom.contacts.mapping import convert_typed
 from destination_intercom.standard_fields import FIELDS
-from destination_intercom.values import MISSING, Converted, Moment
+from destination_intercom.values import MAX_TEXT, MISSING, Converted, Moment
 
-DIGEST_BYTES: Final = 8
-"""Of so many bytes two values have the same ones by chance once in 10**19 comparisons."""
+UNKNOWN: Final = -1
+"""Stands for a value that nobody has shown. Equal to nothing: Python's hash of a text is never that."""
 
-UNKNOWN: Final = bytes(DIGEST_BYTES)
-"""Stands for a value that nobody has shown; equal to nothing."""
-
-EMPTY: Final = b"\1".rjust(DIGEST_BYTES, b"\0")
+EMPTY: Final = 0
 """Stands for no value; a text that is empty is none."""
 
 _ORDERED_FROM: Final = 2**62
-"""Added to a moment, so that its eight bytes are in the order of time, and none of the two above."""
+"""Added to a moment, so that it is neither of the two above."""
 
 
 class WrittenNames(Protocol):
@@ -51,7 +51,7 @@ class KnownContact:
     role: str | None = None
     external_id: str | None = field(default=None, repr=False)
     email: str | None = field(default=None, repr=False)
-    values: bytes | None = field(default=None, repr=False)
+    values: array[int] | None = field(default=None, repr=False)
 
 
 def read_identity(body: Mapping[str, Any]) -> KnownContact:
@@ -81,49 +81,55 @@ class ContactReader:
 
     def read(self, body: Mapping[str, Any]) -> KnownContact:
         """Read a contact."""
+        fields, types = self._names.fields, self._names.types
+        for name in (*fields, *types) if len(self._places) < len(fields) + len(types) else ():
+            self._places.setdefault(name, len(self._places))
         attributes = body.get("custom_attributes")
         custom = attributes if isinstance(attributes, dict) else None
-        digests = {self._place(name): _digest_of_field(name, body.get(name, MISSING)) for name in self._names.fields}
-        for name, kind in self._names.types.items():
-            shown = MISSING if custom is None else custom.get(name)
-            digests[self._place(name)] = _digest_of_shown(shown, partial(convert_typed, kind))
-        values = b"".join(digests.get(place, UNKNOWN) for place in range(len(self._places)))
-        return replace(read_identity(body), values=values)
+        digests = [
+            _digest_of_field(name, body.get(name, MISSING))
+            if name in FIELDS
+            else _digest_of_attribute(types.get(name), MISSING if custom is None else custom.get(name))
+            for name in self._places
+        ]
+        return replace(read_identity(body), values=array("q", digests))
 
-    def shown(self, contact: KnownContact, name: str) -> bytes:
+    def shown(self, contact: KnownContact, name: str) -> int:
         """Tell the digest of what a contact has under `name`; `UNKNOWN` where nobody has shown it."""
-        place = self._places.get(name)
-        if contact.values is None or place is None:
-            return UNKNOWN
-        return contact.values[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES] or UNKNOWN
-
-    def wanted(self, name: str, value: Any) -> bytes:
-        """Tell the digest of a value that is to be written under `name`, converted as it is sent."""
-        standard = FIELDS.get(name)
-        return _digest(value, ordered=standard is not None and standard.only_later)
+        place, values = self._places.get(name), contact.values
+        return UNKNOWN if values is None or place is None or place >= len(values) else values[place]
 
     def fill(self, known: KnownContact | None, contact: KnownContact) -> KnownContact:
         """Fill in from `known` what an answer does not show of the same contact."""
         if known is None or known.values is None or contact.values is None:
             return contact
-        places = range(0, max(len(known.values), len(contact.values)), DIGEST_BYTES)
-        pairs = ((contact.values[at : at + DIGEST_BYTES], known.values[at : at + DIGEST_BYTES]) for at in places)
-        return replace(contact, values=b"".join(old if new in (b"", UNKNOWN) else new for new, old in pairs))
-
-    def _place(self, name: str) -> int:
-        return self._places.setdefault(name, len(self._places))
+        pairs = zip_longest(contact.values, known.values, fillvalue=UNKNOWN)
+        return replace(contact, values=array("q", (old if new == UNKNOWN else new for new, old in pairs)))
 
 
-def _digest_of_field(name: str, shown: Any) -> bytes:
+def wanted_digest(name: str, value: Any) -> int:
+    """Tell the digest of a value that is to be written under `name`, converted as it is sent."""
+    standard = FIELDS.get(name)
+    return _digest(value, ordered=standard is not None and standard.only_later)
+
+
+def _digest_of_field(name: str, shown: Any) -> int:
     standard = FIELDS[name]
     if not standard.readable:
         return UNKNOWN
     if standard.shown_in is not None and isinstance(shown, dict):
         shown = shown.get(standard.shown_in)
-    return _digest_of_shown(shown, partial(convert_field, name), ordered=standard.only_later)
+    return _digest_of_shown(shown, standard.convert, ordered=standard.only_later)
 
 
-def _digest_of_shown(shown: Any, convert: Callable[[Any], Converted], *, ordered: bool = False) -> bytes:
+def _digest_of_attribute(kind: str | None, shown: Any) -> int:
+    if kind == "string" and isinstance(shown, str) and len(shown) <= MAX_TEXT:
+        # As most are; the conversion would come to the same.
+        return hash(shown)
+    return _digest_of_shown(shown, partial(convert_typed, kind), ordered=False)
+
+
+def _digest_of_shown(shown: Any, convert: Callable[[Any], Converted], *, ordered: bool) -> int:
     """Make the digest of a value as Intercom shows it, converted as one that is written."""
     if shown is MISSING or shown is None:
         return UNKNOWN if shown is MISSING else EMPTY
@@ -138,15 +144,14 @@ def _digest_of_shown(shown: Any, convert: Callable[[Any], Converted], *, ordered
     return _digest(value, ordered=ordered)
 
 
-def _digest(value: Any, *, ordered: bool) -> bytes:
-    if value is MISSING:
-        return UNKNOWN
-    if value is None or value == "":
-        return EMPTY
+def _digest(value: Any, *, ordered: bool) -> int:
+    if isinstance(value, str):
+        return hash(value)
+    if value is MISSING or value is None:
+        return UNKNOWN if value is MISSING else EMPTY
     if ordered and isinstance(value, int):
-        return (value + _ORDERED_FROM).to_bytes(DIGEST_BYTES, "big")
+        return value + _ORDERED_FROM
     if isinstance(value, float) and value.is_integer():
-        # 7 and 7.0 are equal; 1 and true are not.
+        # 7 and 7.0 are equal; 1 and true are not, nor is either of them a text.
         value = int(value)
-    text = f"{type(value).__name__} {value}"
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+    return hash(f"\0{type(value).__name__} {value}")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.rules import UserRule
+from destination_intercom.contacts.rules import AttributeRule, UserRule
 from destination_intercom.identity import Key, identify
-from destination_intercom.outcomes import Outcome, filtered, rejected
+from destination_intercom.outcomes import Outcome, filtered
 from destination_intercom.standard_fields import FIELDS
 from destination_intercom.values import (
     MISSING,
@@ -31,13 +31,19 @@ from destination_intercom.values import (
 
 @dataclass(frozen=True, slots=True)
 class ContactChange:
-    """What a contact is to become: `fields` are Intercom's own, `attributes` the custom ones."""
+    """What a contact is to become: `fields` are Intercom's own, `attributes` the custom ones.
+
+    What is in `if_empty` is written only where the contact has no value; values in `outside` are none of their
+    attribute's options.
+    """
 
     kind: ClassVar[str] = "contacts"
     key: Key
     fields: dict[str, Any] = field(repr=False)
     attributes: dict[str, Any] = field(repr=False)
     trims: tuple[Trim, ...] = ()
+    if_empty: frozenset[str] = frozenset()
+    outside: frozenset[str] = frozenset()
 
     @property
     def by_email(self) -> bool:
@@ -70,7 +76,7 @@ def map_contact(
 
     `types` holds the workspace's type of each custom attribute (`string`, `integer`, `float`,
     `boolean`, `date`); where it is silent, the rule's own counts. `options` holds the values that a
-    list takes; `skipped` ones are left out.
+    list has; `skipped` attributes are left out.
     """
     if not all(holds(data) for holds in rule.holds):
         return filtered(outcomes.FILTERED_OUT)
@@ -80,21 +86,21 @@ def map_contact(
     fields: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     trims: list[Trim] = []
+    outside: list[str] = []
     for attribute in rule.attributes:
         target, value = attribute.target, attribute.read(data)
         if target in skipped:
             continue
-        converted, problem = _convert(rule, target, value, types.get(target, attribute.type))
-        if target in options and isinstance(converted, str) and converted not in options[target]:
-            converted, problem = MISSING, "no_option"
-        if problem == outcomes.INVALID_EMAIL:
-            return rejected(outcomes.INVALID_EMAIL)
+        converted, problem = _hold_back(attribute, *_convert(rule, target, value, types.get(target, attribute.type)))
+        if target in options and isinstance(converted, str) and converted and converted not in options[target]:
+            # Intercom takes such values, as a rule: it has to say so if it does not.
+            outside.append(target)
         if problem:
             trims.append((target, problem))
         if converted is not MISSING:
             (fields if target in FIELDS else attributes)[target] = converted
     _settle_email(fields, key.value if key.field == "email" else None, trims)
-    return ContactChange(key, fields, attributes, tuple(trims))
+    return ContactChange(key, fields, attributes, tuple(trims), rule.if_empty, frozenset(outside))
 
 
 def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim]) -> None:
@@ -111,6 +117,15 @@ def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim
             trims.append((name, "no_email"))
 
 
+def _hold_back(attribute: AttributeRule, converted: Any, problem: str) -> Converted:
+    """Leave out what is never written, whatever the contact has."""
+    if attribute.overwrite == "always" or converted is MISSING or converted is True:
+        return converted, problem
+    if converted is None or attribute.overwrite == "only_true":
+        return MISSING, "kept_back" if converted is False else problem
+    return converted, problem
+
+
 def _convert(rule: UserRule, target: str, value: Any, kind: str | None) -> Converted:
     if value is MISSING:
         return MISSING, ""
@@ -122,15 +137,6 @@ def _convert(rule: UserRule, target: str, value: Any, kind: str | None) -> Conve
     except ValueError:
         expected = (kind if kind in _TYPES else "scalar") if standard is None else standard.kind
         return MISSING, "no_" + expected.removesuffix("time")
-
-
-def convert_field(name: str, value: Any) -> Converted:
-    """Convert a value to what the standard field `name` takes.
-
-    Raises:
-        ValueError: it cannot be converted without loss.
-    """
-    return FIELDS[name].convert(value)
 
 
 def convert_typed(kind: str | None, value: Any) -> Converted:

@@ -1,34 +1,31 @@
-"""Who is who among contacts, and what is left of a change that was refused. Pure."""
+"""Who is who among contacts. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from destination_intercom import outcomes
 from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.identity import IdentityField, Key
 from destination_intercom.outcomes import Outcome, Refusal, Status, rejected
 
 PAYLOAD_REASONS: Final = frozenset(
     {
         outcomes.REFUSED,
         outcomes.CONFLICT,
-        outcomes.IDENTITY_CONFLICT,
         outcomes.EMAIL_TAKEN,
         outcomes.AMBIGUOUS_EMAIL,
     }
 )
 
-REFUSED_TRIM: Final = "refused"
-
 CONFLICT_STATUS: Final = 409
 
 _ID_IN_MESSAGE = re.compile(r"\bid=([0-9a-f]{24})\b")
 _ANY_ID_IN_MESSAGE = re.compile(r"\bid=([A-Za-z0-9_-]+)")
-_NAMED_ATTRIBUTE = re.compile(r"'([^']+)'|\"([^\"]+)\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +72,29 @@ def is_free(contact: KnownContact) -> bool:
     return contact.external_id is None or contact.role == "lead"
 
 
-def is_refused_payload(outcome: Outcome) -> bool:
-    """Say whether one record's value may be what others were rejected for: refused, or an address that is taken."""
-    return outcome.status is Status.REJECTED and outcome.reason in PAYLOAD_REASONS
+def is_known_as_another(change: ContactChange, contact: KnownContact) -> bool:
+    """Say whether an answer has shown that the contact bears another identity than `change`."""
+    shown = contact.email if change.by_email else contact.external_id
+    return shown not in {None, change.key.value}
 
 
-def without_named(change: ContactChange, refusal: Refusal) -> ContactChange | None:
-    """Leave out the attribute that a refusal names; None if it names none of ours."""
-    for match in _NAMED_ATTRIBUTE.finditer(refusal.message or ""):
-        name = match[1] or match[2]
-        if name in change.attributes:
-            attributes = {other: value for other, value in change.attributes.items() if other != name}
-            return replace(change, attributes=attributes, trims=(*change.trims, (name, REFUSED_TRIM)))
-    return None
+def go_alone(changes: Sequence[ContactChange], outcome: Outcome) -> bool:
+    """Say whether records that were rejected as one may fare better one by one: if a value of one may be the reason.
+
+    That a contact is another person's is no value's fault, unless it stands in the way of an address which
+    only some of them name.
+    """
+    if outcome.status is not Status.REJECTED:
+        return False
+    in_the_way = outcome.reason == outcomes.IDENTITY_CONFLICT and outcome.refusal is not None
+    differ = any(change.fields.get("email") != changes[0].fields.get("email") for change in changes)
+    return outcome.reason in PAYLOAD_REASONS or (in_the_way and differ)
+
+
+def keys_of(contact: KnownContact) -> list[Key]:
+    """Tell under which keys records may name a contact."""
+    keys: list[tuple[IdentityField, str | None]] = [("external_id", contact.external_id), ("email", contact.email)]
+    return [Key(field, value) for field, value in keys if value is not None]
 
 
 def id_in(refusal: Refusal) -> str | None:

@@ -12,6 +12,7 @@ from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.identity import IdentityRule
 from destination_intercom.paths import PathReader, compile_path
+from destination_intercom.standard_fields import Overwrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class AttributeRule:
     read: PathReader
     target: str
     type: str | None
+    overwrite: Overwrite = "always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,17 @@ class UserRule:
     holds: tuple[Predicate, ...]
     attributes: tuple[AttributeRule, ...]
     clear_nulls: bool
+    if_empty: frozenset[str] = frozenset()
+    """What is written only to a contact that has no value of it."""
 
 
 def compile_user_rules(users: UsersEnabled, stream: CatalogStream, checks: PlanChecks) -> list[UserRule]:
     """Compile a rule for each entry of `users.streams` that means `stream`."""
+    if users.write_mode == "update_only" and users.archived_contacts == "unarchive":
+        checks.warn(
+            "users.archived_contacts: unarchive has no effect with users.write_mode update_only, for only a creation"
+            " shows who is archived: such people are rejected as not_found."
+        )
     return [
         _user_rule(users, entry, stream, checks)
         for entry in users.streams
@@ -50,9 +59,10 @@ def _user_rule(users: UsersEnabled, own: UserStream, stream: CatalogStream, chec
         checks.predicates(users.filters, stream, "users.filters"),
         tuple(_attribute_rule(entry, stream.schema) for entry in users.attributes),
         users.null_values == "clear",
+        frozenset(entry.target for entry in users.attributes if entry.overwrites == "if_empty"),
     )
 
 
 def _attribute_rule(entry: Attribute, schema: dict[str, Any]) -> AttributeRule:
     kind = entry.type or type_in_schema(entry.path, schema)
-    return AttributeRule(compile_path(entry.path), entry.target, kind)
+    return AttributeRule(compile_path(entry.path), entry.target, kind, entry.overwrites)

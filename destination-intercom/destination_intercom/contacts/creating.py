@@ -1,0 +1,267 @@
+"""The creation of a contact, and what is in its way: a search that finds nothing proves nothing.
+
+The id in a conflict may be another person's: it is read before anything is written to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from destination_intercom import outcomes
+from destination_intercom.contacts.known import KnownContact
+from destination_intercom.contacts.lookup import search_query
+from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.matching import CONFLICT_STATUS, Found, choose, id_in, is_free, is_same_person
+from destination_intercom.contacts.sending import ADDRESS, Sending
+from destination_intercom.contacts.writing import ContactWrite, Maybe, read_in_the_way, reject
+from destination_intercom.delivery.tasks import Pause, Step, Steps
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import (
+    OK,
+    ArchiveContact,
+    FindByExternalId,
+    GetContact,
+    SearchContacts,
+    UnarchiveContact,
+)
+from destination_intercom.intercom.classify import read_refusal
+from destination_intercom.outcomes import Outcome, Refusal, rejected
+from destination_intercom.standard_fields import FIELDS
+
+MAX_CREATE_ATTEMPTS: Final = 3
+"""Creates of one contact: each that ends in a conflict with somebody who is gone by then is tried again."""
+
+NOT_FOUND_PAUSE_SECONDS: Final = 1.0
+"""Before a create is made again that was answered 404: a race in Intercom, says its support."""
+
+RESTORED_PAUSE_SECONDS: Final = 0.5
+"""Before a contact that was just restored is read once more."""
+
+NOT_FOUND: Final = 404
+MERGED: Final = 410
+
+PATHS_OF_DOTS: Final = frozenset({".", ".."})
+"""As a part of a path, these would be taken for folders by everything on the way."""
+
+
+class ContactCreation:
+    """Brings about a contact whom the search does not show; `found` are those who have the address."""
+
+    def __init__(self, write: ContactWrite, found: Found) -> None:
+        self._write = write
+        self._change = write.change
+        self._cache = write.cache
+        self._policy = write.policy
+        self._turn = write.turn
+        self._found = found
+        self._was_not_found = False
+        self._has_waited = False
+
+    @property
+    def _address(self) -> str | None:
+        """Tell the address that the contact will have."""
+        address: str | None = self._change.key.value if self._change.by_email else self._change.fields.get(ADDRESS)
+        return address
+
+    def run(self) -> Steps:
+        """Write to whoever it is after all, or create the contact."""
+        if self._policy.write_mode == "update_only":
+            return (yield from self._update_unseen())
+        # The batch looked for one address of each person; another record of theirs may name another one, or none.
+        by_email = [contact for contact in self._found.by_email if contact.email == self._change.fields.get(ADDRESS)]
+        if not self._change.by_email and by_email:
+            outcome = yield from self._match_email(by_email)
+            if outcome is not None:
+                return outcome
+        return (yield from self._create())
+
+    def _update_unseen(self) -> Steps:
+        """Ask once more before a person counts as not there: the search lags."""
+        if self._change.by_email or self._change.key.value in PATHS_OF_DOTS:
+            return rejected(outcomes.NOT_FOUND)
+        call = FindByExternalId(self._change.key.value)
+        answer = yield call
+        if not call.is_answered_by(answer):
+            return rejected(outcomes.NOT_FOUND, read_refusal(answer))
+        outcome = yield from self._write.update_read(self._write.read(answer))
+        return outcome or rejected(outcomes.NOT_FOUND)
+
+    def _create(self) -> Steps:
+        conflicts = 0
+        while True:
+            yield from self._turn.take_address(self._address)
+            outcome = yield from self._meet_one_made_meanwhile()
+            if outcome is not None:
+                return outcome
+            sending = self._write.sending(self._with_opt_outs())
+            answer = yield from sending.send()
+            if answer is None or sending.shown is not None:
+                return (yield from self._finish(sending, answer))
+            outcome = yield from self._resolve(answer)
+            if outcome is not None:
+                return outcome
+            conflicts += answer.status == CONFLICT_STATUS
+            if conflicts == MAX_CREATE_ATTEMPTS:
+                return reject(answer)
+
+    def _with_opt_outs(self) -> ContactChange:
+        """Add to the change what the person has said before, and what could not be written."""
+        if self._change.key not in self._cache.opted_out:
+            return self._change
+        said = {name: True for name, standard in FIELDS.items() if standard.is_opt_out}
+        return replace(self._change, fields={**self._change.fields, **said})
+
+    def _meet_one_made_meanwhile(self) -> Maybe:
+        """Write to the contact that this run has created with the address, if it may be the person."""
+        contact_id = self._cache.made_with.get(self._address or "")
+        made = None if contact_id is None else self._cache.written.by_id(contact_id)
+        if made is None or made.email != self._address:
+            return None
+        if self._change.by_email:
+            return (yield from self._write.update(made))
+        return (yield from self._match_email((made,))) if is_free(made) else None
+
+    def _finish(self, sending: Sending, answer: Answer | None) -> Steps:
+        outcome = yield from self._write.finish(sending, answer)
+        if sending.shown is not None and self._address is not None:
+            self._cache.made_with.note(self._address, sending.shown["id"])
+        return outcome
+
+    def _resolve(self, answer: Answer) -> Maybe:
+        """Find out what is in the way of a create; None if nothing is any more."""
+        if answer.status == CONFLICT_STATUS:
+            return (yield from self._resolve_conflict(read_refusal(answer)))
+        if answer.status != NOT_FOUND:
+            return reject(answer)
+        # It says nothing of the person: there is nobody yet whom it could mean.
+        if self._was_not_found:
+            return (yield from self._look_again(read_refusal(answer)))
+        self._was_not_found = True
+        yield Pause(NOT_FOUND_PAUSE_SECONDS)
+        return None
+
+    def _look_again(self, refusal: Refusal) -> Steps:
+        """Ask whether the person is there who can be created by no call."""
+        key, contacts = self._change.key, []
+        if self._change.by_email or key.value in PATHS_OF_DOTS:
+            search = SearchContacts(search_query(key.field, [key.value]), decisive=True)
+            answer = yield search
+            listed = answer.body.get("data") if search.is_answered_by(answer) else None
+            contacts = [self._write.read(replace(answer, body=each)) for each in listed or [] if is_contact(each)]
+        else:
+            find = FindByExternalId(key.value)
+            answer = yield find
+            contacts = [self._write.read(answer)] if find.is_answered_by(answer) else []
+        same = tuple(contact for contact in contacts if is_same_person(self._change, contact))
+        known = choose(self._change, Found(same))
+        if isinstance(known, Outcome):
+            return known
+        outcome = None if known is None else (yield from self._write.update_read(known))
+        return outcome or rejected(outcomes.REFUSED, refusal)
+
+    def _resolve_conflict(self, conflict: Refusal) -> Maybe:
+        """Find out who is in the way; None if nobody is any more."""
+        contact_id = id_in(conflict)
+        if contact_id is None:
+            return rejected(outcomes.CONFLICT, conflict)
+        answer = yield from read_in_the_way(contact_id, conflict)
+        if answer.status == NOT_FOUND:  # Archived, since it exists and is not shown (recorded).
+            return (yield from self._unarchive(contact_id, conflict))
+        if answer.status == MERGED:
+            return rejected(outcomes.CONTACT_MERGED, conflict)
+        if answer.status != OK:
+            return rejected(outcomes.REFUSED, read_refusal(answer))
+        return (yield from self._settle_conflict(self._write.read(answer), conflict))
+
+    def _settle_conflict(self, contact: KnownContact, conflict: Refusal) -> Maybe:
+        if is_same_person(self._change, contact):
+            return (yield from self._write.update_read(contact))
+        has_address = contact.email is not None and contact.email == self._change.fields.get(ADDRESS)
+        if has_address and not self._change.by_email and is_free(contact):
+            return (yield from self._match_email((contact,)))
+        if self._address is not None and not self._has_waited:
+            # The address may be about to be handed over.
+            self._has_waited = True
+            if (yield from self._write.wait_for_address(self._address, contact.contact_id)):
+                return None
+        return rejected(outcomes.IDENTITY_CONFLICT, conflict)
+
+    def _unarchive(self, contact_id: str, conflict: Refusal) -> Steps:
+        """Restore a contact, one task at a time; if it is another person's after all, archive it again."""
+        if not self._policy.unarchive or self._policy.write_mode == "create_only":
+            return rejected(outcomes.CONTACT_ARCHIVED, conflict)
+        yield from self._turn.take_contact(contact_id)
+        # Asked once the contact is held: whoever held it before may have learned it in minutes.
+        if (refusal := self._cache.unrestorable.get(contact_id)) is not None:
+            return rejected(outcomes.NOT_RESTORABLE, refusal)
+        call = GetContact(contact_id)
+        answer = yield call
+        restored = not call.is_answered_by(answer)
+        if restored:
+            restore = UnarchiveContact(contact_id)
+            answer = yield restore
+            if restore.is_answered_by(answer):
+                answer = yield from self._read_restored(call)
+            else:
+                refusal = read_refusal(answer)
+                # An attempt whose answer was lost may have restored it; and a refusal by a 500 counts only
+                # while Intercom answers something else.
+                answer = yield call
+                if not call.is_answered_by(answer):
+                    self._cache.unrestorable.note(contact_id, refusal)
+                    return rejected(outcomes.NOT_RESTORABLE, refusal)
+        if call.is_answered_by(answer) and is_same_person(self._change, contact := self._write.read(answer)):
+            outcome = yield from self._write.update_read(contact)
+            return rejected(outcomes.CONTACT_ARCHIVED, conflict) if outcome is None else outcome
+        reason = outcomes.IDENTITY_CONFLICT if call.is_answered_by(answer) else outcomes.CONFLICT
+        if restored:
+            yield ArchiveContact(contact_id)
+        return rejected(reason, conflict)
+
+    def _read_restored(self, call: GetContact) -> Generator[Step, Answer, Answer]:
+        answer = yield call
+        if not call.is_answered_by(answer):
+            yield Pause(RESTORED_PAUSE_SECONDS)
+            answer = yield call
+        return answer
+
+    def _match_email(self, by_email: Sequence[KnownContact]) -> Maybe:
+        """Give a person without an external_id the one of the change, where that is wanted; None to create."""
+        free = [contact for contact in by_email if is_free(contact) and contact.role != "lead"]
+        if len(free) > 1:
+            return rejected(outcomes.AMBIGUOUS_EMAIL)
+        candidates = free or [contact for contact in by_email if contact.role == "lead"]
+        if len(candidates) != 1:
+            return None
+        if candidates[0].role != "lead" and not self._policy.adopt:
+            return rejected(outcomes.EMAIL_TAKEN)
+        return (yield from self._adopt(candidates[0].contact_id))
+
+    def _adopt(self, contact_id: str) -> Maybe:
+        """Read the contact right before it is written, one adoption of it at a time."""
+        yield from self._turn.take_contact(contact_id)
+        call = GetContact(contact_id)
+        answer = yield call
+        if not call.is_answered_by(answer):
+            return None
+        contact = self._write.read(answer)
+        if not is_free(contact) or contact.email != self._change.fields.get(ADDRESS):
+            return None
+        if self._policy.write_mode == "create_only":
+            return outcomes.UNCHANGED
+        identity: dict[str, Any] = {"external_id": self._change.key.value}
+        if contact.role == "lead":
+            identity["role"] = "user"
+        sending = self._write.adoption(contact, identity)
+        ended = yield from sending.send()
+        if ended is not None and ended.status in {CONFLICT_STATUS, NOT_FOUND, MERGED}:
+            # Somebody has the id by now, or the contact has gone: creating one tells who.
+            return None
+        return (yield from self._write.finish(sending, ended, contact))
+
+
+def is_contact(body: Any) -> bool:
+    """Say whether a member of a list is a contact at all."""
+    return isinstance(body, dict) and isinstance(body.get("id"), str)
