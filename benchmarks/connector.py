@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -42,6 +42,16 @@ CATALOG: Final = {
     ]
 }
 SAMPLE_SECONDS: Final = 0.05
+
+EVENTS: Final[Mapping[str, Any]] = {
+    "events": {
+        "mode": "enabled",
+        "streams": [{"stream": "events", "event_name_property": "event_type", "created_at_property": "event_time"}],
+        "selected_events": [SELECTED],
+        "metadata": [{"property": "event_properties.plan"}, {"property": "event_properties.total"}],
+    }
+}
+"""The part of the configuration that makes events of the records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +153,15 @@ class Run:
 class Connector:
     """The connector's `write` as a process that is fed by a thread and watched by another."""
 
-    def __init__(self, url: str, pieces: Iterable[bytes], *, concurrency: int = 64) -> None:
+    def __init__(
+        self, url: str, pieces: Iterable[bytes], *, concurrency: int = 64, sections: Mapping[str, Any] = EVENTS
+    ) -> None:
         config = {
             "api_base_url": url,
             "access_token": TOKEN,
             "identity": {"property": "user_id"},
-            "events": {
-                "mode": "enabled",
-                "streams": [
-                    {"stream": "events", "event_name_property": "event_type", "created_at_property": "event_time"}
-                ],
-                "selected_events": [SELECTED],
-                "metadata": [{"property": "event_properties.plan"}, {"property": "event_properties.total"}],
-            },
             "delivery": {"concurrency": concurrency},
+            **sections,
         }
         self._folder = tempfile.TemporaryDirectory()
         paths = {name: Path(self._folder.name) / f"{name}.json" for name in ("config", "catalog")}

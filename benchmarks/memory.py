@@ -1,11 +1,12 @@
 """Peak memory over few and over many records, threads and sockets over a run, and records a second.
 
-    .venv/bin/python benchmarks/memory.py [--records 150000 1000000]
+    .venv/bin/python benchmarks/memory.py [--records 150000 1000000] [--contacts 100000]
 
 Peak memory is VmHWM of the connector's process. One record in a hundred is an event to send, the others
-are not selected. A last run sends each of its records, faster read than sent, so that every buffer fills.
-Then come 625 MB of states behind a record that is rejected, so that they are held back; it ends with an
-error if they take more than the 512 MB that the README promises.
+are not selected. A run sends each of its records, faster read than sent, so that every buffer fills. Then come
+625 MB of states behind a record that is rejected, so that they are held back, and contacts with forty texts of 200
+characters each, all of which are remembered; either ends with an error if it takes more than the 512 MB that the
+README promises.
 Where everything is filtered, the records a second (start-up apart) are set against parsing alone:
 `orjson.loads` of each line, by one thread, in the same run.
 """
@@ -25,12 +26,14 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.connector import Connector, Run, Sample, Source, measure_ceiling, serving, show, start_up
+from benchmarks.connector import EPOCH, Connector, Run, Sample, Source, measure_ceiling, serving, show, start_up
+from benchmarks.server import ATTRIBUTES
 
 ONE_IN: Final = 100
 SENT_RECORDS: Final = 30_000
 FILTERED_RECORDS: Final = 300_000
 PARSED_RECORDS: Final = 100_000
+LONG: Final = 200
 
 HELD_BYTES: Final = 625_000_000
 HELD_SIZES: Final = (1_000_000, 2_000)
@@ -77,6 +80,36 @@ def _span(values: list[int]) -> str:
     return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
+def wide_contacts(count: int) -> Iterator[bytes]:
+    """Make records of so many people, each with all attributes that there are, and no two texts alike."""
+    for number in range(count):
+        data = {f"attribute {place}": f"{number} {place} ".ljust(LONG, "x") for place in range(ATTRIBUTES)}
+        data |= {"user_id": f"person {number}", "email": f"person{number}@example.com"}
+        record = {"stream": "events", "data": data, "emitted_at": EPOCH * 1000}
+        yield orjson.dumps({"type": "RECORD", "record": record}) + b"\n"
+
+
+def wide_row(count: int) -> list[object]:
+    """Say what a run took that created wide contacts.
+
+    Raises:
+        SystemExit: more than is promised, or not all of them were created.
+    """
+    names = ("email", *(f"attribute {place}" for place in range(ATTRIBUTES)))
+    users = {
+        "mode": "enabled",
+        "streams": [{"stream": "events"}],
+        "attributes": [{"property": name} for name in names],
+    }
+    with serving() as server:
+        run = Connector(server.url, wide_contacts(count), sections={"users": users}).run()
+        granted = server.account().granted
+    title = f"{count:,} contacts of {ATTRIBUTES} texts, {granted:,} calls"
+    if run.peak > PROMISED_MIB or granted < count:
+        sys.exit(f"{title}: {run.peak:.0f} MiB")
+    return memory_row(title, run)
+
+
 def parse_alone(source: Source) -> float:
     """Tell the records a second that orjson parses."""
     lines = [source.record(number, selected=False) for number in range(1000)]
@@ -102,6 +135,7 @@ def main() -> None:
     parser.add_argument(
         "--records", type=int, nargs="*", default=[150_000, 1_000_000], help="of which 1 in 100 is sent"
     )
+    parser.add_argument("--contacts", type=int, default=100_000, help="contacts with forty long texts each")
     parsed = parser.parse_args()
     wide, narrow = Source(), Source(wide=False)
     rows: list[list[object]] = [["records", "peak", "threads", "sockets"]]
@@ -114,6 +148,7 @@ def main() -> None:
         rows.append(memory_row(f"{SENT_RECORDS:,}, {server.account().granted:,} sent", run))
     for size in HELD_SIZES:
         rows += [held_row(narrow, size, shape) for shape in ("STREAM", "GLOBAL")]
+    rows.append(wide_row(parsed.contacts))
     empty = start_up()
     rows.append(["none", f"{empty.peak:.0f} MiB", "-", "-"])
     show(f"Memory (the server's own ceiling: {measure_ceiling(0.0):,.0f} requests/s)", rows)

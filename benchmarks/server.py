@@ -1,6 +1,7 @@
-"""A local Intercom that is made for speed: it takes events, counts windows, and answers after a time.
+"""A local Intercom that is made for speed: it takes events and contacts, counts windows, and answers after a time.
 
-It knows no contacts and checks nothing of a request: for what is right, see the emulator. One process,
+It remembers no contact, so that nobody is ever found, and checks nothing of a request: for what is right, see the
+emulator. One process,
 one event loop. A request is counted half of the latency after it came in, as on a network, and answered
 after the other half; what is pipelined on a connection is answered in order. Another app may spend from
 the same windows, and what it is refused is counted.
@@ -70,6 +71,18 @@ class Service:
     last: float = 0.0
     answered: dict[int, float] = field(default_factory=dict)
     date: tuple[int, str] = (0, "")
+    contacts: int = 0
+
+    def reply_to(self, head: bytes, body: bytes) -> tuple[bytes, bytes]:
+        """Make the status and the body of an answer: an event's by default."""
+        if head.startswith(b"POST /contacts "):
+            self.contacts += 1
+            return b"200 OK", b'{"type":"contact","id":"%024x",%s' % (self.contacts, body[1:])
+        if head.startswith(b"POST /contacts/search "):
+            return b"200 OK", b'{"type":"list","data":[],"total_count":0}'
+        if head.startswith(b"GET /data_attributes?"):
+            return b"200 OK", _ATTRIBUTES
+        return b"202 Accepted", b""
 
     def take(self, *, other: bool = False) -> tuple[bool, Window, int]:
         """Count a call; tell whether it is granted, its window and what is left of that."""
@@ -89,8 +102,8 @@ class Service:
             window.refused += not granted
         return granted, window, max(left - granted, 0)
 
-    def answer(self) -> bytes:
-        """Count a call of the app's own and make its answer."""
+    def answer(self, reply: tuple[bytes, bytes]) -> bytes:
+        """Count a call of the app's own and make its answer, a status and a body where it is granted."""
         granted, window, left = self.take()
         self.last = self.now()
         if self.first is None:
@@ -100,13 +113,13 @@ class Service:
             self.date = (second, email.utils.formatdate(second, usegmt=True))
         settings = self.settings
         reset = math.ceil(window.begins + settings.period + self.ahead + settings.reset_offset)
-        body = b"" if granted else _REFUSAL
+        status, body = reply if granted else (b"429 Too Many Requests", _REFUSAL)
         return (
             b"HTTP/1.1 %s\r\nDate: %s\r\nX-Request-Id: 0123456789abcdef\r\nX-RateLimit-Limit: %d\r\n"
             b"X-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%s"
         ) % (
-            b"202 Accepted" if granted else b"429 Too Many Requests",
+            status,
             self.date[1].encode(),
             settings.limit,
             left,
@@ -151,6 +164,20 @@ _REFUSAL: Final = json.dumps(
 ).encode()
 
 
+ATTRIBUTES: Final = 40
+"""The custom attributes of the workspace, `attribute 0` and so on: texts."""
+
+_ATTRIBUTES: Final = json.dumps(
+    {
+        "type": "list",
+        "data": [
+            {"name": f"attribute {number}", "data_type": "string", "custom": True, "api_writable": True}
+            for number in range(ATTRIBUTES)
+        ],
+    }
+).encode()
+
+
 class Connection(asyncio.Protocol):
     """Reads requests and answers them in their order."""
 
@@ -184,16 +211,16 @@ class Connection(asyncio.Protocol):
             return
         created_at = _CREATED_AT.search(body)
         event = int(created_at[1]) if created_at else 0
-        settings = self._service.settings
+        settings, reply = self._service.settings, self._service.reply_to(head, body)
         if not settings.latency:
-            self._reply(event, self._service.answer())
+            self._reply(event, self._service.answer(reply))
             return
         half = settings.latency * (1 + settings.jitter * random.uniform(-1, 1)) / 2
-        self._loop.call_later(half, self._count, event, half)
+        self._loop.call_later(half, self._count, event, half, reply)
 
-    def _count(self, event: int, half: float) -> None:
+    def _count(self, event: int, half: float, reply: tuple[bytes, bytes]) -> None:
         self._answer_at = max(self._answer_at, self._loop.time() + half)
-        self._loop.call_at(self._answer_at, self._reply, event, self._service.answer())
+        self._loop.call_at(self._answer_at, self._reply, event, self._service.answer(reply))
 
     def _reply(self, event: int, answer: bytes) -> None:
         self._service.answered[event] = self._service.now()
