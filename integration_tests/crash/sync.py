@@ -206,7 +206,8 @@ class _Maker:
             self._order: 12,
             self._stranger: 4,
             self._special: 6,
-            self._refused: 6,
+            self._refused: 5,
+            self._long_email: 1,
             self._unwanted: 4,
         }
         kind = self._chance.choices(list(kinds), list(kinds.values()))[0]
@@ -234,6 +235,12 @@ class _Maker:
             values["plan"] = self._value("plan", ordinal)
         effect = Contact(person, {"custom.plan" if key == "plan" else key: each for key, each in values.items()})
         return self._step("users", {"user_id": person, **values, "other": f"canary other {ordinal}"}, effect)
+
+    def _long_email(self, ordinal: int) -> Step:
+        """Make an update of which one value is left out: an address that Intercom would not take."""
+        person, name = self._know(self._chance.choice(self._people)), self._value("name", ordinal)
+        data = {"user_id": person, "email": f"{'canary' * 50}@example.com", "name": name}
+        return self._step("users", data, Contact(person, {"name": name}))
 
     def _profile(self, ordinal: int) -> Step:
         person = self._know(self._chance.choice([*self._people, KNOWN]))
@@ -279,7 +286,6 @@ class _Maker:
         at = FIRST_SECOND + ordinal
         choices: list[tuple[str, dict[str, Any]]] = [
             ("users", {"user_id": {"canary": person}, "name": f"canary nobody {ordinal}"}),
-            ("users", {"user_id": person, "email": f"{'canary' * 50}@example.com"}),
             ("events", {"user_id": person, "name": "did this", "at": f"canary then {ordinal}"}),
             ("events", {"user_id": person, "name": ["did this"], "at": at}),
             ("orders", {"buyer": {"id": f"{'canary' * 50}"}, "ordered_at": at}),
