@@ -381,7 +381,7 @@ SHOWN = {
 """Fields of dataclasses that may hold a text and show it, by why they may."""
 
 TELLING = {"str", "bytes", "Any", "object"}
-HAND_MADE = {"Bucket", "Client", "DamagedRecord", "Key", "Moment", "Refusal", "_BearerAuth", "_Missing"}
+HAND_MADE = {"Bucket", "Client", "DamagedRecord", "Key", "Moment", "Nothing", "Refusal", "_BearerAuth", "_Missing"}
 """Classes with a `repr` of their own: it is looked at while they are in use, in every situation."""
 
 

@@ -592,9 +592,9 @@ def test_event_by_email_of_a_lead_is_sent_by_intercoms_id(unknown_users: str, na
         (each["id"], each["role"], each["name"]) for each in result.contents["contacts"]
     ]
     assert puts == result.calls.get("PUT /contacts/{id}", 0)
-    # The lookup of the contact tells of it; else the first event does, with one search more.
-    assert (5 if puts else 6) == result.calls["POST /events"]
-    assert (1 if puts else 2) == result.calls["POST /contacts/search"]
+    # The lookup of the contact tells of it.
+    assert 5 == result.calls["POST /events"]
+    assert 1 == result.calls["POST /contacts/search"]
 
 
 @pytest.mark.parametrize("unknown_users", ["reject", "create"])
@@ -666,8 +666,8 @@ def test_event_by_email_of_a_lead_that_has_become_a_user_meanwhile_is_that_users
     assert (3, 0) == counts(result)
     assert [{"id": LEAD["id"]}, *[{"email": "lead@example.com"}] * 2] == sent_as(result)
     assert user["id"] == result.events[-1]["contact_id"]
-    # One by the id that is gone, then by the address at once.
-    assert (4 if is_written else 5) == result.calls["POST /events"]
+    # The two go at once: each by the id that is gone, then by the address.
+    assert (5 if is_written else 6) == result.calls["POST /events"]
     assert clock.now() < START + 10
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
+from destination_intercom.contacts.cache import LEAD_SECONDS
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, id_in
-from destination_intercom.contacts.people import LEAD_SECONDS, People
+from destination_intercom.contacts.people import People
 from destination_intercom.contacts.strangers import STRANGER_SECONDS
 from destination_intercom.delivery.kinds import Notes
 from destination_intercom.events.mapping import EventPayload

@@ -31,6 +31,12 @@ MAX_PEOPLE: Final = 100_000
 SEARCH_LAG_SECONDS: Final = 600.0
 """For so long the search may not show what was written (it lags by up to minutes, says Intercom)."""
 
+LEAD_SECONDS: Final = SEARCH_LAG_SECONDS
+"""For so long a lead that was found is believed to have the address: as long as what this run has written."""
+
+LEAD: Final = "lead"
+"""The role of a contact whose events Intercom takes by its own id only (its API description)."""
+
 _ENTRY_BYTES: Final = 500
 _KEY_BYTES: Final = 250
 _FORM_BYTES: Final = 300
@@ -162,12 +168,23 @@ class ContactCache:
         self.search_size = SearchSize()
         self.reshaped: Counter[str] = Counter()
         """How many contacts have a value of a name in another form than it was sent in."""
+        self.leads: Bounded[bytes, tuple[str, float]] = Bounded(MAX_PEOPLE)
+        """Leads that were found and not written, by the digest of their key: Intercom's id, and until when it holds."""
         self._strangers: Bounded[Key, float] = Bounded(MAX_PEOPLE)
 
     def note_written(self, key: Key, contact: KnownContact, forms: Mapping[str, Form] | None = None) -> None:
         """Note that this run has written the person `key`, who is known then."""
         self.written.note(key, contact, forms)
         self.unknown.forget(key)
+
+    def note_lead(self, key: Key, contact_id: str) -> None:
+        """Note that a person was found, and is a lead."""
+        self.leads.note(key.digest, (contact_id, self.now() + LEAD_SECONDS))
+
+    def lead(self, key: Key) -> str | None:
+        """Tell Intercom's id of a person who was found as a lead; None for others."""
+        contact_id, until = self.leads.get(key.digest) or (None, 0.0)
+        return contact_id if self.now() < until else None
 
     def note_stranger(self, key: Key, contact: KnownContact) -> None:
         """Note that `key` led to a contact that is another person's by now, as which it is known."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from destination_intercom import outcomes
-from destination_intercom.bounded import Bounded
-from destination_intercom.contacts.cache import SEARCH_LAG_SECONDS, ContactCache
+from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
@@ -21,19 +19,6 @@ from destination_intercom.intercom.calls import NEVER, FindByExternalId, SearchC
 from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, Refusal, Status, rejected
 
-LEAD_SECONDS: Final = SEARCH_LAG_SECONDS
-"""For so long a lead that was found is believed to have the address: as long as what this run has written."""
-
-MAX_LEADS: Final = 100_000
-
-LEAD: Final = "lead"
-
-
-@dataclass(frozen=True, slots=True)
-class _Lead:
-    contact_id: str
-    until: float
-
 
 class People:
     """The people of one run; `creator` writes new ones, None where that is not wanted.
@@ -44,7 +29,6 @@ class People:
     def __init__(self, *, cache: ContactCache, creator: ContactUpserter | None) -> None:
         self._cache = cache
         self._creator = creator
-        self._leads: Bounded[bytes, _Lead] = Bounded(MAX_LEADS)
 
     @property
     def may_be_created(self) -> bool:
@@ -68,13 +52,12 @@ class People:
         written = self._cache.written.get(key)
         if written is not None and written.role is not None:
             return written.contact_id if written.role == LEAD else None
-        found = self._leads.get(key.digest)
-        return None if found is None or found.until <= self._cache.now() else found.contact_id
+        return self._cache.lead(key)
 
     def forget(self, key: Key) -> None:
         """Note that a person is not there any more, or is another contact by now."""
         self._cache.written.forget(key)
-        self._leads.forget(key.digest)
+        self._cache.leads.forget(key.digest)
 
     def find(self, key: Key, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:
         """Ask whether Intercom knows a person after all: None if so, and whether as a lead is known then.
@@ -103,7 +86,7 @@ class People:
         if isinstance(found, Outcome):
             return found
         if found.role == LEAD:
-            self._leads.note(key.digest, _Lead(found.contact_id, self._cache.now() + LEAD_SECONDS))
+            self._cache.note_lead(key, found.contact_id)
         elif self.lead(key) is not None:
             self.forget(key)
         return None

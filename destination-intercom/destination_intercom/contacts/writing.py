@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.cache import ContactCache
+from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.diff import diff
 from destination_intercom.contacts.known import UNKNOWN, ContactReader, KnownContact, wanted_digest
 from destination_intercom.contacts.mapping import ContactChange
@@ -78,6 +78,9 @@ class ContactWrite:
         """Bring a contact up to date; None if it is not there any more. One that is fresh was read just now."""
         # An event may have come before the person was there: those that follow are sent.
         self.cache.unknown.forget(self.change.key)
+        if known.role == LEAD:
+            # Their events can go by the id at once, even if nothing is to be written.
+            self.cache.note_lead(self.change.key, known.contact_id)
         if self.policy.write_mode == "create_only":
             return outcomes.UNCHANGED
         always = (self._always and not is_fresh) or self.policy.send_unchanged
