@@ -363,6 +363,76 @@ def test_identity_or_time_that_was_lost_when_mapped_then_is_rejected(field: str,
     assert [message["record"]] == [row["record"] for row in storage.rows]
 
 
+# ---------------------------------------------------------------- lists, and texts that hold JSON
+
+
+def test_identity_in_a_list_when_the_schema_does_not_say_what_the_list_holds_then_is_found() -> None:
+    """An analytics source keeps who a person is in a list; one whose list is empty is anonymous."""
+    result = write(
+        [
+            *[record("persons", distinct_ids=[], properties={})] * 30,
+            record("persons", distinct_ids=["user-7", "anon-1"], properties={"name": "Ada"}),
+            state("persons", 1),
+        ],
+        configuration=configuration(
+            identity={"property": "distinct_ids.0"},
+            users={
+                "streams": [{"stream": "persons"}],
+                "attributes": [{"property": "properties.name", "attribute": "name"}],
+            },
+            delivery={"stop_after_rejected": STOP_AFTER},
+        ),
+        configured_catalog=catalog_of("persons", declared(distinct_ids="array", properties="object")),
+    )
+
+    assert result.error is None
+    assert [("user-7", "Ada")] == [(each["external_id"], each["name"]) for each in result.contents["contacts"]]
+    assert result.logged("anonymous 30")
+    assert not result.logged("has no property")
+
+
+def test_path_into_a_list_when_it_names_what_the_members_lack_then_the_nearest_is_offered() -> None:
+    """A list is entered by a number."""
+    emails = {"type": "array", "items": declared(email="string")}
+    result = write(
+        [record("persons", emails=[{"email": "ada@example.com"}])],
+        configuration=configuration(
+            identity={"property": "emails.email", "intercom_field": "email"},
+            users={"streams": [{"stream": "persons"}]},
+        ),
+        configured_catalog=catalog_of("persons", declared(emails=emails)),
+    )
+
+    assert isinstance(result.error, ConfigurationError)
+    assert 'has no property "emails.email". Did you mean "emails.0.email"?' in result.error.message
+
+
+def test_text_that_holds_json_when_a_path_leads_into_it_then_is_entered() -> None:
+    """Columns of jsonb and VARIANT arrive as text; a contact whose text is no JSON is written without."""
+    users = {
+        "streams": [{"stream": "users"}],
+        "attributes": [
+            {"property": "settings.theme", "attribute": "theme", "type": "string"},
+            {"property": "settings.tags.0", "attribute": "first_tag", "type": "string"},
+        ],
+        "missing_attributes": "create",
+    }
+    result = write(
+        [
+            record("users", id=7, settings='{"theme": "dark", "tags": ["a", "b"]}'),
+            record("users", id=8, settings="dark"),
+            state("users", 1),
+        ],
+        configuration=configuration(identity={"property": "id"}, users=users),
+        configured_catalog=catalog_of("users", declared(id="integer", settings="string")),
+    )
+
+    assert result.error is None
+    people = {each["external_id"]: each["custom_attributes"] for each in result.contents["contacts"]}
+    assert {"7": {"theme": "dark", "first_tag": "a"}, "8": {}} == people
+    assert not result.logged("has no property")
+
+
 # ---------------------------------------------------------------- streams that know people in different ways
 
 

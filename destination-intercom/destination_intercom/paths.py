@@ -38,6 +38,11 @@ def compile_path(path: str) -> PathReader:
     return _compile(path)
 
 
+def is_index(part: str) -> bool:
+    """Say whether a part of a path enters a list."""
+    return _INDEX.match(part) is not None
+
+
 def is_wildcard(path: str) -> bool:
     """Say whether a property is `*` or ends in `.*`, and so stands for many."""
     return path == "*" or path.endswith(".*")
@@ -84,7 +89,7 @@ def _compile(path: str, take: Callable[[dict[str, Any], Any], Any] | None = None
     """Make the reader of what is at the end of `path`, or of what `take` makes of it: the first that is something."""
     parts = path.split(".")
     count = len(parts)
-    indexes = [int(part) if _INDEX.match(part) else None for part in parts]
+    indexes = [int(part) if is_index(part) else None for part in parts]
     keys_at = _list_keys(parts) if count <= _MANY else None
     closed, begins = f"{path}.", list(accumulate((len(part) + 1 for part in parts), initial=0))
 
