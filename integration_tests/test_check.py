@@ -208,6 +208,31 @@ def test_check_names_all_attributes_that_are_wrong_at_once() -> None:
     assert all(f'"{name}"' in verdict.message for name in ("a", "b", "old"))
 
 
+def test_check_of_attributes_that_would_be_created_names_their_types_and_those_like_times() -> None:
+    """What the entries tell: a test of the destination knows no streams."""
+    entries = [
+        {"property": "plan", "type": "string"},
+        {"property": "joined_at", "type": "integer"},
+        {"property": "mrr"},
+    ]
+    users = {"mode": "enabled", "streams": [{"stream": "u"}], "attributes": entries, "missing_attributes": "create"}
+    verdict = check(config(users=users))
+    assert "SUCCEEDED" == verdict.status
+    (text,) = [message["log"]["message"] for message in map(json.loads, verdict.lines[:-1]) if "lacks" in str(message)]
+    expected = '"plan" (string), "joined_at" (integer), "mrr" (the type that the schema of its stream tells).'
+    assert f"which the first sync creates: {expected} A type cannot be changed afterwards." in text
+    assert 'By their names these look like times: "joined_at".' in text
+
+
+def test_check_of_an_attribute_that_would_be_created_beside_one_like_it_offers_the_right_one() -> None:
+    """Before any sync has made a second one."""
+    entries = [{"property": "plan", "attribute": "Plan", "type": "string"}]
+    users = {"mode": "enabled", "streams": [{"stream": "u"}], "attributes": entries, "missing_attributes": "create"}
+    verdict = check(config(users=users), seed={"data_attributes": [{"name": "plan"}]})
+    assert "FAILED" == verdict.status
+    assert 'there is "plan": write that one' in verdict.message
+
+
 def test_check_of_events_alone_asks_for_no_attributes() -> None:
     """A token without that scope is enough."""
     verdict = check(config(users=None), tokens={TOKEN: ["events"]})

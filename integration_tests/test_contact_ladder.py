@@ -652,7 +652,7 @@ def test_dry_run_reads_and_writes_nothing_and_ends_as_no_sync_does() -> None:
     }
     assert result.logged("1 contacts would be created, 2 updated, 2 events sent")
     assert result.logged("updates would write name 2, plan 1, external_id 1, email 1.")
-    assert result.logged('The custom attributes "plan" would be created')
+    assert result.logged('The workspace lacks custom attributes, which would be created: "plan" (string).')
     assert result.logged("invalid_identity 1")
     assert result.logged("unchanged 1")
     assert 3 == sum("Dry run, an example: " in text for text in result.logs)

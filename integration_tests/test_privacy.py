@@ -353,11 +353,11 @@ def classes() -> list[type[Any]]:
 
 SHOWN = {
     "the configuration's, the catalog's, or the workspace's own names and types": """
-        AttributeRule.target AttributeRule.type Attributes._only_true Attributes._to_create Attributes.created
+        AttributeRule.target AttributeRule.type Attributes._only_true Attributes._origins Attributes.created
         Attributes.fields Attributes.missing ContactChange.if_empty ContactChange.outside UserRule.if_empty
-        Attributes.skipped Attributes.types Attributes.wanted Attributes.warnings CatalogStream.schema
+        Attributes.skipped Attributes.types Attributes.wanted CatalogStream.schema Near.cure Near.text Origin.property Origin.type
         EventRule.metadata EventRule.name EventRule.renamed MetadataRule.name MetadataRule.type Money.currency Plan._by_name Plan.warnings Policy.write_mode RecordMessage.namespace
-        RecordMessage.stream StreamPlan.refuse_records Undeclared.near Workspace.missing Workspace.types _Object.key
+        RecordMessage.stream StreamPlan.refuse_records Undeclared.near Workspace.missing Workspace.near Workspace.types _Object.key
     """,
     "a word of ours, or a note in our own words": """
         Concluded.kind Judgement.why LookedUp.kind LookupTask.kind Note.heading Note.text Part.kind KnownContact.role Outcome.reason Outcome.trims

@@ -98,6 +98,8 @@ def _check_workspace(
             answer = try_call(next(steps))
             while True:
                 answer = try_call(steps.send(answer))
+        for note in kind.notes.take():
+            yield log_line("WARN", note.text)
 
 
 def _check_storage(

@@ -8,7 +8,7 @@ is open and silent. It knows nothing of processes, files or signals.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -114,20 +114,22 @@ class Sync:
         """Settle with the workspace which attributes there are, before the first record is looked at."""
         yield from self.report.lines()
         for kind in self.kinds.values():
-            for warning in self._settle_with_workspace(kind):
-                self.report.warn(warning)
+            yield from self._settle_with_workspace(kind)
 
-    def _settle_with_workspace(self, kind: Kind) -> Sequence[str]:
-        """Make the calls that a kind needs before the first record; return what to warn of."""
+    def _settle_with_workspace(self, kind: Kind) -> Iterator[bytes]:
+        """Make the calls that a kind needs before the first record; what it has to say of one leaves before it."""
         steps = kind.prepare()
         try:
             call = next(steps)
-            while (answer := self._ask(call)) is not None:
+            while True:
+                self._take_notes(kind)
+                yield from self.report.lines()
+                if (answer := self._ask(call)) is None:
+                    return
                 call = steps.send(answer)
         except StopIteration as stop:
-            warnings: Sequence[str] = stop.value
-            return warnings
-        return ()
+            for warning in stop.value:
+                self.report.warn(warning)
 
     def _ask(self, call: Call) -> Answer | None:
         """Make one call and wait for its answer; None if the sync is told to stop meanwhile."""
@@ -255,10 +257,13 @@ class Sync:
             except IntercomDestinationError as error:
                 failure = failure or error
         for kind in self.kinds.values():
-            for note in kind.notes.take():
-                self.report.note(note)
+            self._take_notes(kind)
         if failure is not None:
             raise failure
+
+    def _take_notes(self, kind: Kind) -> None:
+        for note in kind.notes.take():
+            self.report.note(note)
 
     def _settle(self, entry: Entry, kind: str, outcome: Outcome) -> None:
         self.report.count_part(entry, kind, outcome)

@@ -1,171 +1,21 @@
-"""The attributes to write against the ones that the workspace has."""
+"""The attributes of one sync: settled with the workspace, and said before anything is created."""
 
 import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
 
-from destination_intercom.contacts.attributes import MOST_ATTRIBUTES, Attributes, Workspace, check_attributes
+from destination_intercom.contacts.attribute_types import Origin
+from destination_intercom.contacts.attributes import MOST_ATTRIBUTES, Attributes
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes
-from destination_intercom.standard_fields import STANDARD_FIELDS
-from unit_tests.strategies import JSON
+from unit_tests.data_attributes import attribute, listing_of
 
 
-def _attribute(name: str, data_type: str = "string", **fields: Any) -> dict[str, Any]:
-    return {"name": name, "data_type": data_type, "archived": False, "api_writable": True, "custom": True, **fields}
-
-
-def _workspace(wanted: dict[str, str | None], *attributes: Any, missing: str = "fail") -> Workspace:
-    return check_attributes(wanted, {"type": "list", "data": list(attributes)}, missing=missing)
-
-
-def _check(wanted: dict[str, str | None], *attributes: Any) -> dict[str, str]:
-    return _workspace(wanted, *attributes).types
-
-
-def _refusal(wanted: dict[str, str | None], *attributes: Any, missing: str = "fail") -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        _workspace(wanted, *attributes, missing=missing)
-    return caught.value.message
-
-
-def test_attributes_that_all_exist_give_the_workspaces_types() -> None:
-    """The workspace's type rules over the one that was wanted; standard fields have types of their own."""
-    found = _check(
-        {"plan": "integer", "age": None, "email": None},
-        _attribute("plan"),
-        _attribute("age", "integer"),
-        _attribute("email"),
-        _attribute("other", "date"),
-    )
-    assert {"plan": "string", "age": "integer"} == found
-
-
-@pytest.mark.parametrize("field", sorted(STANDARD_FIELDS))
-def test_attributes_that_are_standard_fields_need_not_be_listed(field: str) -> None:
-    """They exist in every workspace, listed or not."""
-    assert _check({field: None}) == {}
-
-
-def test_attributes_that_are_missing_are_all_listed_with_the_types_they_would_get() -> None:
-    """One look at the message is enough to create them."""
-    message = _refusal({"plan": "string", "age": "integer", "odd": None, "here": "string"}, _attribute("here"))
-    assert message.startswith("users.attributes: the workspace lacks the custom attributes ")
-    assert '"plan" (string), "age" (integer), "odd" (its type is told by neither' in message
-    assert "create them in Intercom" in message
-    assert "here" not in message
-
-
-def test_attributes_that_differ_only_in_case_are_missing_and_the_near_one_is_named() -> None:
-    """Names are case-sensitive, and it is never guessed."""
-    assert '"plan" (string; names are case-sensitive, and there is "Plan")' in _refusal(
-        {"plan": "string"}, _attribute("Plan")
-    )
-
-
-@pytest.mark.parametrize("missing", ["fail", "create", "skip"])
-def test_attributes_that_are_archived_are_refused(missing: str) -> None:
-    """An archived attribute takes no value, and its name is not free."""
-    message = _refusal({"plan": "string"}, _attribute("plan", archived=True), missing=missing)
-    assert "archived in Intercom" in message
-    assert '"plan"' in message
-
-
-@pytest.mark.parametrize("missing", ["fail", "create", "skip"])
-@pytest.mark.parametrize("name", ["plan", "last_seen_at"])
-def test_attributes_that_the_api_cannot_write_are_refused(name: str, missing: str) -> None:
-    """`api_writable` tells at run time, for standard fields too."""
-    message = _refusal({name: None}, _attribute(name, api_writable=False), missing=missing)
-    assert f'not writable through Intercom\'s API: "{name}"' in message
-
-
-def test_attributes_with_several_faults_are_told_at_once() -> None:
-    """Missing, archived and locked ones are in one message."""
-    wanted: dict[str, str | None] = {"gone": "date", "old": None, "locked": None}
-    message = _refusal(wanted, _attribute("old", archived=True), _attribute("locked", api_writable=False))
-    assert all(f'"{name}"' in message for name in wanted)
-
-
-@pytest.mark.parametrize("archived_first", [True, False])
-def test_attributes_of_one_name_count_as_the_one_that_is_not_archived(*, archived_first: bool) -> None:
-    """An archived namesake is in nobody's way."""
-    both = [_attribute("plan", "integer", archived=True), _attribute("plan", "string")]
-    assert {"plan": "string"} == _check({"plan": None}, *(both if archived_first else reversed(both)))
-
-
-@pytest.mark.parametrize("own_first", [True, False])
-def test_attributes_with_the_name_of_one_of_intercoms_own_are_the_custom_ones(*, own_first: bool) -> None:
-    """A workspace may have a custom "country" beside Intercom's own, which nobody can write."""
-    both = [_attribute("country", api_writable=False, custom=False), _attribute("country", "integer")]
-    assert {"country": "integer"} == _check({"country": None}, *(both if own_first else reversed(both)))
-
-
-def test_attributes_that_are_only_intercoms_own_are_not_writable() -> None:
-    """Without a custom one of that name there is nothing to write to."""
-    message = _refusal({"country": None}, _attribute("country", api_writable=False, custom=False))
-    assert 'not writable through Intercom\'s API: "country"' in message
-
-
-@pytest.mark.parametrize("own_first", [True, False])
-def test_attributes_with_the_name_of_a_standard_field_are_the_standard_ones(*, own_first: bool) -> None:
-    """What is written as a field of the contact is Intercom's own, whatever custom namesake there is."""
-    both = [_attribute("phone", custom=False), _attribute("phone", "integer", api_writable=False)]
-    assert {} == _check({"phone": None}, *(both if own_first else reversed(both)))
-
-
-@pytest.mark.parametrize("odd", [None, "x", 5, [], {}, {"name": None}, {"name": 5}])
-def test_attributes_among_entries_of_another_shape_are_still_found(odd: object) -> None:
-    """New shapes may appear in Intercom's answers at any time."""
-    assert {"plan": "string"} == _check({"plan": None}, odd, _attribute("plan"), odd)
-
-
-def test_attributes_whose_answer_tells_little_are_taken_as_writable() -> None:
-    """Absent flags refuse nothing; an absent type is no type."""
-    assert _check({"plan": "string"}, {"name": "plan"}) == {}
-
-
-@given(
-    st.lists(
-        JSON
-        | st.fixed_dictionaries(
-            {"name": st.just("plan")}, optional={"data_type": JSON, "archived": JSON, "api_writable": JSON}
-        ),
-        max_size=4,
-    )
-)
-def test_attributes_of_any_listing_raise_only_configuration_errors(data: list[Any]) -> None:
-    """Whatever Intercom lists, it is read or refused, and the listing stays as it was."""
-    before = repr(data)
-    with contextlib.suppress(ConfigurationError):
-        assert all(isinstance(kind, str) for kind in _check({"plan": "string"}, *data).values())
-    assert before == repr(data)
-
-
-@pytest.mark.parametrize("missing", ["create", "skip"])
-def test_attributes_that_are_missing_and_may_be_are_told_in_their_order(missing: str) -> None:
-    """What is to be done about them is decided elsewhere."""
-    found = _workspace(
-        {"plan": None, "email": None, "age": "integer", "here": None}, _attribute("here"), missing=missing
-    )
-    assert ("plan", "age") == found.missing
-
-
-def test_attributes_with_options_tell_them() -> None:
-    """Options of another shape than text are none that a value could meet."""
-    listing = [
-        _attribute("plan", options=["free", "pro", 5]),
-        _attribute("age", options=[]),
-        _attribute("odd", options=7),
-    ]
-    found = _workspace({"plan": None, "age": None, "odd": None}, *listing)
-    assert {"plan": frozenset({"free", "pro"})} == found.options
-
-
-def _listed(*attributes: Any) -> Answer:
-    return Answer(200, "json", {"type": "list", "data": list(attributes)})
+def _said(attributes: Attributes) -> list[str]:
+    """What there is to say, which is then said."""
+    return [note.text for note in attributes.notes.take()]
 
 
 def _settle(attributes: Attributes, *listings: Answer, creation: Answer | None = None) -> list[Call]:
@@ -189,51 +39,55 @@ def _settle(attributes: Attributes, *listings: Answer, creation: Answer | None =
 
 def test_calls_when_nothing_is_selected_are_none() -> None:
     """The identity alone needs no attribute."""
-    assert [] == _settle(Attributes("create", wanted={}), _listed())
+    assert [] == _settle(Attributes("create", wanted={}), listing_of())
 
 
 def test_calls_when_nothing_is_missing_are_one() -> None:
     """One call at the start of a sync, whatever is to be done about missing ones."""
     for missing in ("fail", "create", "skip"):
         attributes = Attributes(missing, wanted={"plan": None, "email": None})
-        assert [ListDataAttributes()] == _settle(attributes, _listed(_attribute("plan", "date", options=["a"])))
+        assert [ListDataAttributes()] == _settle(attributes, listing_of(attribute("plan", "date", options=["a"])))
         assert ({"plan": "date"}, {"plan": frozenset({"a"})}) == (attributes.types, attributes.options)
-        assert (frozenset(), []) == (attributes.skipped, attributes.warnings)
+        assert (frozenset(), []) == (attributes.skipped, _said(attributes))
 
 
 def test_missing_attributes_when_to_be_created_are_with_their_types() -> None:
     """Each of them once, as an attribute of contacts, and it is said."""
     attributes = Attributes("create", wanted={"plan": "string", "here": None, "since": "date"})
-    _, *created = _settle(attributes, _listed(_attribute("here", "float")))
+    _, *created = _settle(attributes, listing_of(attribute("here", "float")))
     expected = [("plan", "string"), ("since", "date")]
+    told = 'which are created: "plan" (string), "since" (date). A type cannot be changed afterwards.'
     assert [
         CreateDataAttribute({"name": name, "model": "contact", "data_type": kind}) for name, kind in expected
     ] == created
     assert {"here": "float", **dict(expected)} == attributes.types
-    assert [f'Created the custom attribute "{name}" ({kind}).' for name, kind in expected] == attributes.warnings
+    assert [
+        f"The workspace lacks custom attributes, {told}",
+        *(f'Created the custom attribute "{name}" ({kind}).' for name, kind in expected),
+    ] == _said(attributes)
 
 
 def test_missing_attributes_when_to_be_created_without_a_type_are_refused_before_any_is_created() -> None:
     """A type is never guessed, for it cannot be changed."""
     attributes = Attributes("create", wanted={"plan": "string", "odd": None})
     with pytest.raises(ConfigurationError, match='nobody tells the type of "odd"'):
-        _settle(attributes, _listed())
+        _settle(attributes, listing_of())
 
 
 @pytest.mark.parametrize(("there", "fits"), [(MOST_ATTRIBUTES - 2, True), (MOST_ATTRIBUTES - 1, False)])
 def test_missing_attributes_when_there_is_no_room_are_refused_before_any_is_created(there: int, *, fits: bool) -> None:
     """A workspace has 250 custom attributes; archived ones and Intercom's own do not count."""
     listing = [
-        *(_attribute(f"a{number}") for number in range(there)),
-        _attribute("old", archived=True),
-        _attribute("own", custom=False),
+        *(attribute(f"a{number}") for number in range(there)),
+        attribute("old", archived=True),
+        attribute("own", custom=False),
     ]
     attributes = Attributes("create", wanted={"plan": "string", "since": "date"})
     if fits:
-        assert 3 == len(_settle(attributes, _listed(*listing)))
+        assert 3 == len(_settle(attributes, listing_of(*listing)))
         return
     with pytest.raises(ConfigurationError, match=f"has {there} custom attributes and can have 250.*plan.*since"):
-        _settle(attributes, _listed(*listing))
+        _settle(attributes, listing_of(*listing))
 
 
 def test_missing_attributes_when_intercom_refuses_one_are_refused_in_its_words() -> None:
@@ -241,7 +95,7 @@ def test_missing_attributes_when_intercom_refuses_one_are_refused_in_its_words()
     envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "You already have 'plan'"}]}
     attributes = Attributes("create", wanted={"plan": "string"})
     with pytest.raises(ConfigurationError) as caught:
-        _settle(attributes, _listed(), creation=Answer(400, "json", envelope))
+        _settle(attributes, listing_of(), creation=Answer(400, "json", envelope))
     assert "does not create the custom attribute \"plan\": You already have 'plan'" in caught.value.message
 
 
@@ -252,12 +106,12 @@ def test_missing_attributes_when_somebody_else_made_one_meanwhile_are_taken_as_t
     """An attempt of ours whose answer was lost, or another app; of another type it would take none of the values."""
     attributes = Attributes("create", wanted={"plan": "string"})
     envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "You already have 'plan'"}]}
-    refused, there = Answer(400, "json", envelope), _listed(_attribute("plan", kind))
+    refused, there = Answer(400, "json", envelope), listing_of(attribute("plan", kind))
     if fits:
-        assert 3 == len(_settle(attributes, _listed(), there, creation=refused))
+        assert 3 == len(_settle(attributes, listing_of(), there, creation=refused))
         return
     with pytest.raises(ConfigurationError, match="does not create"):
-        _settle(attributes, _listed(), there, creation=refused)
+        _settle(attributes, listing_of(), there, creation=refused)
 
 
 def test_attributes_when_several_streams_write_one_have_the_type_that_one_of_them_tells() -> None:
@@ -279,24 +133,25 @@ def test_fields_that_are_written_are_known_and_the_address_is_always_one_of_them
 def test_missing_attributes_in_a_dry_run_are_only_said_to_be_created() -> None:
     """Their values are converted as they would be."""
     attributes = Attributes("create", create=False, wanted={"plan": "integer"})
-    assert [ListDataAttributes()] == _settle(attributes, _listed())
+    assert [ListDataAttributes()] == _settle(attributes, listing_of())
     assert {"plan": "integer"} == attributes.types
-    assert ['The custom attributes "plan" would be created.'] == attributes.warnings
+    (text,) = _said(attributes)
+    assert text.startswith('The workspace lacks custom attributes, which would be created: "plan" (integer). A type')
 
 
 def test_missing_attributes_when_to_be_skipped_are_warned_of() -> None:
     """Nothing is created, and the rest is written."""
     attributes = Attributes("skip", wanted={"plan": None, "here": None})
-    assert [ListDataAttributes()] == _settle(attributes, _listed(_attribute("here")))
+    assert [ListDataAttributes()] == _settle(attributes, listing_of(attribute("here")))
     assert frozenset({"plan"}) == attributes.skipped
     assert {"here": "string"} == attributes.types
-    assert ['The workspace lacks the custom attributes "plan": they are left out.'] == attributes.warnings
+    assert ['The workspace lacks the custom attributes "plan": they are left out.'] == _said(attributes)
 
 
 @pytest.mark.parametrize(("kind", "fits"), [("boolean", True), ("string", False), ("integer", False)])
 def test_attribute_of_which_only_a_true_is_written_must_be_a_boolean(kind: str, fits: bool) -> None:
     """Of another type no value is true; whether it is there, or would be created."""
-    for missing, *there in (("fail", _attribute("vip", kind)), ("create",)):
+    for missing, *there in (("fail", attribute("vip", kind)), ("create",)):
         attributes = Attributes(missing)
         attributes.want("vip", kind, only_true=True)
         steps = attributes.settle()
@@ -313,8 +168,217 @@ def test_attributes_that_were_created_are_told() -> None:
     attributes.want("here", "string")
     steps = attributes.settle()
     next(steps)
-    create = steps.send(Answer(200, "json", {"data": [_attribute("here")]}))
+    create = steps.send(Answer(200, "json", {"data": [attribute("here")]}))
     assert isinstance(create, CreateDataAttribute)
     with contextlib.suppress(StopIteration):
-        steps.send(Answer(200, "json", _attribute("plan")))
+        steps.send(Answer(200, "json", attribute("plan")))
     assert ("plan",) == attributes.created
+
+
+def test_missing_attributes_when_to_be_created_are_all_named_before_the_first_is() -> None:
+    """Whoever reads along can still stop it; the note is said however much was warned of."""
+    attributes = Attributes("create", wanted={"plan": "string", "seats": "float"})
+    steps = attributes.settle()
+    next(steps)
+    assert isinstance(steps.send(listing_of()), CreateDataAttribute)
+    (note,) = attributes.notes.take()
+    assert '"plan" (string), "seats" (float)' in note.text
+    assert note.pressing
+
+
+CURES = {
+    True: ("which are created", "archive the new attribute in Intercom, and write another one"),
+    False: ("which would be created", "before the first sync"),
+}
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_missing_attributes_when_their_names_are_those_of_times_are_pointed_out_with_the_cure(create: bool) -> None:
+    """By their own names or by their properties', if they are to be texts or numbers; what is a date is in order."""
+    attributes = Attributes("create", create=create)
+    attributes.want("customer_since", "integer", origin=Origin("row.began"))
+    attributes.want("change", "string", origin=Origin("row.updatedAt"))
+    attributes.want("signup_date", "date", origin=Origin("created_at"))
+    attributes.want("consent_date", "boolean", origin=Origin("consent_date"))
+    attributes.want("templated", "string", origin=Origin("{{ record.created_at }}"))
+    attributes.want("here_since", "string", origin=Origin("here_since"))
+    _settle(attributes, listing_of(attribute("here_since")))
+    (text,) = [each for each in _said(attributes) if "lacks" in each]
+    when, cure = CURES[create]
+    assert when in text
+    assert 'By their names these look like times: "customer_since", "change". If one is a time, ' in text
+    assert cure in text
+    assert "type" in text.rpartition("If one is a time")[2]
+
+
+def test_missing_attributes_in_a_dry_run_are_named_at_the_end_if_all_of_their_values_are_times() -> None:
+    """Of those to be created as texts or numbers; never a value."""
+    attributes = Attributes("create", create=False)
+    kinds = {"since": "integer", "change": "string", "mrr": "string", "seats": "float", "day": "date", "none": "string"}
+    for name, kind in kinds.items():
+        attributes.want(name, kind)
+    _settle(attributes, listing_of())
+    assert attributes.watch is not None
+    attributes.watch.look({"since": 1646998902, "change": "2022-11-16T16:01:40Z", "mrr": "38.00", "seats": 5.0})
+    attributes.watch.look({"since": None, "day": 1646998902})
+    (text,) = attributes.summary()
+    assert '"since" (integer), "change" (string)' in text
+    assert '"date" before the first sync' in text
+    assert not [name for name in ("mrr", "seats", "day", "none", "1646998902", "2022") if f'"{name}' in text]
+
+
+@pytest.mark.parametrize(("missing", "create"), [("create", True), ("skip", False), ("fail", False)])
+def test_values_when_nothing_would_be_created_are_not_looked_at(missing: str, create: bool) -> None:
+    """A sync has created the attributes already, and the rest has its type."""
+    attributes = Attributes(missing, create=create)
+    attributes.want("since", "string")
+    _settle(attributes, listing_of(*([] if create else [attribute("since")])))
+    assert (None, []) == (attributes.watch, list(attributes.summary()))
+
+
+def _refusal(attributes: Attributes, *there: Any) -> str:
+    """Refuse before anything is created; the same in a test of the destination, where that can know."""
+    with pytest.raises(ConfigurationError) as caught:
+        _settle(attributes, listing_of(*there))
+    return caught.value.message
+
+
+@pytest.mark.parametrize(("nesting", "words"), [("object", "an object"), ("objects", "a list of objects")])
+@pytest.mark.parametrize("kind", [None, "string"])
+def test_missing_attribute_when_it_would_hold_objects_is_refused_whatever_type_it_has(
+    nesting: Any, words: str, kind: str | None
+) -> None:
+    """No value of it could be written; all of them are named at once, with the way out."""
+    attributes = Attributes("create")
+    attributes.want("address", kind, origin=Origin("address", kind, nesting))
+    attributes.want("second", None, origin=Origin("second", None, "object"))
+    message = _refusal(attributes)
+    assert f'no attribute is created for "address" ({words}' in message
+    assert '"second" (an object)' in message
+    assert "write what is inside, by a path such as address.city" in message
+
+
+def test_missing_attribute_when_nobody_knows_what_its_list_holds_needs_a_type() -> None:
+    """A list of scalars is sent as a text: whoever says so is believed."""
+    attributes = Attributes("create")
+    attributes.want("tags", None, origin=Origin("tags", None, "list"))
+    assert "a list of which the schema does not say what it holds" in _refusal(attributes)
+    attributes.want("tags", "string", origin=Origin("tags", "string", "list"))
+    _, create = _settle(attributes, listing_of())
+    assert isinstance(create, CreateDataAttribute)
+    assert "string" == create.payload["data_type"]
+
+
+def test_missing_attribute_when_one_stream_has_objects_and_another_one_texts_is_created_for_the_texts() -> None:
+    """The first stream's are left out and counted."""
+    attributes = Attributes("create")
+    attributes.want("address", None, origin=Origin("address", None, "object"))
+    attributes.want("address", "string", origin=Origin("address"))
+    assert 2 == len(_settle(attributes, listing_of()))
+
+
+def test_objects_when_the_attribute_is_there_are_no_reason_to_stop() -> None:
+    """What cannot be sent is left out and counted."""
+    attributes = Attributes("create")
+    attributes.want("address", None, origin=Origin("address", None, "object"))
+    assert [ListDataAttributes()] == _settle(attributes, listing_of(attribute("address")))
+
+
+def test_type_of_an_entry_when_streams_differ_goes_before_that_of_another_ones_schema() -> None:
+    """The user has said it; in whichever order they come."""
+    for order in ((0, 1), (1, 0)):
+        attributes = Attributes("create")
+        for kind, origin in [
+            [("string", Origin("since")), ("date", Origin("since", "date"))][place] for place in order
+        ]:
+            attributes.want("since", kind, origin=origin)
+        assert {"since": "date"} == attributes.wanted
+
+
+@pytest.mark.parametrize(
+    ("own", "there", "warns"),
+    [
+        ("date", "string", True),
+        ("integer", "float", True),
+        ("date", "date", False),
+        ("date", "datetime", False),
+        ("string", "string", False),
+        (None, "float", False),
+    ],
+)
+def test_type_of_an_entry_when_the_workspace_has_another_is_warned_of_once(
+    own: str | None, there: str, warns: bool
+) -> None:
+    """The workspace's counts, for it cannot be changed; what a schema says is no promise of the user's."""
+    attributes = Attributes("fail")
+    for name in ("since", "since", "other"):
+        attributes.want(name, own or "string", origin=Origin(f"a.{name}", own))
+    _settle(attributes, listing_of(attribute("since", there), attribute("other", own or "float")))
+    notes = list(attributes.notes.take())
+    assert warns == (len(notes) == 1)
+    if warns:
+        assert f'"since" is of the type {there} in the workspace' in notes[0].text
+        assert f"of the type {own} by its entry: the workspace's counts" in notes[0].text
+        assert "since" == notes[0].name
+
+
+def test_missing_attributes_when_skipped_are_told_with_what_may_be_meant() -> None:
+    """A label, or another case."""
+    attributes = Attributes("skip", wanted={"Plan": None, "SEATS": None, "odd": None})
+    _settle(attributes, listing_of(attribute("subscription_plan", label="Plan"), attribute("Seats")))
+    (text,) = _said(attributes)
+    assert text.endswith(
+        'left out. "Plan": this is the label of "subscription_plan".'
+        ' "SEATS": names are case-sensitive, and there is "Seats".'
+    )
+
+
+def _check(attributes: Attributes, *there: Any) -> list[str]:
+    """Answer the one call that a test of the destination makes; what is said."""
+    steps = attributes.check()
+    assert ListDataAttributes() == next(steps)
+    with contextlib.suppress(StopIteration):
+        steps.send(listing_of(*there))
+        pytest.fail("a test of the destination makes one call")
+    return _said(attributes)
+
+
+def test_test_of_the_destination_when_attributes_would_be_created_names_their_types_as_far_as_entries_tell() -> None:
+    """It knows no streams, and so no schema."""
+    attributes = Attributes("create")
+    attributes.want("plan", "string", origin=Origin("plan", "string"))
+    attributes.want("created_at", None, origin=Origin("created_at"))
+    attributes.want("seen_at", "date", origin=Origin("seen_at", "date"))
+    (text,) = _check(attributes)
+    assert text.startswith(
+        'The workspace lacks custom attributes, which the first sync creates: "plan" (string), "created_at" (the type'
+        ' that the schema of its stream tells), "seen_at" (date). A type cannot be changed afterwards.'
+        ' By their names these look like times: "created_at". If one is a time, '
+    )
+
+
+def test_test_of_the_destination_when_types_differ_or_names_are_near_says_so() -> None:
+    """What entries alone show."""
+    attributes = Attributes("create")
+    attributes.want("since", "date", origin=Origin("since", "date"))
+    (text,) = _check(attributes, attribute("since"))
+    assert "of the type string in the workspace" in text
+    attributes.want("Since", None)
+    with pytest.raises(ConfigurationError, match='there is "since"'):
+        _check(attributes, attribute("since"))
+
+
+def test_test_of_the_destination_when_an_attribute_cannot_be_created_says_so() -> None:
+    """There is no room, or its type is not the one that only_true needs."""
+    attributes = Attributes("create")
+    attributes.want("vip", "string", only_true=True, origin=Origin("vip", "string"))
+    with pytest.raises(ConfigurationError, match=r'these are not: "vip"; the workspace has 250 .* no room for "vip"'):
+        _check(attributes, *(attribute(f"a{number}") for number in range(MOST_ATTRIBUTES)))
+
+
+@pytest.mark.parametrize("missing", ["fail", "skip"])
+def test_test_of_the_destination_when_nothing_would_be_created_names_no_types(missing: str) -> None:
+    """There is nothing that lasts."""
+    attributes = Attributes(missing)
+    attributes.want("created_at", None, origin=Origin("created_at"))
+    assert [] == _check(attributes, attribute("created_at"))

@@ -9,6 +9,7 @@ import pytest
 
 from destination_intercom import outcomes
 from destination_intercom.configuration.config import parse_config
+from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.batches import ContactBatch
 from destination_intercom.contacts.kind import Contacts, make_policy
 from destination_intercom.contacts.lookup import HALVE, search_query
@@ -21,8 +22,9 @@ from destination_intercom.errors import StreamName
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateContact, SearchContacts, UpdateContact
+from unit_tests.data_attributes import listing_of
 from unit_tests.keys import by_email, by_id
-from unit_tests.strategies import base_config
+from unit_tests.strategies import base_config, catalog_stream
 from unit_tests.task_bench import ID, INVALID, OTHER_ID, Bench, listed, shown
 
 T = TypeVar("T")
@@ -189,3 +191,31 @@ def test_batch_when_it_cannot_be_looked_up_holds_nobody() -> None:
     waited = batch({by_id("a"): "a@example.com"})
     Desk().look_up(waited, INVALID, INVALID)
     assert {by_id("a"): Found()} == waited.found
+
+
+def test_values_in_a_dry_run_are_looked_at_as_they_would_be_written() -> None:
+    """By the names of their attributes, of contacts only: a record that is filtered is none."""
+    stream = catalog_stream(
+        user_id={"type": "string"}, row={"properties": {"at": {"type": "string"}}}, n={"type": "integer"}
+    )
+    users = {
+        "mode": "enabled",
+        "streams": [{"stream": "s"}],
+        "attributes": [{"property": "row.at", "attribute": "change"}, {"property": "n"}],
+        "filters": [{"property": "user_id", "operator": "is_set"}],
+        "missing_attributes": "create",
+    }
+    config = parse_config(base_config(users=users, delivery={"dry_run": True}))
+    contacts = Contacts(config, now=lambda: 0.0, look_up=_nobody)
+    (map_record,) = contacts.compile(stream, PlanChecks(config, [stream]))
+    steps = contacts.prepare()
+    next(steps)
+    with pytest.raises(StopIteration):
+        steps.send(listing_of())
+    (note,) = contacts.notes.take()
+    assert 'By their names these look like times: "change"' in note.text
+    for data in ({"user_id": "1", "row": {"at": "2024-01-02"}, "n": "5"}, {"row": {"at": "never"}}):
+        map_record(data)
+    (text,) = contacts.summary()
+    assert '"change" (string)' in text
+    assert '"n"' not in text

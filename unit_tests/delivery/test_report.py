@@ -231,6 +231,16 @@ def test_note_when_it_comes_again_then_it_is_told_once() -> None:
     assert 1 == len(_summary(report))
 
 
+def test_note_when_it_is_pressing_and_there_were_many_warnings_before_then_it_is_told_all_the_same() -> None:
+    """What lasts for ever must have been said."""
+    report = Report()
+    for number in range(MOST_WARNINGS * 3):
+        report.warn(f"warning {number}")
+    _said(report)
+    report.note(Note("For ever.", pressing=True))
+    assert [("WARN", "For ever.")] == _said(report)
+
+
 def test_summary_when_kinds_have_more_to_say_then_it_is_told_before_the_calls() -> None:
     """As warnings."""
     report = Report()

@@ -17,10 +17,10 @@ import pytest
 
 from destination_intercom import values
 from destination_intercom.configuration.config import parse_config
-from destination_intercom.contacts.attributes import check_attributes
 from destination_intercom.contacts.diff import diff, merge
 from destination_intercom.contacts.known import UNKNOWN, ContactReader, KnownContact
 from destination_intercom.contacts.mapping import ContactChange, map_contact
+from destination_intercom.contacts.workspace import check_attributes
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.standard_fields import FIELDS, StandardField
 from unit_tests.strategies import base_config, user_rule

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
-from destination_intercom.contacts.attributes import Attributes, check_attributes
+from destination_intercom.contacts.attribute_types import read_origin
+from destination_intercom.contacts.attributes import Attributes
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches, Neighbourhood
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.known import ContactReader, KnownContact
@@ -27,7 +28,7 @@ from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.delivery.tasks import Batch, Step, WriteTask
 from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, CreateContact, ListDataAttributes, UpdateContact, WriteCall
+from destination_intercom.intercom.calls import Call, CreateContact, UpdateContact, WriteCall
 from destination_intercom.outcomes import Outcome
 from destination_intercom.payloads import MapRecord, Payload
 
@@ -44,7 +45,7 @@ class Contacts(Kind):
         self.cache = ContactCache(now)
         self.notes = self.cache.search_size.notes
         missing = config.users.missing_attributes if isinstance(config.users, UsersEnabled) else "fail"
-        self.attributes = Attributes(missing, create=not config.delivery.dry_run)
+        self.attributes = Attributes(missing, create=not config.delivery.dry_run, notes=self.notes)
         self._policy = make_policy(config)
         self._reader = ContactReader(self.attributes)
         self.upserter = ContactUpserter(cache=self.cache, policy=self._policy, reader=self._reader)
@@ -72,26 +73,30 @@ class Contacts(Kind):
         rules = compile_user_rules(self._users, stream, checks)
         for rule in rules:
             for attribute in rule.attributes:
-                self.attributes.want(attribute.target, attribute.type, only_true=attribute.overwrite == "only_true")
+                only_true = attribute.overwrite == "only_true"
+                self.attributes.want(attribute.target, attribute.type, only_true=only_true, origin=attribute.origin)
         return [partial(self._map, rule) for rule in rules]
 
     def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | Outcome:
         known = self.attributes
-        return map_contact(rule, data, known.types, options=known.options, skipped=known.skipped)
+        change = map_contact(rule, data, known.types, options=known.options, skipped=known.skipped)
+        if known.watch is not None and isinstance(change, ContactChange):
+            known.watch.look(change.attributes)
+        return change
 
     def check(self) -> Generator[Call, Answer, None]:
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._users, UsersEnabled):
-            wanted = {entry.target: entry.type for entry in self._users.attributes}
-            only_true = {entry.target for entry in self._users.attributes if entry.overwrites == "only_true"}
-            listing = yield ListDataAttributes()
-            check_attributes(wanted, listing.body, missing=self._users.missing_attributes, only_true=only_true)
+            for entry in self._users.attributes:
+                only_true, origin = entry.overwrites == "only_true", read_origin(entry, {})
+                self.attributes.want(entry.target, entry.type, only_true=only_true, origin=origin)
+            yield from self.attributes.check()
 
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
         """Settle which attributes there are."""
-        warnings = yield from self.attributes.settle()
+        yield from self.attributes.settle()
         self.cache.new_attributes.note_created(self.attributes.created)
-        return warnings
+        return ()
 
     def batch(self, payload: Payload, *, size: int, now: float) -> Batch | None:
         """Tell the batch in which the contact is looked up; None for one that this run has written."""
@@ -137,7 +142,8 @@ class Contacts(Kind):
             batch.note_written(key)
 
     def summary(self) -> Iterable[str]:
-        """Tell what each sync writes again."""
+        """Tell what a dry run shows of types, and what each sync writes again."""
+        yield from self.attributes.summary()
         if self.cache.reshaped and not self._policy.send_unchanged:
             told = ", ".join(f'"{name}" of {count}' for name, count in sorted(self.cache.reshaped.items()))
             yield (

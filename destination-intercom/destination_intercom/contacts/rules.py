@@ -10,6 +10,7 @@ from destination_intercom.airbyte.schemas import type_in_schema
 from destination_intercom.configuration.config import Attribute, UsersEnabled, UserStream
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
+from destination_intercom.contacts.attribute_types import Origin, read_origin
 from destination_intercom.identity import IdentityRule
 from destination_intercom.paths import PathReader, compile_path
 from destination_intercom.standard_fields import Overwrite
@@ -23,6 +24,7 @@ class AttributeRule:
     target: str
     type: str | None
     overwrite: Overwrite = "always"
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +67,4 @@ def _user_rule(users: UsersEnabled, own: UserStream, stream: CatalogStream, chec
 
 def _attribute_rule(entry: Attribute, schema: dict[str, Any]) -> AttributeRule:
     kind = entry.type or type_in_schema(entry.path, schema)
-    return AttributeRule(compile_path(entry.path), entry.target, kind, entry.overwrites)
+    return AttributeRule(compile_path(entry.path), entry.target, kind, entry.overwrites, read_origin(entry, schema))

@@ -25,11 +25,15 @@ from destination_intercom.payloads import MapRecord, Payload
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that the user is warned of once; if there were too many warnings, `name` is listed under `heading`."""
+    """Something that the user is warned of once; if there were too many warnings, `name` is listed under `heading`.
+
+    What is `pressing` is said however much was warned of.
+    """
 
     text: str
     heading: str = ""
     name: str = ""
+    pressing: bool = False
 
 
 class Notes:
@@ -91,11 +95,17 @@ class Kind(ABC):
         """Make the steps that deliver one payload, or several of one key and one batch: an outcome for each."""
 
     def check(self) -> Generator[Call, Answer, None]:
-        """Ask of the workspace what a test of the destination can find out; raise what cannot work."""
+        """Ask of the workspace what a test of the destination can find out; raise what cannot work.
+
+        What there is to warn of goes into `notes`.
+        """
         yield from ()
 
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
-        """Settle with the workspace what must be known before the first record; return what to warn of."""
+        """Settle with the workspace what must be known before the first record; return what to warn of.
+
+        What the user should read before a call is made is in `notes` when it is yielded.
+        """
         yield from ()
         return ()
 

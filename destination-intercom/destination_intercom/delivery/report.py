@@ -96,6 +96,9 @@ class Report:
 
     def note(self, note: Note) -> None:
         """Warn once of what a kind of object has to say; where there were too many warnings, the summary names it."""
+        if note.pressing:
+            self._say("WARN", note.text)
+            return
         said = self._warn_once((note.text,), note.text)
         if not said and note.heading:
             names = self._untold.setdefault(note.heading, set())
