@@ -353,7 +353,7 @@ def classes() -> list[type[Any]]:
 
 SHOWN = {
     "the configuration's, the catalog's, or the workspace's own names and types": """
-        AttributeRule.target AttributeRule.type Attributes._only_true Attributes._origins Attributes.created
+        AttributeRule.target AttributeRule.type Attributes._members Attributes._only_true Attributes._origins Attributes.created
         Attributes.fields Attributes.missing ContactChange.if_empty ContactChange.outside UserRule.if_empty
         Attributes.skipped Attributes.types Attributes.wanted CatalogStream.schema Near.cure Near.text Origin.property Origin.type
         EventRule.metadata EventRule.name EventRule.renamed MetadataRule.name MetadataRule.type Money.currency Plan._by_name Plan.warnings Policy.write_mode RecordMessage.namespace

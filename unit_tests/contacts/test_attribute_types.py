@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from destination_intercom.configuration.config import Attribute
 from destination_intercom.contacts.attribute_types import (
     MAY_BE_TIMES,
     UNFIT,
@@ -90,10 +89,9 @@ def test_name_of_any_letters_raises_nothing(name: str) -> None:
 
 def test_origin_when_read_has_what_entry_and_schema_say() -> None:
     """The entry's own type apart from the schema's."""
-    entry = Attribute.model_validate({"property": "a.b", "attribute": "c", "type": "string"})
     schema = {"properties": {"a": {"properties": {"b": {"type": "object"}}}}}
-    assert Origin("a.b", "string", "object") == read_origin(entry, schema)
-    assert Origin("a.b", "string", None) == read_origin(entry, {})
+    assert Origin("a.b", "string", "object") == read_origin("a.b", "string", schema)
+    assert Origin("a.b", "string", None) == read_origin("a.b", "string", {})
 
 
 @pytest.mark.parametrize(

@@ -382,3 +382,91 @@ def test_test_of_the_destination_when_nothing_would_be_created_names_no_types(mi
     attributes = Attributes(missing)
     attributes.want("created_at", None, origin=Origin("created_at"))
     assert [] == _check(attributes, attribute("created_at"))
+
+
+@pytest.mark.parametrize("missing", ["fail", "create", "skip"])
+def test_workspace_when_it_is_full_and_lacks_nothing_is_no_reason_to_stop(missing: str) -> None:
+    """More than 250 are there, whoever made them."""
+    attributes = Attributes(missing, wanted={"a0": "string"})
+    assert 1 == len(
+        _settle(attributes, listing_of(*(attribute(f"a{number}") for number in range(MOST_ATTRIBUTES + 5))))
+    )
+
+
+def test_missing_attributes_when_they_are_made_by_hand_are_told_with_those_that_look_like_times() -> None:
+    """Whoever makes them in Intercom makes them for good, too; a test of the destination does not know each type."""
+    attributes = Attributes("fail")
+    for name, kind in {"since": "integer", "plan": "string", "seen_at": "date"}.items():
+        attributes.want(name, kind, origin=Origin(name, kind))
+    attributes.want("odd", None, origin=Origin("odd"))
+    expected = '"since" (integer, but by its name a time), "plan" (string), "seen_at" (date), "odd" ('
+    message = _refusal(attributes)
+    assert f"{expected}its type is told by neither" in message
+    with pytest.raises(ConfigurationError) as caught:
+        _check(attributes)
+    assert f"{expected}the type that the schema of its stream tells)" in caught.value.message
+
+
+def _members(missing: str, **members: str | None) -> Attributes:
+    """Attributes of one entry, "plan", and of a wildcard."""
+    attributes = Attributes(missing)
+    attributes.want("plan", "string", origin=Origin("plan"))
+    for name, kind in members.items():
+        attributes.want_member(name, kind)
+    return attributes
+
+
+THERE = [attribute("plan"), attribute("here", "integer", options=["x"]), attribute("old", archived=True)]
+
+
+@pytest.mark.parametrize("missing", ["fail", "skip"])
+def test_members_of_a_wildcard_when_the_workspace_lacks_them_are_left_out_with_one_warning(missing: str) -> None:
+    """A column more in a source never fails a sync; what is there is written in the workspace's type."""
+    attributes = _members(missing, here="string", gone="float", old="string", plan="float", odd=None)
+    assert [ListDataAttributes()] == _settle(attributes, listing_of(*THERE))
+    assert {"plan": "string", "here": "integer"} == attributes.types
+    assert {"here": frozenset({"x"})} == attributes.options
+    assert {"gone", "old", "odd"} == attributes.skipped
+    (text,) = _said(attributes)
+    assert text.endswith(': "gone" (float), "old" (archived, or not writable), "odd" (of a type that nobody tells).')
+
+
+def test_members_of_a_wildcard_when_they_may_be_created_are_named_and_created_as_far_as_they_can_be() -> None:
+    """What would be a second one of another, or has no type, is left out; standard fields are there."""
+    attributes = _members(
+        "create", here="string", a="float", A="float", HERE="string", Plan="string", odd=None, phone=None
+    )
+    attributes.want_member("a", "string")
+    attributes.want_member("since", "integer")
+    _, *created = _settle(attributes, listing_of(*THERE))
+    assert [("a", "float"), ("since", "integer")] == [
+        (call.payload["name"], call.payload["data_type"]) for call in created if isinstance(call, CreateDataAttribute)
+    ]
+    assert (frozenset({"A", "HERE", "Plan", "odd"}), frozenset({"email", "phone"})) == (
+        attributes.skipped,
+        attributes.fields,
+    )
+    assert {"plan": "string", "here": "integer", "a": "float", "since": "integer"} == attributes.types
+    left_out, announced, *_ = _said(attributes)
+    assert '"A" (another one differs in case only), "HERE" (names are case-sensitive, and there is "here")' in left_out
+    assert 'which are created: "a" (float), "since" (integer).' in announced
+    assert 'look like times: "since"' in announced
+
+
+def test_members_of_a_wildcard_when_there_is_little_room_leave_it_to_the_entries() -> None:
+    """Those that do not fit are left out."""
+    attributes = _members("create", a="string", b="string")
+    there = [attribute(f"c{number}") for number in range(MOST_ATTRIBUTES - 2)]
+    _, *created = _settle(attributes, listing_of(*there))
+    assert ["plan", "a"] == [call.payload["name"] for call in created if isinstance(call, CreateDataAttribute)]
+    assert {"b"} == attributes.skipped
+
+
+def test_member_of_a_wildcard_when_intercom_refuses_to_create_it_is_left_out() -> None:
+    """Its name may be none that an attribute can have."""
+    attributes = Attributes("create")
+    attributes.want_member("a!", "string")
+    envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "alphanumeric"}]}
+    _settle(attributes, listing_of(), creation=Answer(400, "json", envelope))
+    assert (frozenset({"a!"}), {}) == (attributes.skipped, attributes.types)
+    assert 'does not create the custom attribute "a!": alphanumeric. What * has' in _said(attributes)[-1]

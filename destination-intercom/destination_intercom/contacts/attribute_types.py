@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from destination_intercom.airbyte.schemas import Nesting, nesting_in_schema
-from destination_intercom.configuration.config import Attribute
 from destination_intercom.properties import is_template
 from destination_intercom.values import to_time
 
 MAY_BE_TIMES: Final = frozenset({"string", "integer", "float"})
 """Types that hold a time, too, but not as one."""
+
+FROM_SCHEMA: Final = "the type that the schema of its stream tells"
+"""What is said in place of a type where no schema is at hand."""
 
 UNFIT: Final[Mapping[Nesting, str]] = {
     "object": "an object",
@@ -48,9 +50,9 @@ class Origin:
     nesting: Nesting | None = None
 
 
-def read_origin(entry: Attribute, schema: dict[str, Any]) -> Origin:
-    """Tell what an entry, and the schema of its stream, say of an attribute."""
-    return Origin(entry.path, entry.type, nesting_in_schema(entry.path, schema))
+def read_origin(path: str, kind: str | None, schema: dict[str, Any]) -> Origin:
+    """Tell what an entry with a property and perhaps a type, and the schema of its stream, say of an attribute."""
+    return Origin(path, kind, nesting_in_schema(path, schema))
 
 
 def looks_like_time(name: str) -> bool:
@@ -114,6 +116,4 @@ class TimeWatch:
 
 def list_types(kinds: Mapping[str, str | None]) -> str:
     """Write attributes with their types; where it is None, the stream's schema is to tell it."""
-    return ", ".join(
-        f'"{name}" ({kind or "the type that the schema of its stream tells"})' for name, kind in kinds.items()
-    )
+    return ", ".join(f'"{name}" ({kind or FROM_SCHEMA})' for name, kind in kinds.items())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from destination_intercom.contacts.attribute_types import (
+    FROM_SCHEMA,
     UNFIT,
     Origin,
     TimeWatch,
@@ -55,6 +56,7 @@ class Attributes:
     watch: TimeWatch | None = None
     _only_true: set[str] = field(default_factory=set)
     _origins: dict[str, list[Origin]] = field(default_factory=dict)
+    _members: dict[str, str | None] = field(default_factory=dict)
 
     def want(self, name: str, kind: str | None, *, only_true: bool = False, origin: Origin | None = None) -> None:
         """Note that an attribute is written, or a true of it only, and the type that one of the streams tells.
@@ -69,13 +71,18 @@ class Attributes:
         if only_true:
             self._only_true.add(name)
 
+    def want_member(self, name: str, kind: str | None) -> None:
+        """Note that a wildcard stands for a member, and its type by the stream's schema: it never fails a sync."""
+        self._members[name] = self._members.get(name) or kind
+        self.fields |= FIELDS.keys() & {name}
+
     def check(self) -> Generator[Call, Answer, None]:
         """Yield the call that shows what is wrong as far as entries tell it, for a test knows no streams.
 
         Raises:
             ConfigurationError: what is wanted cannot be had.
         """
-        workspace = self._compare((yield ListDataAttributes()))
+        workspace = self._compare((yield ListDataAttributes()), untold=FROM_SCHEMA)
         if self.missing == "create" and workspace.missing:
             planned = {name: self.wanted[name] for name in workspace.missing}
             self._refuse(workspace, planned)
@@ -87,10 +94,13 @@ class Attributes:
         Raises:
             ConfigurationError: what is wanted cannot be had.
         """
-        if not self.wanted:
+        if not self.wanted and not self._members:
             return
-        workspace = self._compare((yield ListDataAttributes()))
-        planned = self._plan(workspace) if self.missing == "create" and workspace.missing else {}
+        listing = yield ListDataAttributes()
+        workspace = self._compare(listing)
+        planned = self._plan(workspace) if self.missing == "create" else {}
+        planned.update(self._plan_members(listing, room=MOST_ATTRIBUTES - workspace.custom_count - len(planned)))
+        self._begin(planned)
         for name, kind in planned.items() if self.create else ():
             call = CreateDataAttribute({"name": name, "model": "contact", "data_type": kind})
             answer = yield call
@@ -110,8 +120,15 @@ class Attributes:
                 f" {list_types(times)}. {_BEFORE}"
             )
 
-    def _compare(self, answer: Answer) -> Workspace:
-        workspace = check_attributes(self.wanted, answer.body, missing=self.missing, only_true=self._only_true)
+    def _compare(self, answer: Answer, **words: str) -> Workspace:
+        workspace = check_attributes(
+            self.wanted,
+            answer.body,
+            missing=self.missing,
+            only_true=self._only_true,
+            like_times=find_times(self.wanted, self._origins),
+            **words,
+        )
         self.types.update(workspace.types)
         self.options.update(workspace.options)
         self._compare_types()
@@ -138,14 +155,20 @@ class Attributes:
     def _find_refused(self, name: str, refused: Answer, listing: Answer) -> None:
         """Go on if the attribute that was not created is there all the same, with the type that is wanted."""
         workspace = check_attributes({name: None}, listing.body, missing="skip")
-        if workspace.types.get(name) != self.types[name]:
-            words = read_refusal(refused).message or f"status {refused.status}"
-            raise ConfigurationError(
-                f'users.attributes: Intercom does not create the custom attribute "{name}": {words}.'
-            )
+        if workspace.types.get(name) == self.types[name]:
+            return
+        words = read_refusal(refused).message or f"status {refused.status}"
+        problem = f'Intercom does not create the custom attribute "{name}": {words}.'
+        if name in self.wanted:
+            raise ConfigurationError(f"users.attributes: {problem}")
+        self._say(f"{problem} What * has for it is left out.")
+        self.skipped |= {name}
+        del self.types[name]
 
     def _plan(self, workspace: Workspace) -> dict[str, str]:
         """Tell what is to be created, each with its type, once nothing speaks against it."""
+        if not workspace.missing:
+            return {}
         kinds = {name: self.wanted[name] for name in workspace.missing}
         self._refuse(workspace, kinds)
         planned = {name: kind for name, kind in kinds.items() if kind is not None}
@@ -154,13 +177,51 @@ class Attributes:
                 f"users.attributes: nobody tells the type of {quote_names(untyped)}, which the workspace lacks: set it."
                 " It is never guessed, for it cannot be changed afterwards."
             )
+        return planned
+
+    def _plan_members(self, listing: Answer, *, room: int) -> dict[str, str]:
+        """Tell which members of wildcards are to be created; what cannot be written of them is left out."""
+        planned: dict[str, str] = {}
+        left_out: dict[str, str] = {}
+        taken = {name.casefold() for name in self.wanted}
+        for name, kind in self._members.items():
+            if name in self.wanted:
+                continue
+            try:
+                workspace = check_attributes({name: kind}, listing.body, missing="skip")
+            except ConfigurationError:
+                left_out[name] = "archived, or not writable"
+                continue
+            self.types.update(workspace.types)
+            self.options.update(workspace.options)
+            if not workspace.missing:
+                continue
+            near = workspace.near.get(name)
+            if self.missing != "create" or kind is None:
+                left_out[name] = kind or "of a type that nobody tells"
+            elif near is not None or name.casefold() in taken:
+                left_out[name] = near.text if near is not None else "another one differs in case only"
+            elif len(planned) >= room:
+                left_out[name] = f"beyond the {MOST_ATTRIBUTES} of a workspace"
+            else:
+                planned[name] = kind
+                taken.add(name.casefold())
+        if left_out:
+            self.skipped |= left_out.keys()
+            told = ", ".join(f'"{name}" ({why})' for name, why in left_out.items())
+            self._say(f"Members of * that the workspace has no attribute for, so that they are left out: {told}.")
+        return planned
+
+    def _begin(self, planned: Mapping[str, str]) -> None:
+        """Say what is created, or would be, before it is."""
+        if not planned:
+            return
         self.types.update(planned)
         if self.create:
             self._announce(planned, "which are created", _TOO_LATE)
         else:
             self._announce(planned, "which would be created", _BEFORE)
             self.watch = TimeWatch(planned)
-        return planned
 
     def _refuse(self, workspace: Workspace, kinds: Mapping[str, str | None]) -> None:
         """Refuse attributes for which no value would do, and more of them than a workspace can have."""

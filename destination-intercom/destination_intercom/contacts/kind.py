@@ -88,7 +88,7 @@ class Contacts(Kind):
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._users, UsersEnabled):
             for entry in self._users.attributes:
-                only_true, origin = entry.overwrites == "only_true", read_origin(entry, {})
+                only_true, origin = entry.overwrites == "only_true", read_origin(entry.path, entry.type, {})
                 self.attributes.want(entry.target, entry.type, only_true=only_true, origin=origin)
             yield from self.attributes.check()
 

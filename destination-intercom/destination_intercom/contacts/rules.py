@@ -67,4 +67,6 @@ def _user_rule(users: UsersEnabled, own: UserStream, stream: CatalogStream, chec
 
 def _attribute_rule(entry: Attribute, schema: dict[str, Any]) -> AttributeRule:
     kind = entry.type or type_in_schema(entry.path, schema)
-    return AttributeRule(compile_path(entry.path), entry.target, kind, entry.overwrites, read_origin(entry, schema))
+    return AttributeRule(
+        compile_path(entry.path), entry.target, kind, entry.overwrites, read_origin(entry.path, entry.type, schema)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +38,15 @@ def check_attributes(
     *,
     missing: str = "fail",
     only_true: Collection[str] = (),
+    like_times: Collection[str] = (),
+    untold: str = "its type is told by neither the entry nor the stream's schema",
 ) -> Workspace:
     """Compare the attributes to write with the answer of `GET /data_attributes`.
 
     `wanted` maps each name to the type that it would be created with, None where nobody tells it.
     `missing` is what to do with custom attributes that are not there: `fail`, `create` or `skip`.
-    Of those in `only_true` nothing but a true is written.
+    Of those in `only_true` nothing but a true is written; those in `like_times` would have the type of a text or
+    number, and the name of a time. `untold` says in a message what there is in place of a type.
 
     Raises:
         ConfigurationError: names all that are missing (with `fail`), archived, not writable, or no booleans, and with
@@ -59,7 +62,10 @@ def check_attributes(
     absent = [name for name in wanted if name not in known and name not in FIELDS]
     found = [name for name in wanted if name in known]
     near = {name: other for name in absent if (other := _near(name, known)) is not None}
-    problems = [*_lacks(absent, wanted, near, missing=missing), *_unusable(found, known)]
+    kinds = {
+        name: (wanted[name] or untold) + (", but by its name a time" if name in like_times else "") for name in absent
+    }
+    problems = [*_lacks(kinds, near, missing=missing), *_unusable(found, known)]
     if others := [name for name in found if name in only_true and known[name].get("data_type") != "boolean"]:
         problems.append(explain_flags(others))
     if problems:
@@ -74,20 +80,19 @@ def check_attributes(
     )
 
 
-def _lacks(
-    absent: Sequence[str], wanted: Mapping[str, str | None], near: Mapping[str, Near], *, missing: str
-) -> list[str]:
+def _lacks(absent: Mapping[str, str], near: Mapping[str, Near], *, missing: str) -> list[str]:
+    """Tell what is wrong with attributes that the workspace lacks; `absent` says of which type each would be."""
     if missing == "create":
         return _duplicates(absent, near)
     if missing != "fail" or not absent:
         return []
     hints = {name: f"; {other.text}" for name, other in near.items()}
-    names = ", ".join(f'"{name}" ({_type(wanted[name])}{hints.get(name, "")})' for name in absent)
+    names = ", ".join(f'"{name}" ({kind}{hints.get(name, "")})' for name, kind in absent.items())
     cure = "create them in Intercom under Settings > Data > People, set users.missing_attributes to create or skip"
     return [f"the workspace lacks the custom attributes {names}: {cure}, or leave them out of users.attributes"]
 
 
-def _duplicates(absent: Sequence[str], near: Mapping[str, Near]) -> list[str]:
+def _duplicates(absent: Iterable[str], near: Mapping[str, Near]) -> list[str]:
     """Tell which attributes, once created, a person could hardly tell from others."""
     spelled: dict[str, str] = {}
     twice = [(other, name) for name in absent if (other := spelled.setdefault(name.casefold(), name)) != name]
@@ -119,10 +124,6 @@ def _likelihood(attribute: Mapping[str, Any]) -> tuple[bool, bool]:
     # A custom attribute may bear the name of one of Intercom's own that nobody can write, such as "country".
     is_own = attribute.get("custom") is False
     return is_own is (attribute["name"] in FIELDS), attribute.get("archived") is not True
-
-
-def _type(kind: str | None) -> str:
-    return kind or "its type is told by neither the entry nor the stream's schema"
 
 
 def _near(name: str, known: Mapping[str, Any]) -> Near | None:
@@ -158,6 +159,6 @@ def explain_flags(names: Sequence[str]) -> str:
     return f"overwrite only_true is for attributes that are true or false, and these are not: {quote_names(names)}"
 
 
-def quote_names(names: Sequence[str]) -> str:
+def quote_names(names: Iterable[str]) -> str:
     """List names in quotes."""
     return ", ".join(f'"{name}"' for name in names)
