@@ -284,6 +284,19 @@ def test_objects_when_the_attribute_is_there_are_no_reason_to_stop() -> None:
     assert [ListDataAttributes()] == _settle(attributes, listing_of(attribute("address")))
 
 
+@pytest.mark.parametrize("kinds", [("integer", "float"), ("float", "integer"), (None, "integer", None, "float")])
+def test_type_when_one_stream_has_whole_numbers_and_another_one_fractions_is_float(
+    kinds: tuple[str | None, ...],
+) -> None:
+    """As in a union within one schema: an integer would take no fraction, for good."""
+    attributes = Attributes("create")
+    for kind in kinds:
+        attributes.want("total", kind, origin=Origin("total"))
+    assert {"total": "float"} == attributes.wanted
+    attributes.want("total", "integer", origin=Origin("total", "integer"))
+    assert {"total": "integer"} == attributes.wanted
+
+
 def test_type_of_an_entry_when_streams_differ_goes_before_that_of_another_ones_schema() -> None:
     """The user has said it; in whichever order they come."""
     for order in ((0, 1), (1, 0)):
@@ -398,8 +411,9 @@ def test_missing_attributes_when_they_are_made_by_hand_are_told_with_those_that_
     attributes = Attributes("fail")
     for name, kind in {"since": "integer", "plan": "string", "seen_at": "date"}.items():
         attributes.want(name, kind, origin=Origin(name, kind))
+    attributes.want("address", None, origin=Origin("address_at", None, "object"))
     attributes.want("odd", None, origin=Origin("odd"))
-    expected = '"since" (integer, but by its name a time), "plan" (string), "seen_at" (date), "odd" ('
+    expected = '"since" (integer, but by its name a time), "plan" (string), "seen_at" (date), "address" (of no type, for it is an object), "odd" ('
     message = _refusal(attributes)
     assert f"{expected}its type is told by neither" in message
     with pytest.raises(ConfigurationError) as caught:

@@ -49,7 +49,7 @@ def test_attributes_that_are_missing_are_all_listed_with_the_types_they_would_ge
     """One look at the message is enough to create them."""
     message = _refusal({"plan": "string", "age": "integer", "odd": None, "here": "string"}, attribute("here"))
     assert message.startswith("users.attributes: the workspace lacks the custom attributes ")
-    assert '"plan" (string), "age" (integer), "odd" (its type is told by neither' in message
+    assert '"plan" (string), "age" (integer), "odd" (of a type that nobody tells)' in message
     assert "create them in Intercom" in message
     assert "here" not in message
 

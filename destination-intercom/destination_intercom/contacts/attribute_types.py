@@ -21,6 +21,8 @@ MAY_BE_TIMES: Final = frozenset({"string", "integer", "float"})
 FROM_SCHEMA: Final = "the type that the schema of its stream tells"
 """What is said in place of a type where no schema is at hand."""
 
+UNTOLD: Final = "its type is told by neither the entry nor the stream's schema"
+
 UNFIT: Final[Mapping[Nesting, str]] = {
     "object": "an object",
     "objects": "a list of objects or lists",
@@ -117,3 +119,15 @@ class TimeWatch:
 def list_types(kinds: Mapping[str, str | None]) -> str:
     """Write attributes with their types; where it is None, the stream's schema is to tell it."""
     return ", ".join(f'"{name}" ({kind or FROM_SCHEMA})' for name, kind in kinds.items())
+
+
+def describe_types(
+    kinds: Mapping[str, str | None], origins: Mapping[str, Sequence[Origin]], *, untold: str
+) -> dict[str, str]:
+    """Say which type each attribute would have; `untold` where nobody tells it."""
+    times, described = set(find_times(kinds, origins)), {}
+    for name, kind in kinds.items():
+        unfit = find_unfit(kind, origins.get(name, ()))
+        text = kind or untold if unfit is None else f"of no type, for it is {UNFIT[unfit]}"
+        described[name] = f"{text}, but by its name a time" if name in times and unfit is None else text
+    return described

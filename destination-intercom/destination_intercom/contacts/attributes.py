@@ -9,8 +9,10 @@ from typing import Final
 from destination_intercom.contacts.attribute_types import (
     FROM_SCHEMA,
     UNFIT,
+    UNTOLD,
     Origin,
     TimeWatch,
+    describe_types,
     find_times,
     find_unfit,
     list_types,
@@ -66,7 +68,10 @@ class Attributes:
         origins = self._origins.setdefault(name, [])
         if origin is not None and origin not in origins:
             origins.append(origin)
-        self.wanted[name] = next(iter(_own_types(origins)), None) or self.wanted.get(name) or kind
+        told = self.wanted.get(name)
+        # What is a whole number in one stream only may have a fraction in another.
+        kind = "float" if {told, kind} == {"integer", "float"} else told or kind
+        self.wanted[name] = next(iter(_own_types(origins)), kind)
         self.fields |= FIELDS.keys() & {name}
         if only_true:
             self._only_true.add(name)
@@ -120,14 +125,13 @@ class Attributes:
                 f" {list_types(times)}. {_BEFORE}"
             )
 
-    def _compare(self, answer: Answer, **words: str) -> Workspace:
+    def _compare(self, answer: Answer, *, untold: str = UNTOLD) -> Workspace:
         workspace = check_attributes(
             self.wanted,
             answer.body,
             missing=self.missing,
             only_true=self._only_true,
-            like_times=find_times(self.wanted, self._origins),
-            **words,
+            described=describe_types(self.wanted, self._origins, untold=untold),
         )
         self.types.update(workspace.types)
         self.options.update(workspace.options)

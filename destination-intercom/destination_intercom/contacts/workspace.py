@@ -38,15 +38,13 @@ def check_attributes(
     *,
     missing: str = "fail",
     only_true: Collection[str] = (),
-    like_times: Collection[str] = (),
-    untold: str = "its type is told by neither the entry nor the stream's schema",
+    described: Mapping[str, str] | None = None,
 ) -> Workspace:
     """Compare the attributes to write with the answer of `GET /data_attributes`.
 
     `wanted` maps each name to the type that it would be created with, None where nobody tells it.
     `missing` is what to do with custom attributes that are not there: `fail`, `create` or `skip`.
-    Of those in `only_true` nothing but a true is written; those in `like_times` would have the type of a text or
-    number, and the name of a time. `untold` says in a message what there is in place of a type.
+    Of those in `only_true` nothing but a true is written. `described` says of each in words which type it would have.
 
     Raises:
         ConfigurationError: names all that are missing (with `fail`), archived, not writable, or no booleans, and with
@@ -62,9 +60,7 @@ def check_attributes(
     absent = [name for name in wanted if name not in known and name not in FIELDS]
     found = [name for name in wanted if name in known]
     near = {name: other for name in absent if (other := _near(name, known)) is not None}
-    kinds = {
-        name: (wanted[name] or untold) + (", but by its name a time" if name in like_times else "") for name in absent
-    }
+    kinds = {name: (described or wanted)[name] or "of a type that nobody tells" for name in absent}
     problems = [*_lacks(kinds, near, missing=missing), *_unusable(found, known)]
     if others := [name for name in found if name in only_true and known[name].get("data_type") != "boolean"]:
         problems.append(explain_flags(others))
