@@ -367,7 +367,7 @@ BAD: list[tuple[Any, str]] = [
     (config(identity={"property": "id", "intercom_field": "phone"}), "identity.intercom_field"),
     (
         config(users={"mode": "enabled", "streams": [{"stream": "u"}], "attributes": [{"property": "id"}]}),
-        "attributes.0",
+        'users.attributes, entry 1 ("id")',
     ),
     (
         config(

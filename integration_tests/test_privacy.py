@@ -353,6 +353,9 @@ def classes() -> list[type[Any]]:
 
 SHOWN = {
     "the configuration's, the catalog's, or the workspace's own names and types": """
+        AttributeMembers.declared AttributeMembers.left_out AttributeMembers.path AttributeMembers.pattern
+        AttributeMembers.place AttributeMembers.taken MetadataMembers.left_out MetadataMembers.path
+        MetadataMembers.pattern MetadataMembers.place MetadataMembers.taken AttributeRule.place MetadataRule.place
         AttributeRule.target AttributeRule.type Attributes._members Attributes._only_true Attributes._origins Attributes.created
         Attributes.fields Attributes.missing ContactChange.if_empty ContactChange.outside UserRule.if_empty
         Attributes.skipped Attributes.types Attributes.wanted CatalogStream.schema Near.cure Near.text Origin.property Origin.type
@@ -374,7 +377,7 @@ SHOWN = {
     "the name of an event": "EventPayload.name Note.name",
     "shows nothing of what it holds": """
         EventCache.delivered EventCache.delivered_names EventCache.last_delivered EventCache.not_visible
-        EventCache.refused_names EventRule.is_excluded EventRule.is_selected KindParts.look_up
+        EventCache.refused_names EventRule.is_excluded EventRule.is_selected EventRule.look_at_name KindParts.look_up
         SearchSize._failed_until _Buffer.compressor
     """,
 }

@@ -44,8 +44,9 @@ class Key(NamedTuple):
 class IdentityRule:
     """Where a record's identity stands, and what it is in Intercom.
 
-    `is_declared` says that the stream's schema has it there, `leads_into_null` that in a record something around
-    it is null: then a record without one is about nobody, which is ordinary. `is_lost` says that a record had
+    `is_declared` says that the stream's schema has it there, `is_present` that a record has a property that it is
+    read from, `leads_into_null` that something around that is null: then a record without one is about nobody, which
+    is ordinary. `is_lost` says that a record had
     one which could not be kept on its way here.
     """
 
@@ -54,6 +55,7 @@ class IdentityRule:
     reject_missing: bool
     is_declared: bool = False
     leads_into_null: Question = lambda _: False
+    is_present: Question = lambda _: False
     is_lost: Question = lambda _: False
 
 
@@ -73,6 +75,6 @@ def _explain_missing(rule: IdentityRule, data: dict[str, Any], value: Any) -> Ou
         return rejected(outcomes.INVALID_IDENTITY)
     if rule.reject_missing:
         return rejected(outcomes.MISSING_IDENTITY)
-    if rule.is_declared or value is not MISSING:
+    if rule.is_declared or value is not MISSING or rule.is_present(data):
         return filtered(outcomes.ANONYMOUS)
     return outcomes.NULL_AROUND_IDENTITY if rule.leads_into_null(data) else filtered(outcomes.NO_IDENTITY_PROPERTY)

@@ -98,6 +98,7 @@ FILTERED_OUT: Final = "filtered"
 ANONYMOUS: Final = "anonymous"
 NO_IDENTITY_PROPERTY: Final = "no_identity_property"
 TOO_OLD: Final = "too_old"
+DELETED: Final = "deleted"
 
 FILTER_REASONS: Final = {
     NOT_SELECTED: "the event's name is not among the selected ones",
@@ -106,6 +107,7 @@ FILTER_REASONS: Final = {
     FILTERED_OUT: "a filter does not hold",
     ANONYMOUS: "the identity is absent, null or blank",
     NO_IDENTITY_PROPERTY: "neither the record nor the stream's schema has the identity property",
+    DELETED: "the source marks the row as deleted",
     TOO_OLD: "the event is older than not_before",
 }
 

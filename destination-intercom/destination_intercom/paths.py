@@ -75,6 +75,11 @@ def _is_member(value: Any) -> bool:
     return is_set(value) and not isinstance(value, dict)
 
 
+def rename(pattern: str, name: str) -> str:
+    """Write the name of a member as `pattern` says, in which `*` stands for it."""
+    return pattern.replace("*", name, 1)
+
+
 def compile_null_check(path: str) -> Callable[[dict[str, Any]], bool]:
     """Make the function that says whether `path` leads into something null or blank.
 

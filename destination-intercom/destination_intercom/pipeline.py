@@ -102,7 +102,7 @@ class Sync:
             self._store_last(began, failure)
             yield from self._due()
         self._stop()
-        self._summarise()
+        self._summarise(is_whole=failure is None)
         yield from self.report.lines()
         if failure is not None:
             raise failure
@@ -122,7 +122,7 @@ class Sync:
         try:
             call = next(steps)
             while True:
-                self._take_notes(kind)
+                self._take_notes_of(kind)
                 yield from self.report.lines()
                 if (answer := self._ask(call)) is None:
                     return
@@ -222,6 +222,8 @@ class Sync:
             raise _UnwantedInputError(ConfigurationError(plan.refuse_records, stream=plan.stream))
         self.report.count_read(plan.stream)
         data = plan.repair(message.data, message.changed)
+        if plan.watch.is_open:
+            plan.watch.look(data)
         made = [(part.kind, part.map_record(data)) for part in plan.parts]
         kept = line if self.rejects is not None else None
         shows = any(not isinstance(part, Outcome) or part.shows_identity for _, part in made)
@@ -256,12 +258,17 @@ class Sync:
                     self._settle(notice.entry, notice.kind, notice.outcome)
             except IntercomDestinationError as error:
                 failure = failure or error
-        for kind in self.kinds.values():
-            self._take_notes(kind)
+        self._take_notes()
         if failure is not None:
             raise failure
 
-    def _take_notes(self, kind: Kind) -> None:
+    def _take_notes(self) -> None:
+        for warning in self.plan.usage.take_warnings():
+            self.report.warn(warning)
+        for kind in self.kinds.values():
+            self._take_notes_of(kind)
+
+    def _take_notes_of(self, kind: Kind) -> None:
         for note in kind.notes.take():
             self.report.note(note)
 
@@ -332,7 +339,7 @@ class Sync:
         if self.rejects is not None:
             self.rejects.stop()
 
-    def _summarise(self) -> None:
+    def _summarise(self, *, is_whole: bool) -> None:
         if self.dry_run is not None:
             self.report.say(self.dry_run.summary())
         if self.rejects is not None:
@@ -342,7 +349,12 @@ class Sync:
             retries=self.scheduler.retries,
             refused=self.quota.refused,
             used_share=self.quota.used_share,
-            more_warnings=[text for kind in self.kinds.values() for text in kind.summary()],
+            more_warnings=[
+                *(text for kind in self.kinds.values() for text in kind.summary()),
+                *self.plan.usage.failures(),
+                # A sync that ended early has not seen what else there is.
+                *(self.plan.usage.never_seen() if is_whole else ()),
+            ],
         )
 
 

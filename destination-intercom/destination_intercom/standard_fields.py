@@ -117,10 +117,13 @@ FIELDS: Final = {
 }
 """The standard fields that the connector writes, by name; what bulk takes is from Intercom's description of Preview."""
 
-STANDARD_FIELDS: Final = frozenset(FIELDS)
-"""Their names alone, where a set of them is kept."""
-
 RESERVED_FIELDS: Final = frozenset(
     {"id", "external_id", "role", "type", "workspace_id", "created_at", "updated_at", "custom_attributes"}
 )
 """Fields of a contact that are Intercom's own, or the identity's: no property is written to them."""
+
+NEVER_BY_WILDCARD: Final = RESERVED_FIELDS | {"avatar", "owner_id", "unsubscribed_from_emails"}
+"""Names that no member of a wildcard is written to: what it would do to people is meant only where it is named."""
+
+STANDARD_FIELDS: Final = frozenset(FIELDS)
+"""Their names alone, where a set of them is kept."""

@@ -65,6 +65,10 @@ TRIM_REASONS: Final = {
     "no_boolean": "values that are neither true nor false were left out",
     "no_date": "values that are no time were left out",
     "far_time": "times before 1970, or of the year 9999 or later, were left out",
+    "no_key": "names that Intercom takes for no metadata key were left out",
+    "too_many": "an event keeps 20 metadata keys, and those beyond were left out",
+    "no_attribute": "members that the workspace has no attribute for were left out",
+    "not_by_wildcard": "members that only an entry of their own writes, or nobody, were left out",
     "no_email": "values without an e-mail address beside them were left out",
 }
 

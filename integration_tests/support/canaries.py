@@ -212,6 +212,8 @@ SITUATIONS: dict[str, Situation] = {
             event(user_id=None, canary_more="canary"),
             user(user_id=" "),
             event(at=1_000_000_000),
+            event(_ab_cdc_deleted_at="canary"),
+            user(_ab_cdc_deleted_at="canary"),
         ],
         (
             "not_selected 1",
@@ -221,7 +223,23 @@ SITUATIONS: dict[str, Situation] = {
             "no_identity_property 1",
             "anonymous 1",
             "too_old 1",
+            "deleted 1",
+            "deleted 1",
         ),
+    ),
+    "all members": Situation(
+        [
+            user(deep={f"canary {number}": "canary" for number in range(3)} | {"role": "canary", "plan": "canary"}),
+            event(deep={f"canary {number}": "canary" for number in range(21)} | {"canary.key": "canary"}),
+        ],
+        ("1 no_attribute", "1 not_by_wildcard", "1 no_key", "1 too_many"),
+        users={"attributes": [{"property": "deep.*"}]},
+        events={"metadata": [{"property": "deep.*"}]},
+    ),
+    "template fails": Situation(
+        [user(), event()],
+        ('with the number of records: users.attributes, entry 1 ("{{ record.name / 2 }}"): 1',),
+        users={"attributes": [{"property": "{{ record.name / 2 }}", "attribute": "name"}]},
     ),
     "invalid": Situation(
         [

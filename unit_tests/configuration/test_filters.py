@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from destination_intercom.configuration.config import Filter
-from destination_intercom.configuration.filters import compile_filter, compile_names
+from destination_intercom.configuration.entries import Filter
+from destination_intercom.configuration.filters import MOST_NAMES, Names, compile_filter, compile_names
+from destination_intercom.paths import compile_path
 from unit_tests.strategies import JSON, records
 
 HOLDS_WITHOUT = {"is_not", "does_not_contain", "is_not_set"}
@@ -19,7 +20,7 @@ def _filter(operator: str, *values: str) -> Filter:
 
 
 def _holds(operator: str, data: dict[str, Any], *values: str) -> bool:
-    return compile_filter(_filter(operator, *values))(data)
+    return compile_filter(_filter(operator, *values), compile_path("a.b"))(data)
 
 
 def _values_for(operator: str) -> list[str]:
@@ -198,3 +199,16 @@ def test_filter_and_its_contrary_never_agree(pair: tuple[str, str], value: objec
     data = {"a": {"b": value}}
     one, other = (_holds(operator, data, *_values_for(operator)) for operator in pair)
     assert one is not other
+
+
+def test_names_when_some_have_matched_tell_the_entries_that_matched_none() -> None:
+    """However many names come, and how often."""
+    names = Names(["signed up", "Check*", "*internal*", "gone"])
+    assert [False] == [names.has_looked]
+    for name in ["signed up", "Checkout", "other", "other", *(f"n{number}" for number in range(MOST_NAMES + 1))]:
+        names.look(name)
+    assert names.has_looked
+    assert ["*internal*", "gone"] == names.unmatched
+    # Those beyond what is remembered are looked at as well.
+    names.look("gone")
+    assert ["*internal*"] == names.unmatched

@@ -240,9 +240,10 @@ def test_plan_of_an_undeclared_path_where_the_schema_allows_further_ones_is_a_wa
     schema = {"properties": PROPERTIES, "additionalProperties": True}
     stream = CatalogStream(StreamName("s"), schema, overwrite=False)
     plan = _compile(stream, events=[{"stream": "s", **entry, field: "buyerid"}])
-    assert [f'{field}: the stream "s" has no property "buyerid". Did you mean "buyer_id" or "user_id"?'] == list(
-        plan.warnings
-    )
+    (warning,) = plan.warnings
+    place, _, text = warning.partition(": ")
+    assert f'events.streams, entry 1 ("s"), {field}' == place
+    assert 'the stream "s" has no property "buyerid". Did you mean "buyer_id" or "user_id"?' == text
 
 
 def test_plan_of_a_path_that_the_schema_has_in_another_case_is_a_warning_and_is_read() -> None:
@@ -254,13 +255,13 @@ def test_plan_of_a_path_that_the_schema_has_in_another_case_is_a_warning_and_is_
         events=[{"stream": "s", "event_name": "e", "filters": [{"property": "a", "operator": "is", "values": ["x"]}]}],
         metadata=[{"property": "c.d"}],
     )
-    told = [(warning.partition(":")[0], *warning.split('"')[3:6:2]) for warning in plan.warnings]
+    told = [(place, *rest.split('"')[3:6:2]) for place, _, rest in (each.partition(": ") for each in plan.warnings)]
     assert [
-        ("created_at_property", "at", "At"),
-        ("filters", "a", "A"),
+        ('events.metadata, entry 1 ("c.d")', "c.d", "C.d"),
+        ('events.streams, entry 1 ("s"), created_at_property', "at", "At"),
+        ('events.streams, entry 1 ("s"), filters, entry 1 ("a")', "a", "A"),
         ("identity.property", "id", "Id"),
-        ("metadata", "c.d", "C.d"),
-        ("users.attributes", "b", "B"),
+        ('users.attributes, entry 1 ("b")', "b", "B"),
     ] == sorted(told)
     record = _plan_of(plan, "s").repair({"ID": "7", "at": "2026-01-31", "a": "x"}, ())
     (event,) = _events_of(_plan_of(plan, "s"), record)
@@ -284,8 +285,13 @@ def test_plan_of_an_undeclared_path_that_a_record_can_do_without_is_a_warning() 
         events=[{"stream": "s", "event_name": "e", "filters": [gone, gone]}, {"stream": "s", "event_name": "f"}],
         metadata=[{"property": "total"}],
     )
-    told = [(warning.partition(":")[0], warning.split('"')[3]) for warning in plan.warnings]
-    assert [("users.attributes", "plan"), ("users.filters", "gone"), ("metadata", "total"), ("filters", "gone")] == told
+    assert [
+        'events.metadata, entry 1 ("total")',
+        'events.streams, entry 1 ("s"), filters, entry 1 ("gone")',
+        'events.streams, entry 1 ("s"), filters, entry 2 ("gone")',
+        'users.attributes, entry 1 ("plan")',
+        'users.filters, entry 1 ("gone")',
+    ] == sorted(warning.partition(": ")[0] for warning in plan.warnings)
 
 
 def test_plan_of_a_schema_without_properties_checks_no_path() -> None:

@@ -10,6 +10,7 @@ from destination_intercom.contacts.attributes import MOST_ATTRIBUTES, Attributes
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes
+from destination_intercom.standard_fields import FIELDS
 from unit_tests.data_attributes import attribute, listing_of
 
 
@@ -426,7 +427,7 @@ def _members(missing: str, **members: str | None) -> Attributes:
     attributes = Attributes(missing)
     attributes.want("plan", "string", origin=Origin("plan"))
     for name, kind in members.items():
-        attributes.want_member(name, kind)
+        attributes.want_members({name: kind})
     return attributes
 
 
@@ -450,16 +451,15 @@ def test_members_of_a_wildcard_when_they_may_be_created_are_named_and_created_as
     attributes = _members(
         "create", here="string", a="float", A="float", HERE="string", Plan="string", odd=None, phone=None
     )
-    attributes.want_member("a", "string")
-    attributes.want_member("since", "integer")
+    attributes.want_members({"a": "string"})
+    attributes.want_members({"since": "integer"})
     _, *created = _settle(attributes, listing_of(*THERE))
     assert [("a", "float"), ("since", "integer")] == [
         (call.payload["name"], call.payload["data_type"]) for call in created if isinstance(call, CreateDataAttribute)
     ]
-    assert (frozenset({"A", "HERE", "Plan", "odd"}), frozenset({"email", "phone"})) == (
-        attributes.skipped,
-        attributes.fields,
-    )
+    assert {"A", "HERE", "Plan", "odd"} == attributes.skipped
+    # Whatever a record has may be among the members, but for what is written by its own name only.
+    assert FIELDS.keys() - {"avatar", "owner_id", "unsubscribed_from_emails"} == attributes.fields
     assert {"plan": "string", "here": "integer", "a": "float", "since": "integer"} == attributes.types
     left_out, announced, *_ = _said(attributes)
     assert '"A" (another one differs in case only), "HERE" (names are case-sensitive, and there is "here")' in left_out
@@ -479,7 +479,7 @@ def test_members_of_a_wildcard_when_there_is_little_room_leave_it_to_the_entries
 def test_member_of_a_wildcard_when_intercom_refuses_to_create_it_is_left_out() -> None:
     """Its name may be none that an attribute can have."""
     attributes = Attributes("create")
-    attributes.want_member("a!", "string")
+    attributes.want_members({"a!": "string"})
     envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "alphanumeric"}]}
     _settle(attributes, listing_of(), creation=Answer(400, "json", envelope))
     assert (frozenset({"a!"}), {}) == (attributes.skipped, attributes.types)

@@ -137,7 +137,7 @@ def test_value_that_does_not_fit_its_type_is_left_out(kind: str, value: object, 
         ({"property": "v", "unit": "cents"}, "are for the type money"),
         ({**USD, "currency_property": "c"}, "and not both"),
         ({**USD, "currency": "dollars"}, "currency"),
-        ({"property": "a."}, 'set a "name", for the property ends in none'),
+        ({"property": "a."}, 'set "name", for the property ends in none'),
     ],
 )
 def test_entry_that_cannot_be_meant_is_a_configuration_error(entry: dict[str, Any], message: str) -> None:

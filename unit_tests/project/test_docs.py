@@ -26,6 +26,7 @@ from destination_intercom.intercom.classify import REJECTING, Verdict, judge
 from destination_intercom.intercom.client import ANSWER_TIMEOUT, LARGEST_BODY
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS
 from destination_intercom.pipeline import GRACE_SECONDS, MAX_BYTES_IN_FLIGHT
+from destination_intercom.properties import compile_property
 from destination_intercom.rejects.collector import AGE_SECONDS, OBJECT_BYTES
 from destination_intercom.run import HEEDED, SIGNALLED
 from destination_intercom.values import TRIM_REASONS
@@ -35,8 +36,8 @@ USER_PAGE = "docs/intercom.md"
 PAGES = ("README.md", "CONTRIBUTING.md", USER_PAGE, "docs/emulator.md")
 SPEC = load_spec()["connectionSpecification"]
 
-_SHARED = re.compile(r"^.*\.(?=(?:filters|metadata)\[\])")
-"""Filters and metadata have the same entries wherever they are listed; the page explains them once."""
+_SHARED = re.compile(r"^.*\.(?=(?:filters|metadata)\[\])|(?<=^users\.)streams\[\]\.(?=attributes\[\])")
+"""Filters, metadata and attributes have the same entries wherever they are listed; the page explains them once."""
 
 
 def read(page: str) -> str:
@@ -320,3 +321,36 @@ def test_link_when_it_is_relative_then_its_target_exists(page: str) -> None:
 
 def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+RECIPES: dict[str, tuple[dict[str, Any], Any]] = {
+    "join a first and a last name": ({"first_name": "Ada", "last_name": "Lovelace"}, "Ada Lovelace"),
+    "take the User ID, or else the e-mail address": ({"user_id": "", "email": "a@example.com"}, "a@example.com"),
+    "negate a consent": ({"accepts_marketing": False}, True),
+    "replace values": ({"plan_id": "2"}, "Pro"),
+    "read the first of a list": ({"emails": [{"email": "a@example.com"}]}, "a@example.com"),
+    "read a member by what it is": (
+        {"emails": [{"email": "a@example.com"}, {"email": "b@example.com", "primary": True}]},
+        "b@example.com",
+    ),
+    "join a list": ({"tags": ["a", "b"]}, "a; b"),
+    "name an event": ({"status": "paid"}, "Order paid"),
+    "make a time of two columns": ({"day": "2026-01-31", "hour": "13:00"}, 1_769_860_800),
+    "read seconds that do not look like a time": ({"born": 86_400}, 86_400),
+    "write a time as a text": ({"created_at": "2026-01-31T13:00:00Z"}, "31 January 2026"),
+    "read JSON in a text": ({"settings": '{"theme": "dark"}'}, "dark"),
+}
+"""A record for each recipe of the user page, and what the recipe makes of it."""
+
+
+def test_recipes_when_used_on_a_record_then_do_what_they_say() -> None:
+    """Each is a template that a user will copy."""
+    text = section(USER_PAGE, "Templates")
+    recipes: dict[str, str] = dict(re.findall(r"^\| (.+?) \| `(.+)` \|$", text, flags=re.MULTILINE))
+    recipes.pop("to …", None)
+
+    made = {
+        purpose: compile_property(cell.replace("\\|", "|"))(RECIPES[purpose][0]) for purpose, cell in recipes.items()
+    }
+
+    assert {purpose: made for purpose, (_, made) in RECIPES.items()} == made

@@ -272,3 +272,32 @@ def _kinds(schema: Any) -> list[str]:
     kind = schema.get("type") if isinstance(schema, dict) else None
     kinds = kind if isinstance(kind, list) else [kind]
     return [each if isinstance(each, str) else "" for each in kinds if each not in (None, "null")]
+
+
+def last_key(path: str, schema: dict[str, Any]) -> str:
+    """Tell the last key of a path: of several parts where the schema declares a literal key with dots in it."""
+    parts = spell(path, schema).split(".")
+    for begin in range(len(parts) - 1):
+        above, key = parts[:begin], ".".join(parts[begin:])
+        said: _Said = _look_up(".".join(above), schema) if above else schema
+        if isinstance(said, dict) and any(key in declared_properties(each) for each in _alternatives(said)):
+            return key
+    return parts[-1]
+
+
+def declared_members(path: str, schema: dict[str, Any]) -> dict[str, str | None]:
+    """Tell the members that the schema declares of what the wildcard `path` (`*`, `a.*`) stands for, with their types.
+
+    Without those that can only be objects, or lists of them: they are no members of a wildcard.
+    """
+    above = path.removesuffix("*").removesuffix(".")
+    said: _Said = _look_up(above, schema) if above else schema
+    if not isinstance(said, dict):
+        return {}
+    names = [name for each in _alternatives(said) for name in declared_properties(each)]
+    prefix = f"{above}." if above else ""
+    return {
+        name: type_in_schema(f"{prefix}{name}", schema)
+        for name in names
+        if nesting_in_schema(f"{prefix}{name}", schema) not in {"object", "objects"}
+    }

@@ -6,16 +6,28 @@ knows nothing of catalogs, records or Intercom's answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, SecretStr, StringConstraints, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 
-from destination_intercom.configuration.sections import SETTINGS, SourceName, Text, check_address, drop_blanks
+from destination_intercom.configuration.config_errors import explain_error
+from destination_intercom.configuration.entries import Attribute, AttributeList, Filter, MetadataList
+from destination_intercom.configuration.sections import (
+    Property,
+    Section,
+    SourceName,
+    Text,
+    check_address,
+    check_template,
+    name_entries,
+    name_entry,
+)
 from destination_intercom.configuration.storage_config import NoStorage, ObjectStorage
 from destination_intercom.errors import ConfigurationError
-from destination_intercom.standard_fields import FIELDS, RESERVED_FIELDS, Overwrite
-from destination_intercom.values import to_number, to_time
+from destination_intercom.properties import is_template
+from destination_intercom.standard_fields import FIELDS
+from destination_intercom.values import to_time
 
 REGION_HOSTS: Final = {
     "us": "https://api.intercom.io",
@@ -24,136 +36,48 @@ REGION_HOSTS: Final = {
 }
 """The hosts of Intercom's OpenAPI description, 2.16."""
 
-MAX_METADATA: Final = 20
-"""Metadata keys of an event that Intercom keeps, says its help centre; it ignores the rest without an error."""
-
 MAX_EVENT_NAMES: Final = 120
 """Active event names of a workspace (Intercom's help centre)."""
 
-FORBIDDEN_IN_METADATA_NAMES: Final = frozenset(".$~`!@#%^&*'{}|\"")
-"""Characters that a metadata key must not hold (Intercom's help centre)."""
-
-Operator = Literal["is", "is_not", "contains", "does_not_contain", "is_set", "is_not_set", "greater_than", "less_than"]
-MetadataType = Literal["text", "number", "date", "money"]
 IntercomField = Literal["external_id", "email"]
-AttributeType = Literal["string", "integer", "float", "boolean", "date"]
-_VARIANTS: Final[dict[int | str | None, tuple[str, tuple[str, str]]]] = {
-    "events": ("mode", ("enabled", "disabled")),
-    "users": ("mode", ("enabled", "disabled")),
-    "object_storage_config": ("storage_type", ("None", "S3")),
-    "compression": ("compression_type", ("No Compression", "GZIP")),
-}
-"""Sections that are one of two variants, each with the constant that tells them apart."""
 
 
-class _Section(BaseModel):
-    model_config = SETTINGS
-    _drop_blanks = model_validator(mode="before")(drop_blanks)
-
-
-class Identity(_Section):
+class Identity(Section):
     """Who a record is about: the source's property, and what it is in Intercom."""
 
-    path: Annotated[Text, Field(alias="property")] = "user_id"
+    path: Annotated[Property, Field(alias="property")] = "user_id"
     intercom_field: IntercomField = "external_id"
     missing: Literal["filter", "reject"] = "filter"
 
 
-class Filter(_Section):
-    """A condition on one property; a list of filters holds if all of them do."""
-
-    path: Annotated[Text, Field(alias="property")]
-    operator: Operator
-    values: list[str] = []
-
-    @model_validator(mode="after")
-    def _check_values(self) -> Filter:
-        if self.operator in {"is_set", "is_not_set"}:
-            if any(value.strip() for value in self.values):
-                raise ValueError(f"the operator {self.operator} takes no values")
-        elif not self.values:
-            raise ValueError(f"the operator {self.operator} needs at least one value")
-        if self.operator in {"greater_than", "less_than"}:
-            _check_bound(self.values)
-        return self
+FixedName = Annotated[Text, AfterValidator(check_template)]
+"""A name, or a template that makes one."""
 
 
-def _check_bound(values: list[str]) -> None:
-    if len(values) != 1:
-        raise ValueError("greater_than and less_than take exactly one value")
-    for read in (to_number, to_time):
-        try:
-            read(values[0])
-        except ValueError:
-            continue
-        return
-    raise ValueError("greater_than and less_than take a number or a time, such as 10 or 2026-01-31T00:00:00Z")
-
-
-class Metadata(_Section):
-    """One metadata key of an event; `name` defaults to the last part of the path.
-
-    Money takes its currency from `currency_property` or `currency`; `unit` says what the amount is in.
-    """
-
-    path: Annotated[Text, Field(alias="property")]
-    name: Text | None = None
-    type: MetadataType | None = None
-    currency_property: Text | None = None
-    currency: Annotated[Text, StringConstraints(pattern=r"^[A-Za-z]{3}$")] | None = None
-    unit: Literal["units", "cents"] = "units"
-
-    @property
-    def key(self) -> str:
-        """Tell the key under which Intercom shows the value."""
-        return self.name or self.path.rpartition(".")[2]
-
-    @model_validator(mode="after")
-    def _check(self) -> Metadata:
-        if self.type != "money" and self.model_fields_set & {"currency_property", "currency", "unit"}:
-            raise ValueError("currency_property, currency and unit are for the type money")
-        if self.currency_property is not None and self.currency is not None:
-            raise ValueError("give either currency_property or currency (one for all), and not both")
-        if self.type == "date" and not self.key.endswith("_date"):
-            raise ValueError(
-                f'Intercom takes a time under a name that ends in _date: set "name", e.g. "{self.key}_date"'
-            )
-        return self
-
-
-class EventStream(_Section):
+class EventStream(Section):
     """A stream whose records become events, each of them one for each such entry."""
 
     stream: Text
     namespace: Text | None = None
-    event_name: Text | None = None
-    event_name_property: Text | None = None
-    created_at_property: Text
-    identity_property: Text | None = None
+    event_name: FixedName | None = None
+    event_name_property: Property | None = None
+    created_at_property: Property
+    identity_property: Property | None = None
     intercom_field: IntercomField | None = None
+    deleted_property: Property | None = None
     filters: list[Filter] = []
-    metadata: list[Metadata] | None = None
+    metadata: MetadataList | None = None
+
+    @property
+    def fixed_name(self) -> str | None:
+        """Tell the name of all its events, if they have one."""
+        return None if self.event_name is None or is_template(self.event_name) else self.event_name
 
     @model_validator(mode="after")
     def _check_name(self) -> EventStream:
         if (self.event_name is None) == (self.event_name_property is None):
             raise ValueError("give either event_name (one fixed name) or event_name_property, and not both")
-        _check_metadata(self.metadata or [])
         return self
-
-
-def _check_metadata(metadata: list[Metadata]) -> None:
-    if len(metadata) > MAX_METADATA:
-        raise ValueError(f"Intercom keeps {MAX_METADATA} metadata keys of an event: select no more")
-    keys = [entry.key for entry in metadata]
-    for place, key in enumerate(keys):
-        if not key.strip():
-            raise ValueError(f'metadata.{place}: set a "name", for the property ends in none')
-        if FORBIDDEN_IN_METADATA_NAMES.intersection(key):
-            refused = " ".join(sorted(FORBIDDEN_IN_METADATA_NAMES))
-            raise ValueError(f'metadata.{place}: set a "name" without any of {refused}, which Intercom refuses')
-        if (first := keys.index(key)) != place:
-            raise ValueError(f'metadata.{first} and metadata.{place} have one name: set "name" on one of the two')
 
 
 DEFAULT_EVENT_STREAM: Final = EventStream(
@@ -161,14 +85,14 @@ DEFAULT_EVENT_STREAM: Final = EventStream(
 )
 
 
-class RenamedEvent(_Section):
+class RenamedEvent(Section):
     """One event name of the source, and the name under which it is sent."""
 
     source: Annotated[SourceName, Field(alias="from")]
     to: Text
 
 
-class EventsEnabled(_Section):
+class EventsEnabled(Section):
     """Send Events."""
 
     mode: Literal["enabled"]
@@ -178,7 +102,7 @@ class EventsEnabled(_Section):
     renamed_events: list[RenamedEvent] = []
     not_before: str | None = None
     filters: list[Filter] = []
-    metadata: list[Metadata] = []
+    metadata: MetadataList = []
     unknown_users: Literal["reject", "create"] = "reject"
 
     @property
@@ -195,14 +119,14 @@ class EventsEnabled(_Section):
                 " any text; * alone sends all, but a workspace has only 120 names"
             )
         sources = [entry.source for entry in self.renamed_events]
-        if repeated := [place for place, source in enumerate(sources) if source in sources[:place]]:
-            raise ValueError(f"renamed_events.{repeated[0]}: this name is renamed twice")
+        for place, source in enumerate(sources):
+            if source in sources[:place]:
+                raise ValueError(f"renamed_events, {name_entry(place, source)}: this name is renamed twice")
         renamed = dict(zip(sources, (entry.to for entry in self.renamed_events), strict=True))
         names = {renamed.get(name, name) for name in self.selected_events if "*" not in name}
-        names |= {entry.event_name for entry in self.entries if entry.event_name is not None}
+        names |= {entry.fixed_name for entry in self.entries if entry.fixed_name is not None}
         if len(names) > MAX_EVENT_NAMES:
             raise ValueError(f"{len(names)} event names are selected, but a workspace has only {MAX_EVENT_NAMES}")
-        _check_metadata(self.metadata)
         if self.not_before is not None:
             try:
                 to_time(self.not_before)
@@ -211,56 +135,32 @@ class EventsEnabled(_Section):
         return self
 
 
-class Disabled(_Section):
+class Disabled(Section):
     """Neither sent nor looked at."""
 
     mode: Literal["disabled"]
 
 
-class UserStream(_Section):
+class UserStream(Section):
     """A stream whose records update contacts."""
 
     stream: Text
     namespace: Text | None = None
-    identity_property: Text | None = None
+    identity_property: Property | None = None
     intercom_field: IntercomField | None = None
+    deleted_property: Property | None = None
+    filters: list[Filter] = []
+    attributes: AttributeList | None = None
 
 
-class Attribute(_Section):
-    """A property that is written to contacts; `attribute` defaults to the last part of the path."""
-
-    path: Annotated[Text, Field(alias="property")]
-    attribute: Text | None = None
-    type: AttributeType | None = None
-    overwrite: Overwrite | None = None
-
-    @property
-    def target(self) -> str:
-        """Tell the name of the field or custom attribute in Intercom."""
-        return self.attribute or self.path.rpartition(".")[2]
-
-    @property
-    def overwrites(self) -> Overwrite:
-        """Tell when it is written to a contact that is there."""
-        return self.overwrite or (FIELDS[self.target].overwrite if self.target in FIELDS else "always")
-
-    @model_validator(mode="after")
-    def _check_overwrite(self) -> Attribute:
-        standard = FIELDS.get(self.target)
-        if self.overwrite == "only_true" and (standard.kind if standard else self.type) not in {None, "boolean"}:
-            raise ValueError("overwrite only_true is for properties that are true or false")
-        if self.overwrite == "if_empty" and standard is not None and not standard.readable:
-            raise ValueError("overwrite if_empty cannot be had here: Intercom does not show what a contact has")
-        return self
-
-
-class UsersEnabled(_Section):
+class UsersEnabled(Section):
     """Send Users."""
 
     mode: Literal["enabled"]
     streams: list[UserStream] = []
-    attributes: list[Attribute] = []
+    attributes: AttributeList = []
     filters: list[Filter] = []
+    deleted_records: Literal["ignore"] = "ignore"
     write_mode: Literal["upsert", "update_only", "create_only"] = "upsert"
     missing_attributes: Literal["fail", "create", "skip"] = "fail"
     null_values: Literal["ignore", "clear"] = "ignore"
@@ -268,24 +168,27 @@ class UsersEnabled(_Section):
     archived_contacts: Literal["reject", "unarchive"] = "reject"
     email_match: Literal["adopt", "reject"] = "adopt"
 
+    @property
+    def named_streams(self) -> list[tuple[str, UserStream]]:
+        """Tell each stream's entry, with its name in the form."""
+        return list(
+            zip(name_entries("users.streams", [each.stream for each in self.streams]), self.streams, strict=True)
+        )
+
+    @property
+    def attribute_lists(self) -> list[tuple[str, list[Attribute]]]:
+        """Tell all lists of attributes, each with its place in the form."""
+        own = [(f"{name}, attributes", each.attributes) for name, each in self.named_streams]
+        return [("users.attributes", self.attributes), *((name, each) for name, each in own if each is not None)]
+
     @model_validator(mode="after")
     def _check(self) -> UsersEnabled:
         if not self.streams:
             raise ValueError("streams is empty: name the streams whose records are users, or disable users")
-        targets = [entry.target for entry in self.attributes]
-        for place, target in enumerate(targets):
-            if target in RESERVED_FIELDS:
-                raise ValueError(
-                    f'attributes.{place} names a field that is Intercom\'s own or the identity: set another "attribute"'
-                )
-            if (first := targets.index(target)) != place:
-                raise ValueError(
-                    f'attributes.{first} and attributes.{place} have one name: set "attribute" on one of the two'
-                )
         return self
 
 
-class Delivery(_Section):
+class Delivery(Section):
     """How fast, and when to give up on a wrong mapping."""
 
     max_calls_per_minute: Annotated[int, Field(ge=1)] | None = None
@@ -298,7 +201,7 @@ Events = Annotated[EventsEnabled | Disabled, Field(discriminator="mode")]
 Users = Annotated[UsersEnabled | Disabled, Field(discriminator="mode")]
 
 
-class Config(_Section):
+class Config(Section):
     """The whole configuration; `repr` shows no secret."""
 
     api_endpoint: Literal["us", "eu", "au"] = "us"
@@ -328,15 +231,28 @@ class Config(_Section):
             check_address("api_base_url", self.api_base_url)
         if self.events.mode == "disabled" and self.users.mode == "disabled":
             raise ValueError("events and users are both disabled: enable one of them")
-        if isinstance(self.users, UsersEnabled) and not self._knows_all_by_email(self.users):
-            targets = [entry.target for entry in self.users.attributes]
+        for place, attributes in self._lists_without_address():
+            targets = [entry.target for entry in attributes]
             needing = [name for name in targets if name in FIELDS and FIELDS[name].needs_email]
-            if needing and "email" not in targets:
-                raise ValueError(f"users.attributes: {needing[0]} is written only beside an email: select email too")
+            if needing and "email" not in targets and not any(entry.is_many for entry in attributes):
+                raise ValueError(f"{place}: {needing[0]} is written only beside an email: select email too")
         return self
 
-    def _knows_all_by_email(self, users: UsersEnabled) -> bool:
-        return all((entry.intercom_field or self.identity.intercom_field) == "email" for entry in users.streams)
+    def _lists_without_address(self) -> Iterator[tuple[str, list[Attribute]]]:
+        """Tell the lists of attributes that a stream uses whose identity is no e-mail."""
+        if not isinstance(self.users, UsersEnabled):
+            return
+        for name, each in self.users.named_streams:
+            if (each.intercom_field or self.identity.intercom_field) == "email":
+                continue
+            yield (
+                ("users.attributes", self.users.attributes)
+                if each.attributes is None
+                else (
+                    f"{name}, attributes",
+                    each.attributes,
+                )
+            )
 
 
 def parse_config(document: Any) -> Config:
@@ -350,29 +266,5 @@ def parse_config(document: Any) -> Config:
     try:
         return Config.model_validate(document)
     except ValidationError as error:
-        problems = [_explain(detail) for detail in error.errors(include_url=False, include_input=False)]
+        problems = [explain_error(detail, document) for detail in error.errors(include_url=False, include_input=False)]
     raise ConfigurationError("The configuration is not valid: " + "; ".join(problems) + ".")
-
-
-def _explain(detail: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in _form_place(detail["loc"]))
-    if detail["type"] == "extra_forbidden":
-        return f"{place}: there is no such field"
-    if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        name, variants = _VARIANTS[str(detail["loc"][-1])]
-        return f"{place}.{name}: must be " + " or ".join(f'"{variant}"' for variant in variants)
-    if detail["type"] == "missing":
-        return f"{place}: this field is required"
-    if detail["type"] in {"model_type", "model_attributes_type"}:
-        return f"{place}: must be an object"
-    message = detail["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
-
-
-def _form_place(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Drop pydantic's own step into a variant of a section: no field of the form is named so."""
-    return tuple(
-        part
-        for part, before in zip(place, (None, *place), strict=False)
-        if before not in _VARIANTS or part not in _VARIANTS[before][1]
-    )

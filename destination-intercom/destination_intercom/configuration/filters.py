@@ -6,13 +6,16 @@ Pure, and compiled once: the functions made here run for every record.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from destination_intercom.configuration.config import Filter
-from destination_intercom.paths import PathReader, compile_path
+from destination_intercom.configuration.entries import Filter
+from destination_intercom.paths import PathReader
 from destination_intercom.values import is_set, to_number, to_text, to_time
 
 Predicate: TypeAlias = Callable[[dict[str, Any]], bool]
+
+MOST_NAMES: Final = 10_000
+"""Names that are remembered as looked at; others are looked at each time."""
 
 
 def compile_names(patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -37,12 +40,40 @@ def _fits(name: str, pieces: Sequence[str]) -> bool:
     return at <= end
 
 
-def compile_filter(entry: Filter) -> Predicate:
-    """Make the test of one filter: it holds for a list if it holds for a member, a negative one if for none.
+class Names:
+    """Names that a list selects, exact ones and patterns, and which entries of it have matched none so far."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._unmatched = {pattern: compile_names([pattern]) for pattern in patterns}
+        self._looked_at: set[str] = set()
+
+    def look(self, name: str) -> None:
+        """Take note of a name that a record has."""
+        if name in self._looked_at or (self._looked_at and not self._unmatched):
+            return
+        if len(self._looked_at) < MOST_NAMES:
+            self._looked_at.add(name)
+        for pattern in [each for each, matches in self._unmatched.items() if matches(name)]:
+            del self._unmatched[pattern]
+
+    @property
+    def has_looked(self) -> bool:
+        """Say whether there was a name at all."""
+        return bool(self._looked_at)
+
+    @property
+    def unmatched(self) -> list[str]:
+        """Tell the entries that no name has matched."""
+        return list(self._unmatched)
+
+
+def compile_filter(entry: Filter, read: PathReader) -> Predicate:
+    """Make the test of one filter on what `read` reads.
+
+    For a list it holds if it holds for a member, a negative one if for none.
 
     A value that cannot be compared, or is none, holds only for negative operators.
     """
-    read = compile_path(entry.path)
     if entry.operator == "is_set":
         return lambda data: is_set(read(data))
     if entry.operator == "is_not_set":

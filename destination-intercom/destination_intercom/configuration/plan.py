@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.airbyte.records import Repair, compile_loss_check, compile_repair
 from destination_intercom.airbyte.schemas import Undeclared, is_declared, spell, undeclared
-from destination_intercom.configuration.config import Config, Filter
+from destination_intercom.configuration.config import Config
+from destination_intercom.configuration.deletions import CDC_DELETED_AT, compile_deletion
+from destination_intercom.configuration.entries import Filter
 from destination_intercom.configuration.filters import Predicate, compile_filter
+from destination_intercom.configuration.sections import name_entry
+from destination_intercom.configuration.usage import Usage, Watch
 from destination_intercom.errors import ConfigurationError, StreamName
-from destination_intercom.identity import IdentityField, IdentityRule
-from destination_intercom.paths import compile_null_check, compile_path
+from destination_intercom.identity import IdentityField, IdentityRule, Question
+from destination_intercom.paths import MembersReader, PathReader, compile_members, compile_null_check, compile_path
 from destination_intercom.payloads import MapRecord
+from destination_intercom.properties import compile_property, is_template, read_paths
+from destination_intercom.values import MISSING
 
 
 class Compiler(Protocol):
@@ -38,11 +45,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """All that a record of `stream` becomes, in this order, once `repair` has made of its data what it means."""
+    """All that a record of `stream` becomes, in this order, once `repair` has made of its data what it means.
+
+    `watch` looks for the properties that are selected of it.
+    """
 
     stream: StreamName
     parts: tuple[Part, ...]
     repair: Repair
+    watch: Watch
     refuse_records: str | None = None
 
 
@@ -52,6 +63,7 @@ class Plan:
 
     streams: dict[StreamName, StreamPlan]
     warnings: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
     _by_name: dict[str, StreamPlan | None] = field(default_factory=dict)
 
     def of(self, name: str, namespace: str | None) -> StreamPlan | None:
@@ -81,13 +93,13 @@ def compile_plan(config: Config, catalog: Sequence[CatalogStream], kinds: Mappin
         by_name[stream.name] = None if stream.name in by_name else plan
     if checks.problems:
         raise ConfigurationError(" ".join(checks.problems))
-    return Plan(plans, tuple(checks.warnings), by_name)
+    return Plan(plans, tuple(checks.warnings), checks.usage, by_name)
 
 
 def _compile_stream(stream: CatalogStream, kinds: Mapping[str, Compiler], checks: PlanChecks) -> StreamPlan:
     parts = [Part(name, map_record) for name, kind in kinds.items() for map_record in kind.compile(stream, checks)]
     refusal = None if parts else checks.refuse_unlisted(stream)
-    return StreamPlan(stream.name, tuple(parts), checks.repair(stream), refusal)
+    return StreamPlan(stream.name, tuple(parts), checks.repair(stream), checks.watch(stream), refusal)
 
 
 class PlanChecks:
@@ -95,11 +107,14 @@ class PlanChecks:
 
     def __init__(self, config: Config, catalog: Sequence[CatalogStream]) -> None:
         self._config = config
+        self.catalog = tuple(catalog)
         self._names = [stream.name for stream in catalog]
         self.warnings: list[str] = []
         self.problems: list[str] = []
         self._paths: dict[StreamName, set[str]] = {}
         self._identities: dict[StreamName, set[str]] = {}
+        self.usage = Usage()
+        self._watched: dict[StreamName, list[tuple[str, PathReader]]] = {}
         self._warn_of_overwrite(catalog)
 
     def _warn_of_overwrite(self, catalog: Sequence[CatalogStream]) -> None:
@@ -128,60 +143,104 @@ class PlanChecks:
             return namespace == stream.namespace
         if sum(other.name == name for other in self._names) > 1:
             problem = f'Two streams of the connection are named "{name}": set "namespace" in the lists of streams.'
-            if problem not in self.problems:
-                self.problems.append(problem)
+            self.refuse(problem)
         return True
 
     def identity_rule(
-        self, own: str | None, stream: CatalogStream, *, field: IdentityField | None = None
+        self, own: str | None, stream: CatalogStream, *, entry: str, field: IdentityField | None = None
     ) -> IdentityRule:
-        """Compile where the identity stands; `own` and `field` are the stream's own property and kind, if any."""
+        """Compile where the identity stands; `own` and `field` are the own property and kind of `entry`, if any."""
         identity = self._config.identity
-        path = own or identity.path
-        self.require(path, stream, "identity_property" if own else "identity.property")
-        self._identities.setdefault(stream.name, set()).add(path)
+        text = own or identity.path
+        place = f"{entry}, identity_property" if own else "identity.property"
+        read = self.read_required(text, stream, place, needs_all=True)
+        paths = read_paths(text)
+        if not is_template(text):
+            self._identities.setdefault(stream.name, set()).add(text)
         return IdentityRule(
-            compile_path(path),
+            read,
             field or identity.intercom_field,
             identity.missing == "reject",
-            is_declared=is_declared(path, stream.schema),
-            leads_into_null=compile_null_check(path),
-            is_lost=compile_loss_check([path], stream.schema),
+            is_declared=any(is_declared(path, stream.schema) for path in paths),
+            leads_into_null=_compile_any([compile_null_check(path) for path in paths]),
+            is_present=_compile_presence(paths),
+            is_lost=compile_loss_check(paths, stream.schema),
         )
 
-    def predicates(self, filters: Iterable[Filter], stream: CatalogStream, field_name: str) -> tuple[Predicate, ...]:
-        """Compile the conditions that a record must meet."""
-        predicates = []
-        for entry in filters:
-            self.expect(entry.path, stream, field_name)
-            predicates.append(compile_filter(entry))
-        return tuple(predicates)
+    def predicates(self, filters: Iterable[Filter], stream: CatalogStream, section: str) -> tuple[Predicate, ...]:
+        """Compile the conditions of the list `section` that a record must meet."""
+        return tuple(
+            compile_filter(each, self.read_selected(each.path, stream, f"{section}, {name_entry(place, each.path)}"))
+            for place, each in enumerate(filters)
+        )
 
-    def require(self, path: str, stream: CatalogStream, field_name: str) -> None:
-        """Note a problem where the schema declares properties and not this one; a warning if it allows others."""
-        if (missing := self._look_up(path, stream, field_name)) is not None:
-            notes = self.warnings if missing.is_open else self.problems
-            self._note(notes, path, stream, field_name, missing.near)
+    def deletion(self, own: str | None, stream: CatalogStream, entry: str) -> Predicate:
+        """Compile whether a row was deleted; `own` is the property in which `entry` says that its source marks it."""
+        self._paths.setdefault(stream.name, set()).add(CDC_DELETED_AT)
+        if own is None:
+            return compile_deletion(None)
+        return compile_deletion(self.read_selected(own, stream, f"{entry}, deleted_property"))
 
-    def expect(self, path: str, stream: CatalogStream, field_name: str) -> None:
-        """Note a warning where the schema declares properties and not this one."""
-        if (missing := self._look_up(path, stream, field_name)) is not None:
-            self._note(self.warnings, path, stream, field_name, missing.near)
+    def read_required(self, text: str, stream: CatalogStream, place: str, *, needs_all: bool = False) -> PathReader:
+        """Compile the reader of an identity, a name or a time; note a problem where the schema lacks a property of it.
+
+        It is only a warning where the schema allows other properties than it declares.
+        """
+        for path in read_paths(text):
+            if (missing := self._look_up(path, stream, place)) is not None:
+                self._note(self.warnings if missing.is_open else self.problems, path, stream, place, missing.near)
+        failed = partial(self.usage.note_failure, place)
+        return compile_property(text, needs_all=needs_all, joins_lists=False, on_failure=failed)
+
+    def read_selected(self, text: str, stream: CatalogStream, place: str) -> PathReader:
+        """Compile the reader of another property; warn where the schema lacks it, and watch whether a record has it."""
+        for path in read_paths(text):
+            if (missing := self._look_up(path, stream, place)) is not None:
+                self._note(self.warnings, path, stream, place, missing.near)
+            name = f'{place}, "{path}"' if is_template(text) else place
+            self._watched.setdefault(stream.name, []).append((name, compile_path(path)))
+        return compile_property(text, on_failure=partial(self.usage.note_failure, place))
+
+    def read_members(self, path: str, stream: CatalogStream, place: str) -> MembersReader:
+        """Compile the reader of what a wildcard stands for; warn where the schema lacks the object."""
+        above = path.removesuffix("*").removesuffix(".")
+        self._paths.setdefault(stream.name, set()).add(path)
+        if above:
+            self.read_selected(above, stream, place)
+        return compile_members(path)
+
+    def identity_property(self, own: str | None) -> str:
+        """Tell the property that holds the identity; `own` is the stream's own, if any."""
+        return own or self._config.identity.path
+
+    def identity_members(self, path: str, own: str | None) -> frozenset[str]:
+        """Tell which members of a wildcard are the identity, which is sent as such and not once more."""
+        above, text = path.removesuffix("*"), self.identity_property(own)
+        return frozenset({text[len(above) :]} if text.startswith(above) else ())
+
+    def watch(self, stream: CatalogStream) -> Watch:
+        """Make what looks for the properties that were asked about, once all of `stream` were."""
+        return Watch(self.usage, self._watched.get(stream.name, []))
 
     def repair(self, stream: CatalogStream) -> Repair:
         """Compile what the data of a record means, once all that is read of `stream` was asked about."""
         paths, identities = self._paths.get(stream.name, set()), self._identities.get(stream.name, set())
         return compile_repair(stream.schema, paths, identities=identities)
 
-    def _look_up(self, path: str, stream: CatalogStream, field_name: str) -> Undeclared | None:
+    def _look_up(self, path: str, stream: CatalogStream, place: str) -> Undeclared | None:
         """Note that `path` is read; tell what is wrong with it, if the schema says so."""
         self._paths.setdefault(stream.name, set()).add(path)
         if (spelled := spell(path, stream.schema)) != path:
             self.warn(
-                f'{field_name}: the stream "{stream.name}" has no property "{path}", but "{spelled}" in another case:'
+                f'{place}: the stream "{stream.name}" has no property "{path}", but "{spelled}" in another case:'
                 " that is read."
             )
         return undeclared(path, stream.schema)
+
+    def refuse(self, problem: str) -> None:
+        """Note what cannot work, once."""
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def warn(self, warning: str) -> None:
         """Note a warning, once."""
@@ -189,8 +248,20 @@ class PlanChecks:
             self.warnings.append(warning)
 
     @staticmethod
-    def _note(notes: list[str], path: str, stream: CatalogStream, field_name: str, near: list[str]) -> None:
+    def _note(notes: list[str], path: str, stream: CatalogStream, place: str, near: list[str]) -> None:
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        note = f'{field_name}: the stream "{stream.name}" has no property "{path}".{hint}'
+        note = f'{place}: the stream "{stream.name}" has no property "{path}".{hint}'
         if note not in notes:
             notes.append(note)
+
+
+def _compile_any(questions: Sequence[Question]) -> Question:
+    if len(questions) == 1:
+        return questions[0]
+    return lambda data: any(question(data) for question in questions)
+
+
+def _compile_presence(paths: Sequence[str]) -> Question:
+    """Make the test whether a record has one of the properties, with a value or without."""
+    readers = [compile_path(path) for path in paths]
+    return lambda data: any(read(data) is not MISSING for read in readers)

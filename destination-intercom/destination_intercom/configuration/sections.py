@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
+
+from destination_intercom.paths import is_wildcard
+from destination_intercom.properties import is_template, read_paths
 
 SETTINGS: Final = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 """Of each section's class: no unknown field, no value of another type, and no value in an error's text."""
@@ -16,12 +20,63 @@ SourceName = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 """A name as the source has it: blanks at its ends are part of it."""
 
 
+def check_template(text: str) -> str:
+    """Refuse a template that cannot be one; any other text is as good as another.
+
+    Raises:
+        ValueError: says what is wrong, and where in the template.
+    """
+    read_paths(text)
+    return text
+
+
+def _refuse_wildcard(text: str) -> str:
+    if is_wildcard(text) and not is_template(text):
+        raise ValueError("a property that ends in * stands for many: name one here")
+    return text
+
+
+ManyProperties = Annotated[SourceName, AfterValidator(check_template)]
+"""A path, a template, or a wildcard."""
+
+Property = Annotated[ManyProperties, AfterValidator(_refuse_wildcard)]
+"""A path or a template; blanks at the ends of a path are part of a name."""
+
+LONGEST_SHOWN: Final = 60
+"""Characters of a property or a stream's name that a message repeats."""
+
+
+class EntryError(ValueError):
+    """What is wrong with one entry of a list, which the message begins with: `entry 21 ("role")`."""
+
+
+def name_entry(place: int, name: Any) -> str:
+    """Name an entry of a list as a person finds it in the form: counted from 1, with what it is about."""
+    entry = f"entry {place + 1}"
+    if not isinstance(name, str) or not name.strip():
+        return entry
+    shown = "".join(character for character in name if character.isprintable())
+    return f'{entry} ("{shown[:LONGEST_SHOWN]}{"…" if len(shown) > LONGEST_SHOWN else ""}")'
+
+
+def name_entries(section: str, names: Sequence[str]) -> list[str]:
+    """Name all entries of the list `section`: `users.attributes, entry 21 ("role")`."""
+    return [f"{section}, {name_entry(place, name)}" for place, name in enumerate(names)]
+
+
 def drop_blanks(fields: Any) -> Any:
     """Leave out of a section what is null or blank; what is no section stays as it is."""
     # Airbyte's form leaves null or "" behind in a field that was filled in once and emptied again.
     if not isinstance(fields, dict):
         return fields
     return {name: value for name, value in fields.items() if not (value is None or value == "")}
+
+
+class Section(BaseModel):
+    """A section of the form, or an entry of one of its lists."""
+
+    model_config = SETTINGS
+    _drop_blanks = model_validator(mode="before")(drop_blanks)
 
 
 def check_address(name: str, url: str) -> None:

@@ -10,44 +10,39 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from destination_intercom.configuration.sections import SETTINGS, Text, check_address, drop_blanks
+from destination_intercom.configuration.sections import Section, Text, check_address
 
 LONGEST_BUCKET_PATH: Final = 256
 """Bytes. Leaves room for the rest of an object's name, which has at most 1,024 bytes (Amazon's documentation)."""
 
 
-class _Section(BaseModel):
-    model_config = SETTINGS
-    _drop_blanks = model_validator(mode="before")(drop_blanks)
-
-
-class NoStorage(_Section):
+class NoStorage(Section):
     """Rejected records are counted, and stored nowhere."""
 
     storage_type: Literal["None"]
 
 
-class JsonLines(_Section):
+class JsonLines(Section):
     """The one format that takes a record whole; Airbyte's own connectors also know CSV."""
 
     format_type: Literal["JSONL"]
 
 
-class NoCompression(_Section):
+class NoCompression(Section):
     """Objects are stored as they are."""
 
     compression_type: Literal["No Compression"]
 
 
-class Gzip(_Section):
+class Gzip(Section):
     """Objects are compressed."""
 
     compression_type: Literal["GZIP"]
 
 
-class S3(_Section):
+class S3(Section):
     """A bucket of Amazon's S3, or of anything that speaks its protocol at `s3_endpoint`."""
 
     storage_type: Literal["S3"]

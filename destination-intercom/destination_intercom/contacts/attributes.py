@@ -17,13 +17,19 @@ from destination_intercom.contacts.attribute_types import (
     find_unfit,
     list_types,
 )
-from destination_intercom.contacts.workspace import Workspace, check_attributes, explain_flags, quote_names
+from destination_intercom.contacts.workspace import (
+    Workspace,
+    check_attributes,
+    explain_flags,
+    list_writable,
+    quote_names,
+)
 from destination_intercom.delivery.kinds import Note, Notes
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes
 from destination_intercom.intercom.classify import read_refusal
-from destination_intercom.standard_fields import FIELDS
+from destination_intercom.standard_fields import FIELDS, NEVER_BY_WILDCARD
 
 MOST_ATTRIBUTES: Final = 250
 """Custom attributes of a workspace (Intercom's help centre)."""
@@ -59,6 +65,7 @@ class Attributes:
     _only_true: set[str] = field(default_factory=set)
     _origins: dict[str, list[Origin]] = field(default_factory=dict)
     _members: dict[str, str | None] = field(default_factory=dict)
+    _takes_all: bool = False
 
     def want(self, name: str, kind: str | None, *, only_true: bool = False, origin: Origin | None = None) -> None:
         """Note that an attribute is written, or a true of it only, and the type that one of the streams tells.
@@ -76,10 +83,17 @@ class Attributes:
         if only_true:
             self._only_true.add(name)
 
-    def want_member(self, name: str, kind: str | None) -> None:
-        """Note that a wildcard stands for a member, and its type by the stream's schema: it never fails a sync."""
-        self._members[name] = self._members.get(name) or kind
-        self.fields |= FIELDS.keys() & {name}
+    def want_members(self, declared: Mapping[str, str | None]) -> None:
+        """Note that a wildcard stands for whatever a record has; `declared` are the types that its schema tells.
+
+        What nobody has named never fails a sync. A member that no schema has is written where the workspace has it.
+        """
+        self._takes_all = True
+        for name, kind in declared.items():
+            if name not in NEVER_BY_WILDCARD:
+                self._members[name] = self._members.get(name) or kind
+                self.fields |= FIELDS.keys() & {name}
+        self.fields |= FIELDS.keys() - NEVER_BY_WILDCARD
 
     def check(self) -> Generator[Call, Answer, None]:
         """Yield the call that shows what is wrong as far as entries tell it, for a test knows no streams.
@@ -99,10 +113,15 @@ class Attributes:
         Raises:
             ConfigurationError: what is wanted cannot be had.
         """
-        if not self.wanted and not self._members:
+        if not self.wanted and not self._takes_all:
             return
         listing = yield ListDataAttributes()
         workspace = self._compare(listing)
+        if self._takes_all:
+            for name, (kind, options) in list_writable(listing.body).items():
+                self.types.setdefault(name, kind)
+                if options:
+                    self.options.setdefault(name, options)
         planned = self._plan(workspace) if self.missing == "create" else {}
         planned.update(self._plan_members(listing, room=MOST_ATTRIBUTES - workspace.custom_count - len(planned)))
         self._begin(planned)

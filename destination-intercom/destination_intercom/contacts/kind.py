@@ -21,7 +21,7 @@ from destination_intercom.contacts.matching import NOTHING_FOUND, Found
 from destination_intercom.contacts.people import People
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.probes import find_probes
-from destination_intercom.contacts.rules import UserRule, compile_user_rules
+from destination_intercom.contacts.rules import UserRule, compile_user_rules, warn_of_shared_properties
 from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.kinds import Batches, Kind
 from destination_intercom.delivery.probes import Probe, Taken
@@ -70,11 +70,14 @@ class Contacts(Kind):
         """Compile the rules of `users.streams`, and note which attributes they write."""
         if not isinstance(self._users, UsersEnabled):
             return []
+        warn_of_shared_properties(self._users, checks.catalog, checks)
         rules = compile_user_rules(self._users, stream, checks)
         for rule in rules:
             for attribute in rule.attributes:
                 only_true = attribute.overwrite == "only_true"
                 self.attributes.want(attribute.target, attribute.type, only_true=only_true, origin=attribute.origin)
+            for many in rule.members:
+                self.attributes.want_members(many.declared)
         return [partial(self._map, rule) for rule in rules]
 
     def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | Outcome:
@@ -87,7 +90,9 @@ class Contacts(Kind):
     def check(self) -> Generator[Call, Answer, None]:
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._users, UsersEnabled):
-            for entry in self._users.attributes:
+            for entry in (each for _, attributes in self._users.attribute_lists for each in attributes):
+                if entry.is_many:
+                    continue
                 only_true, origin = entry.overwrites == "only_true", read_origin(entry.path, entry.type, {})
                 self.attributes.want(entry.target, entry.type, only_true=only_true, origin=origin)
             yield from self.attributes.check()

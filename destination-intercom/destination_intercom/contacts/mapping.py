@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.rules import AttributeRule, UserRule
+from destination_intercom.contacts.rules import AttributeMembers, AttributeRule, UserRule
 from destination_intercom.identity import Key, identify
 from destination_intercom.outcomes import Outcome, filtered
-from destination_intercom.standard_fields import FIELDS
+from destination_intercom.paths import rename
+from destination_intercom.standard_fields import FIELDS, NEVER_BY_WILDCARD
 from destination_intercom.values import (
     MISSING,
     Converted,
@@ -78,29 +79,72 @@ def map_contact(
     `boolean`, `date`); where it is silent, the rule's own counts. `options` holds the values that a
     list has; `skipped` attributes are left out.
     """
+    if rule.is_deleted(data):
+        return filtered(outcomes.DELETED)
     if not all(holds(data) for holds in rule.holds):
         return filtered(outcomes.FILTERED_OUT)
     key = identify(rule.identity, data)
     if isinstance(key, Outcome):
         return key
-    fields: dict[str, Any] = {}
-    attributes: dict[str, Any] = {}
-    trims: list[Trim] = []
-    outside: list[str] = []
+    values = _Values(options)
     for attribute in rule.attributes:
-        target, value = attribute.target, attribute.read(data)
-        if target in skipped:
-            continue
-        converted, problem = _hold_back(attribute, *_convert(rule, target, value, types.get(target, attribute.type)))
-        if target in options and isinstance(converted, str) and converted and converted not in options[target]:
+        if attribute.target not in skipped:
+            kind = types.get(attribute.target, attribute.type)
+            converted, problem = _convert(rule, attribute.target, attribute.read(data), kind)
+            values.add(attribute.target, *_hold_back(attribute, converted, problem), entry=attribute.target)
+    if_empty = rule.if_empty
+    for many in rule.members:
+        taken = values.add_members(many, data, types)
+        if_empty = if_empty | taken if many.if_empty else if_empty
+    _settle_email(values.fields, key.value if key.field == "email" else None, values.trims)
+    return ContactChange(
+        key, values.fields, values.attributes, tuple(values.trims), if_empty, frozenset(values.outside)
+    )
+
+
+class _Values:
+    """The values of one change, and what of the record could not be sent as it was."""
+
+    def __init__(self, options: Mapping[str, frozenset[str]]) -> None:
+        self._options = options
+        self.fields: dict[str, Any] = {}
+        self.attributes: dict[str, Any] = {}
+        self.trims: list[Trim] = []
+        self.outside: list[str] = []
+
+    def add(self, target: str, converted: Any, problem: str, *, entry: str) -> None:
+        """Take a value; `entry` is the name under which a problem with it is counted."""
+        options = self._options.get(target)
+        if options is not None and isinstance(converted, str) and converted and converted not in options:
             # Intercom takes such values, as a rule: it has to say so if it does not.
-            outside.append(target)
-        if problem:
-            trims.append((target, problem))
+            self.outside.append(target)
+        if problem and (entry, problem) not in self.trims:
+            self.trims.append((entry, problem))
         if converted is not MISSING:
-            (fields if target in FIELDS else attributes)[target] = converted
-    _settle_email(fields, key.value if key.field == "email" else None, trims)
-    return ContactChange(key, fields, attributes, tuple(trims), rule.if_empty, frozenset(outside))
+            (self.fields if target in FIELDS else self.attributes)[target] = converted
+
+    def add_members(self, rule: AttributeMembers, data: dict[str, Any], types: Mapping[str, str]) -> set[str]:
+        """Take the members of a record's object that nobody has named; return the names that are written.
+
+        A problem is counted under the wildcard: a member's name may be personal data, and is told to nobody.
+        """
+        taken: set[str] = set()
+        for name, value in rule.read(data).items():
+            target = rename(rule.pattern, name)
+            if target in rule.taken or name in rule.left_out or target in self.fields or target in self.attributes:
+                continue
+            self.add(target, *_convert_member(target, value, types), entry=rule.path)
+            if target in self.fields or target in self.attributes:
+                taken.add(target)
+        return taken
+
+
+def _convert_member(target: str, value: Any, types: Mapping[str, str]) -> Converted:
+    if target in NEVER_BY_WILDCARD:
+        return MISSING, "not_by_wildcard"
+    if target not in FIELDS and target not in types:
+        return MISSING, "no_attribute"
+    return _convert_value(target, value, types.get(target))
 
 
 def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim]) -> None:
@@ -129,13 +173,17 @@ def _hold_back(attribute: AttributeRule, converted: Any, problem: str) -> Conver
 def _convert(rule: UserRule, target: str, value: Any, kind: str | None) -> Converted:
     if value is MISSING:
         return MISSING, ""
-    standard = FIELDS.get(target)
     if not is_set(value):
-        return (None if rule.clear_nulls and (standard is None or standard.clearable) else MISSING), ""
+        return (None if rule.clear_nulls and (target not in FIELDS or FIELDS[target].clearable) else MISSING), ""
+    return _convert_value(target, value, kind)
+
+
+def _convert_value(target: str, value: Any, kind: str | None) -> Converted:
+    standard = FIELDS.get(target)
     try:
         return convert_typed(kind, value) if standard is None else standard.convert(value)
     except ValueError:
-        expected = (kind if kind in _TYPES else "scalar") if standard is None else standard.kind
+        expected = (str(kind) if kind in _TYPES else "scalar") if standard is None else standard.kind
         return MISSING, "no_" + expected.removesuffix("time")
 
 

@@ -76,6 +76,20 @@ def check_attributes(
     )
 
 
+def list_writable(listing: Any) -> dict[str, tuple[str, frozenset[str]]]:
+    """Tell all custom attributes of the workspace that can be written, each with its type and its list's options."""
+    return {
+        entry["name"]: (entry["data_type"], _options(entry))
+        for entry in listing["data"]
+        if isinstance(entry, dict)
+        and entry.get("custom") is True
+        and entry.get("archived") is not True
+        and entry.get("api_writable") is not False
+        and isinstance(entry.get("name"), str)
+        and isinstance(entry.get("data_type"), str)
+    }
+
+
 def _lacks(absent: Mapping[str, str], near: Mapping[str, Near], *, missing: str) -> list[str]:
     """Tell what is wrong with attributes that the workspace lacks; `absent` says of which type each would be."""
     if missing == "create":

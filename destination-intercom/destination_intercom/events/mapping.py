@@ -12,7 +12,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
-from destination_intercom.events.metadata import read_metadata
+from destination_intercom.events.metadata import add_members, read_metadata
 from destination_intercom.events.rules import EventRule
 from destination_intercom.identity import Key, identify
 from destination_intercom.outcomes import Outcome, filtered, rejected
@@ -82,6 +82,8 @@ def _digest(what: object) -> bytes:
 
 def map_event(rule: EventRule, data: dict[str, Any]) -> EventPayload | Outcome:
     """Make the event of a record, or say why there is none."""
+    if rule.is_deleted(data):
+        return filtered(outcomes.DELETED)
     name = _name(rule, data)
     if isinstance(name, Outcome):
         return name
@@ -112,6 +114,9 @@ def _name(rule: EventRule, data: dict[str, Any]) -> str | Outcome:
         name = to_text(value)
     except ValueError:
         return rejected(outcomes.INVALID_EVENT_NAME)
+    if not rule.is_chosen:
+        return name
+    rule.look_at_name(name)
     if not rule.is_selected(name):
         return filtered(outcomes.NOT_SELECTED)
     return filtered(outcomes.EXCLUDED) if rule.is_excluded(name) else rule.renamed.get(name, name)
@@ -126,4 +131,6 @@ def _metadata(rule: EventRule, data: dict[str, Any]) -> tuple[dict[str, Any], tu
             trims.append((entry.name, problem))
         if value is not MISSING:
             metadata[entry.name] = value
+    for many in rule.members:
+        trims += [(many.path, problem) for problem in sorted(add_members(many, data, metadata))]
     return metadata, tuple(trims)

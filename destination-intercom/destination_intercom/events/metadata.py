@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from destination_intercom.paths import PathReader
+from destination_intercom.configuration.entries import FORBIDDEN_IN_METADATA_NAMES, MAX_METADATA
+from destination_intercom.paths import MembersReader, PathReader, rename
 from destination_intercom.values import (
     MAX_TEXT,
     MISSING,
@@ -69,12 +70,52 @@ INTERCOMS_OWN: Final = Money(None, None, cents=True)
 
 @dataclass(frozen=True, slots=True)
 class MetadataRule:
-    """One key: where its value stands, and what to make of it."""
+    """One key: where its value stands, and what to make of it; `place` is its place in the form."""
 
     name: str
     read: PathReader
     type: str | None = None
     money: Money | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataMembers:
+    """All members of an object as keys, under names that `pattern` makes; none of `taken`, which are named elsewhere.
+
+    `path` is the wildcard; `left_out` are members that are never sent.
+    """
+
+    path: str
+    read: MembersReader
+    pattern: str
+    taken: frozenset[str]
+    left_out: frozenset[str] = frozenset()
+    place: str = ""
+
+
+def add_members(rule: MetadataMembers, data: dict[str, Any], metadata: dict[str, Any]) -> set[str]:
+    """Add the members of a record's object to `metadata`, in its order, as far as there is room.
+
+    Return the reasons for which some were left out: a member's name may be personal data, and is told to nobody.
+    """
+    problems: set[str] = set()
+    for name, value in rule.read(data).items():
+        key = rename(rule.pattern, name)
+        if key in rule.taken or key in metadata or name in rule.left_out:
+            continue
+        if not key.strip() or FORBIDDEN_IN_METADATA_NAMES.intersection(key):
+            problems.add("no_key")
+            continue
+        if len(metadata) >= MAX_METADATA:
+            problems.add("too_many")
+            continue
+        converted, problem = _CONVERSIONS["date" if key.endswith(DATE_SUFFIX) else ""](value)
+        if problem:
+            problems.add(problem)
+        if converted is not MISSING:
+            metadata[key] = converted
+    return problems
 
 
 def read_metadata(rule: MetadataRule, data: dict[str, Any]) -> Converted:
