@@ -25,6 +25,7 @@ DATA = ROOT.parent / "shared" / "data"
 DESCRIPTION = DATA / "intercom-openapi-2.16.yaml"
 PREVIEW = DATA / "intercom-openapi-preview.yaml"
 RECORDINGS = DATA / "recorded-exchanges.json"
+CASES = ROOT.parent / "shared" / "cases"
 
 REQUIRED = "REQUIRE_CONTRACT_DATA"
 """A variable of the environment: if it is 1, no test may skip for want of the data."""

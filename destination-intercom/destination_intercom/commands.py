@@ -7,8 +7,9 @@ import codecs
 import contextlib
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
 import orjson
 
@@ -18,8 +19,12 @@ from destination_intercom.clock import Clock
 from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
 from destination_intercom.pipeline import GRACE_SECONDS, Terminated
+from destination_intercom.preview import preview
 
 EXIT_ERROR: Final = 1
+
+FOR_PEOPLE: Final = frozenset({"preview"})
+"""Commands whose standard output holds no Airbyte messages: what they have to say goes to standard error."""
 
 LAST_WORDS_SECONDS: Final = 5.0
 """For what may still leave once the attempts in flight have ended."""
@@ -39,6 +44,7 @@ class Stopper(Protocol):
 def run_command(arguments: Sequence[str] | None, stopper: Stopper, *, clock: Clock) -> int:
     """Run one command; return the exit code."""
     parsed = _parser().parse_args(arguments)
+    put_error = _tell_person if parsed.command in FOR_PEOPLE else _put_error
     # Unbuffered, so that each message leaves at once, and so that no lock of a buffer is held by the
     # reader's thread while the interpreter ends.
     try:
@@ -47,7 +53,7 @@ def run_command(arguments: Sequence[str] | None, stopper: Stopper, *, clock: Clo
             open(1, "wb", buffering=0, closefd=False) as stdout,
             contextlib.closing(_lines(parsed, stopper, clock)) as lines,
         ):
-            return _run(lines, stdout, stopper, clock=clock)
+            return _run(lines, stdout, stopper, put_error=partial(put_error, clock=clock))
     except _OutputClosedError:
         return EXIT_ERROR
     except OSError:
@@ -62,11 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     for name, purpose in (
         ("check", "check a configuration against Intercom; writes nothing to it"),
         ("write", "deliver the Airbyte messages on standard input to Intercom"),
+        ("preview", "show what each record on standard input would become; asks and sends nothing, needs no token"),
     ):
         command = commands.add_parser(name, help=purpose)
         command.add_argument("--config", required=True, metavar="FILE", help="the configuration, as JSON")
-        if name == "write":
+        if name != "check":
             command.add_argument("--catalog", required=True, metavar="FILE", help="the configured catalog, as JSON")
+        if name == "preview":
+            command.add_argument("--limit", type=_count, metavar="N", help="show so many records at most")
     return parser
 
 
@@ -75,6 +84,8 @@ def _lines(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Genera
         yield from destination.spec()
     elif parsed.command == "check":
         yield from destination.check(read_json(parsed.config, "configuration"), clock=clock)
+    elif parsed.command == "preview":
+        yield from _preview(parsed)
     else:
         yield from _write(parsed, stopper, clock)
 
@@ -87,6 +98,27 @@ def _write(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Iterat
     os.set_blocking(0, True)
     with open(0, "rb", buffering=0, closefd=False) as stdin:
         yield from destination.write(config, catalog, stdin=stdin, clock=clock, mailbox=mailbox)
+
+
+def _preview(parsed: argparse.Namespace) -> Iterator[bytes]:
+    config, catalog = read_json(parsed.config, "configuration"), read_json(parsed.catalog, "catalog")
+    os.set_blocking(0, True)
+    with open(0, "rb", closefd=False) as stdin:
+        lines = (line.rstrip(b"\n") for line in stdin)
+        yield from preview(config, catalog, lines, limit=parsed.limit, warn=_say)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("not a count")
+    return number
+
+
+def _say(text: str) -> None:
+    """Tell a person at a terminal something, beside what a command gives out."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{text}\n".encode(errors="backslashreplace"))
 
 
 def read_json(path: str, what: str) -> Any:
@@ -103,7 +135,18 @@ def read_json(path: str, what: str) -> Any:
         raise ConfigurationError(f"The {what} file is not JSON.") from None
 
 
-def _run(lines: Iterator[bytes], stdout: BinaryIO, stopper: Stopper, *, clock: Clock) -> int:
+PutError: TypeAlias = Callable[[BinaryIO, IntercomDestinationError], None]
+
+
+def _put_error(stdout: BinaryIO, error: IntercomDestinationError, *, clock: Clock) -> None:
+    _put(stdout, error_line(error, emitted_at=clock.wall()))
+
+
+def _tell_person(_: BinaryIO, error: IntercomDestinationError, *, clock: Clock) -> None:  # noqa: ARG001 - as above
+    _say(error.message)
+
+
+def _run(lines: Iterator[bytes], stdout: BinaryIO, stopper: Stopper, *, put_error: PutError) -> int:
     """Write each line as soon as it is there; turn what ends the command into a message and an exit code."""
     try:
         for line in lines:
@@ -113,10 +156,10 @@ def _run(lines: Iterator[bytes], stdout: BinaryIO, stopper: Stopper, *, clock: C
     except Terminated:
         return stopper.exit_code
     except IntercomDestinationError as error:
-        _put(stdout, error_line(error, emitted_at=clock.wall()))
+        put_error(stdout, error)
         return EXIT_ERROR
     except Exception as error:  # noqa: BLE001 - a traceback may quote a record; this says where, not what
-        _put(stdout, error_line(InternalError.from_exception(error), emitted_at=clock.wall()))
+        put_error(stdout, InternalError.from_exception(error))
         return EXIT_ERROR
     return 0
 

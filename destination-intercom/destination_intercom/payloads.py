@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from destination_intercom.identity import Key
 from destination_intercom.outcomes import Outcome
@@ -32,3 +33,18 @@ class Payload(Protocol):
 
 MapRecord: TypeAlias = Callable[[dict[str, Any]], Payload | Outcome]
 """Makes the payload of a record's data by one compiled rule, or says why there is none."""
+
+
+class FormEntry(NamedTuple):
+    """An entry of a list in the form: its place there, and the property that it selects."""
+
+    place: str
+    property: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRule:
+    """One thing that a record may become; `entries` tells the entry of each name that a payload's `trims` may tell."""
+
+    map_record: MapRecord
+    entries: Mapping[str, FormEntry] = field(default_factory=dict)

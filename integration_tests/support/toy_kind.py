@@ -21,7 +21,7 @@ from destination_intercom.intercom.calls import WriteCall
 from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.kinds import KindParts
 from destination_intercom.outcomes import Outcome, filtered, rejected
-from destination_intercom.payloads import MapRecord
+from destination_intercom.payloads import Payload, RecordRule
 from destination_intercom.values import Trim
 
 
@@ -57,8 +57,16 @@ class Toys(Kind):
     name: ClassVar[str] = Toy.kind
     writes: ClassVar[tuple[type[WriteCall], ...]] = (PostToy,)
 
-    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
-        return [partial(_map, checks.identity_rule(None, stream, entry="toys"))] if stream.name.name == "toys" else []
+    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
+        return (
+            [RecordRule(partial(_map, checks.identity_rule(None, stream, entry="toys")))]
+            if stream.name.name == "toys"
+            else []
+        )
+
+    def show(self, payload: Payload) -> tuple[str, Any]:
+        assert isinstance(payload, Toy)
+        return "toys", {"name": payload.name, "user_id": payload.key.value}
 
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         ends = []

@@ -207,7 +207,7 @@ def test_values_in_a_dry_run_are_looked_at_as_they_would_be_written() -> None:
     }
     config = parse_config(base_config(users=users, delivery={"dry_run": True}))
     contacts = Contacts(config, now=lambda: 0.0, look_up=_nobody)
-    (map_record,) = contacts.compile(stream, PlanChecks(config, [stream]))
+    (rule,) = contacts.compile(stream, PlanChecks(config, [stream]))
     steps = contacts.prepare()
     next(steps)
     with pytest.raises(StopIteration):
@@ -215,7 +215,7 @@ def test_values_in_a_dry_run_are_looked_at_as_they_would_be_written() -> None:
     (note,) = contacts.notes.take()
     assert 'By their names these look like times: "change"' in note.text
     for data in ({"user_id": "1", "row": {"at": "2024-01-02"}, "n": "5"}, {"row": {"at": "never"}}):
-        map_record(data)
+        rule.map_record(data)
     (text,) = contacts.summary()
     assert '"change" (string)' in text
     assert '"n"' not in text

@@ -23,7 +23,7 @@ from destination_intercom.configuration.usage import Usage, Watch
 from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.identity import IdentityField, IdentityRule, Question
 from destination_intercom.paths import MembersReader, PathReader, compile_members, compile_null_check, compile_path
-from destination_intercom.payloads import MapRecord
+from destination_intercom.payloads import FormEntry, MapRecord, RecordRule
 from destination_intercom.properties import compile_property, is_template, read_paths
 from destination_intercom.values import MISSING
 
@@ -31,16 +31,17 @@ from destination_intercom.values import MISSING
 class Compiler(Protocol):
     """What compiles one kind of object: see `delivery.kinds.Kind`."""
 
-    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
+    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
         """Make what maps a record of `stream`; none if it is not meant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that a record may become: `map_record` makes it, of the kind `kind`."""
+    """One thing that a record may become: `map_record` makes it, of the kind `kind`; see `payloads.RecordRule`."""
 
     kind: str
     map_record: MapRecord
+    entries: Mapping[str, FormEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,11 @@ def compile_plan(config: Config, catalog: Sequence[CatalogStream], kinds: Mappin
 
 
 def _compile_stream(stream: CatalogStream, kinds: Mapping[str, Compiler], checks: PlanChecks) -> StreamPlan:
-    parts = [Part(name, map_record) for name, kind in kinds.items() for map_record in kind.compile(stream, checks)]
+    parts = [
+        Part(name, rule.map_record, rule.entries)
+        for name, kind in kinds.items()
+        for rule in kind.compile(stream, checks)
+    ]
     refusal = None if parts else checks.refuse_unlisted(stream)
     return StreamPlan(stream.name, tuple(parts), checks.repair(stream), checks.watch(stream), refusal)
 

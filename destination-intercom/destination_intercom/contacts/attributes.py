@@ -83,6 +83,15 @@ class Attributes:
         if only_true:
             self._only_true.add(name)
 
+    def assume(self) -> Iterator[str]:
+        """Take what the entries and the schemas tell for the workspace's types; tell what that is."""
+        wanted = {**self._members, **self.wanted}
+        custom = {name: kind for name, kind in wanted.items() if name not in FIELDS}
+        self.types.update({name: kind for name, kind in custom.items() if kind is not None})
+        if custom:
+            told = ", ".join(f'"{name}" ({kind or "text, for nobody tells its type"})' for name, kind in custom.items())
+            yield f"Types of custom attributes are assumed, for the workspace is not asked: {told}."
+
     def want_members(self, declared: Mapping[str, str | None]) -> None:
         """Note that a wildcard stands for whatever a record has; `declared` are the types that its schema tells.
 

@@ -30,7 +30,7 @@ from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateContact, UpdateContact, WriteCall
 from destination_intercom.outcomes import Outcome
-from destination_intercom.payloads import MapRecord, Payload
+from destination_intercom.payloads import Payload, RecordRule
 
 
 class Contacts(Kind):
@@ -66,7 +66,7 @@ class Contacts(Kind):
             )
         return People(cache=self.cache, creator=creator)
 
-    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
+    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
         """Compile the rules of `users.streams`, and note which attributes they write."""
         if not isinstance(self._users, UsersEnabled):
             return []
@@ -78,7 +78,7 @@ class Contacts(Kind):
                 self.attributes.want(attribute.target, attribute.type, only_true=only_true, origin=attribute.origin)
             for many in rule.members:
                 self.attributes.want_members(many.declared)
-        return [partial(self._map, rule) for rule in rules]
+        return [RecordRule(partial(self._map, rule), rule.entries) for rule in rules]
 
     def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | Outcome:
         known = self.attributes
@@ -86,6 +86,14 @@ class Contacts(Kind):
         if known.watch is not None and isinstance(change, ContactChange):
             known.watch.look(change.attributes)
         return change
+
+    def show(self, payload: Payload) -> tuple[str, Any]:
+        """Tell the body that creates the contact."""
+        return "contact", _change(payload).create_body
+
+    def assume(self) -> Iterable[str]:
+        """Take the types of the entries and of the schemas for the workspace's."""
+        return self.attributes.assume()
 
     def check(self) -> Generator[Call, Answer, None]:
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""

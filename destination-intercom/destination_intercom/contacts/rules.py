@@ -16,6 +16,7 @@ from destination_intercom.configuration.sections import name_entries
 from destination_intercom.contacts.attribute_types import Origin, read_origin
 from destination_intercom.identity import IdentityRule
 from destination_intercom.paths import MembersReader, PathReader, is_wildcard, rename
+from destination_intercom.payloads import FormEntry
 from destination_intercom.properties import is_template
 from destination_intercom.standard_fields import Overwrite
 
@@ -24,7 +25,7 @@ from destination_intercom.standard_fields import Overwrite
 class AttributeRule:
     """One property that is written to contacts.
 
-    `type` is None where nobody tells it; `place` is the entry's place in the form.
+    `type` is None where nobody tells it; `place` is the entry's place in the form, `property` what it selects.
     """
 
     read: PathReader
@@ -33,6 +34,7 @@ class AttributeRule:
     overwrite: Overwrite = "always"
     place: str = ""
     origin: Origin | None = None
+    property: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,13 @@ class UserRule:
     if_empty: frozenset[str] = frozenset()
     """What is written only to a contact that has no value of it."""
     members: tuple[AttributeMembers, ...] = ()
+
+    @property
+    def entries(self) -> dict[str, FormEntry]:
+        """Tell the entry in the form of each name under which something may be left out."""
+        return {each.target: FormEntry(each.place, each.property) for each in self.attributes} | {
+            each.path: FormEntry(each.place, each.path) for each in self.members
+        }
 
 
 def compile_user_rules(users: UsersEnabled, stream: CatalogStream, checks: PlanChecks) -> list[UserRule]:
@@ -161,7 +170,7 @@ def _attribute_rule(entry: Attribute, place: str, stream: CatalogStream, checks:
     kind = entry.type or _type_in_schema(entry.path, stream.schema)
     read = checks.read_selected(entry.path, stream, place)
     origin = read_origin(entry.path, entry.type, stream.schema)
-    return AttributeRule(read, entry.target, kind, entry.overwrites, place, origin)
+    return AttributeRule(read, entry.target, kind, entry.overwrites, place, origin, entry.path)
 
 
 def _type_in_schema(text: str, schema: dict[str, Any]) -> str | None:

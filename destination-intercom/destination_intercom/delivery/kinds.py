@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.plan import PlanChecks
@@ -20,7 +20,7 @@ from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, WriteCall
 from destination_intercom.outcomes import Outcome
-from destination_intercom.payloads import MapRecord, Payload
+from destination_intercom.payloads import Payload, RecordRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,20 @@ class Kind(ABC):
         return None
 
     @abstractmethod
-    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
+    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
         """Make what maps a record of `stream`, one for each payload that it may become; none if it is not meant."""
+
+    @abstractmethod
+    def show(self, payload: Payload) -> tuple[str, Any]:
+        """Tell what would be sent for a payload where Intercom knows nobody, and the name under which that is shown."""
 
     @abstractmethod
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Make the steps that deliver one payload, or several of one key and one batch: an outcome for each."""
+
+    def assume(self) -> Iterable[str]:
+        """Go by the configuration and the schemas alone, where no workspace can be asked; tell what is assumed."""
+        return ()
 
     def check(self) -> Generator[Call, Answer, None]:
         """Ask of the workspace what a test of the destination can find out; raise what cannot work.

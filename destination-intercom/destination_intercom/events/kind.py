@@ -19,7 +19,7 @@ from destination_intercom.events.sender import EventCache, EventSender, KnownPeo
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, PostEvent, WriteCall
 from destination_intercom.outcomes import Outcome
-from destination_intercom.payloads import MapRecord, Payload
+from destination_intercom.payloads import Payload, RecordRule
 
 NOBODYS_EVENT: Final = PostEvent(
     {"event_name": "Connection checked", "created_at": 1_600_000_000, "user_id": f"nobody {secrets.token_hex(16)}"}
@@ -40,13 +40,14 @@ class Events(Kind):
         self.cache = EventCache()
         self._sender = EventSender(cache=self.cache, people=people, notes=self.notes, now=now)
 
-    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[MapRecord]:
+    def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
         """Compile the rules of `events.streams`."""
         if not isinstance(self._events, EventsEnabled):
             return []
         if (warning := warn_of_long_metadata(self._events)) is not None:
             checks.warn(warning)
-        return [partial(self._map, rule) for rule in compile_event_rules(self._events, stream, checks)]
+        rules = compile_event_rules(self._events, stream, checks)
+        return [RecordRule(partial(self._map, rule), rule.entries) for rule in rules]
 
     def _map(self, rule: EventRule, data: dict[str, Any]) -> EventPayload | Outcome:
         event = map_event(rule, data)
@@ -67,6 +68,10 @@ class Events(Kind):
             outcome = yield from self._sender.send(_event(task.payload))
             outcomes.append(outcome)
         return outcomes
+
+    def show(self, payload: Payload) -> tuple[str, Any]:
+        """Tell the body of the event."""
+        return "events", _event(payload).body
 
     def series(self, payload: Payload) -> Hashable:
         """Tell that events of one name and second keep their order, for Intercom orders all others by their time."""

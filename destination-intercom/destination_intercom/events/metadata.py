@@ -70,13 +70,17 @@ INTERCOMS_OWN: Final = Money(None, None, cents=True)
 
 @dataclass(frozen=True, slots=True)
 class MetadataRule:
-    """One key: where its value stands, and what to make of it; `place` is its place in the form."""
+    """One key: where its value stands, and what to make of it.
+
+    `place` is the entry's place in the form, `property` what it selects.
+    """
 
     name: str
     read: PathReader
     type: str | None = None
     money: Money | None = None
     place: str = ""
+    property: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from destination_intercom.configuration.sections import name_entries, name_entry
 from destination_intercom.events.metadata import MetadataMembers, MetadataRule, Money
 from destination_intercom.identity import IdentityRule
 from destination_intercom.paths import PathReader
+from destination_intercom.payloads import FormEntry
 from destination_intercom.values import to_time
 
 SURE_METADATA: Final = 10
@@ -45,6 +46,13 @@ class EventRule:
     members: tuple[MetadataMembers, ...] = ()
     look_at_name: Callable[[str], None] = lambda _: None
     """Takes note of a name of the source's, so that a pattern that matches none can be named at the end."""
+
+    @property
+    def entries(self) -> dict[str, FormEntry]:
+        """Tell the entry in the form of each name under which something may be left out."""
+        return {each.name: FormEntry(each.place, each.property) for each in self.metadata} | {
+            each.path: FormEntry(each.place, each.path) for each in self.members
+        }
 
 
 def compile_event_rules(events: EventsEnabled, stream: CatalogStream, checks: PlanChecks) -> list[EventRule]:
@@ -146,4 +154,6 @@ def _metadata_rule(entry: Metadata, place: str, stream: CatalogStream, checks: P
             f'{place}: the stream "{stream.name}" has the property "{key}" with a dot in its name, which Intercom'
             ' refuses in a metadata key: set "name".'
         )
-    return MetadataRule(entry.key, checks.read_selected(entry.path, stream, place), entry.type, money, place)
+    return MetadataRule(
+        entry.key, checks.read_selected(entry.path, stream, place), entry.type, money, place, entry.path
+    )
