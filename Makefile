@@ -47,7 +47,7 @@ format: .venv/.ready ## let ruff fix and format what it can
 	@$(BIN)/ruff format --quiet
 
 bench: .venv/.ready ## measure speed and memory, for a quarter of an hour
-	@for name in contacts events latency memory quota; do $(BIN)/python benchmarks/$$name.py || exit; done
+	@for name in contacts events latency memory quota templates; do $(BIN)/python benchmarks/$$name.py || exit; done
 
 soak: .venv/.ready ## send a million records in an hour of the connector's clock, for some ten minutes
 	@$(BIN)/python benchmarks/soak.py
