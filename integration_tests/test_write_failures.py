@@ -399,7 +399,7 @@ BAD_INPUT = {
     "no-stream": b'{"type": "RECORD", "record": {"data": {"user_id": "c4n4ry"}}}',
     "no-data": b'{"type": "RECORD", "record": {"stream": "events", "data": "c4n4ry"}}',
     "no-record": b'{"type": "RECORD", "c4n4ry": 1}',
-    "unknown-stream": b'{"type": "RECORD", "record": {"stream": "c4n4ry", "data": {"user_id": "c4n4ry"}}}',
+    "unknown-stream": b'{"type": "RECORD", "record": {"stream": "unknown", "data": {"user_id": "c4n4ry"}}}',
     "no-state": b'{"type": "STATE", "c4n4ry": 1}',
     "state-without-stream": b'{"type": "STATE", "state": {"type": "STREAM", "stream": {"c4n4ry": 1}}}',
     "deep": b'{"type": "RECORD", "record": {"stream": "events", "data": {"user_id": ' + b'["c4n4ry",' * 100_000,
@@ -420,6 +420,9 @@ def test_bad_input_is_told_by_its_line_number_after_all_before_it_was_delivered(
     assert isinstance(result.error, InputError)
     assert "system_error" == result.error.failure_type
     assert "5" in result.error.message
+    assert (name == "unknown-stream") == (
+        'the stream "unknown", which the catalog does not have. Its streams are: events.' in result.error.message
+    )
     assert [1] == [each["id"] for each in result.states]
     assert 3 == len(result.events)
     refuse_canaries(result)

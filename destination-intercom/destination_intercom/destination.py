@@ -19,6 +19,7 @@ from destination_intercom.assembly import SyncParts, make_client
 from destination_intercom.clock import Clock
 from destination_intercom.configuration.config import REGION_HOSTS, Config, parse_config
 from destination_intercom.configuration.storage_config import S3, ObjectStorage
+from destination_intercom.delivery.kinds import Kinds
 from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.delivery.retry import ask
 from destination_intercom.errors import ConfigurationError, DeliveryError, IntercomDestinationError
@@ -59,7 +60,8 @@ def check(
     try:
         config = parse_config(document)
         last_begin = clock.now() + CHECK_SECONDS - CHECK_READ_TIMEOUT
-        yield from _check_workspace(config, clock, transport, last_begin=last_begin)
+        kinds = make_kinds(KindParts(config, clock.now))
+        yield from _check_workspace(config, kinds, clock, transport, last_begin=last_begin)
         yield from _check_storage(config.object_storage_config, clock, storage, last_begin=last_begin)
     except IntercomDestinationError as error:
         yield status_line(error.message)
@@ -67,13 +69,14 @@ def check(
         yield log_line(
             "INFO",
             "The check wrote nothing to Intercom: whether the token may write contacts and events, and whether there"
-            " is room for new event names, only the first sync can prove.",
+            " is room for new event names, only the first sync can prove. The app of the token needs these permissions:"
+            f" {_list_permissions(kinds)}.",
         )
         yield status_line(None)
 
 
 def _check_workspace(
-    config: Config, clock: Clock, transport: Transport | None, *, last_begin: float
+    config: Config, kinds: Kinds, clock: Clock, transport: Transport | None, *, last_begin: float
 ) -> Iterator[bytes]:
     client, quota = make_client(config, clock, transport, patience=CHECK_READ_TIMEOUT), Quota(clock)
 
@@ -92,7 +95,7 @@ def _check_workspace(
             f' to "{region}".'
         ) from None
     yield log_line("INFO", f"Intercom accepts the token{_region_of(me)}.")
-    for kind in make_kinds(KindParts(config, clock.now)).values():
+    for kind in kinds.values():
         steps = kind.check()
         with suppress(StopIteration):
             answer = try_call(next(steps))
@@ -100,6 +103,11 @@ def _check_workspace(
                 answer = try_call(steps.send(answer))
         for note in kind.notes.take():
             yield log_line("WARN", note.text)
+
+
+def _list_permissions(kinds: Kinds) -> str:
+    needed = {name: ", ".join(f'"{each}"' for each in kind.permissions) for name, kind in kinds.items()}
+    return "; ".join(f"for {name} {permissions}" for name, permissions in needed.items() if permissions)
 
 
 def _check_storage(

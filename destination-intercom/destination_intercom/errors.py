@@ -77,8 +77,14 @@ class InternalError(IntercomDestinationError):
     def from_exception(cls, error: BaseException) -> InternalError:
         """Keep the type and the place of `error`; drop its text, which may quote a record."""
         frames = traceback.extract_tb(error.__traceback__)[-3:]
-        places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+        places = " < ".join(f"{_module_of(frame)}.{frame.name}:{frame.lineno}" for frame in reversed(frames))
         return cls(f"The connector met an unexpected {type(error).__name__} at {places or 'an unknown place'}.")
+
+
+def _module_of(frame: traceback.FrameSummary) -> str:
+    """Name the module of a frame by its folder and file, such as `contacts.mapping`."""
+    folders = frame.filename.removesuffix(".py").replace("\\", "/").split("/")
+    return ".".join(folders[-2:]).removeprefix("destination_intercom.")
 
 
 class StorageError(IntercomDestinationError):

@@ -23,7 +23,13 @@ from destination_intercom.delivery.ledger import Entry, Ledger
 from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox, Stored
 from destination_intercom.delivery.report import Report
 from destination_intercom.delivery.scheduler import Scheduler
-from destination_intercom.errors import ConfigurationError, InputError, IntercomDestinationError, InternalError
+from destination_intercom.errors import (
+    ConfigurationError,
+    InputError,
+    IntercomDestinationError,
+    InternalError,
+    StreamName,
+)
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.quota import Quota
@@ -215,9 +221,7 @@ class Sync:
     def _record(self, message: RecordMessage, number: int, line: bytes) -> None:
         plan = self.plan.of(message.stream, message.namespace)
         if plan is None:
-            raise _UnwantedInputError(
-                InputError(f"Line {number} of the input is a RECORD of a stream that the catalog does not have.")
-            )
+            raise _UnwantedInputError(self.plan.refuse_unknown(number, StreamName(message.stream, message.namespace)))
         if plan.refuse_records is not None:
             raise _UnwantedInputError(ConfigurationError(plan.refuse_records, stream=plan.stream))
         self.report.count_read(plan.stream)

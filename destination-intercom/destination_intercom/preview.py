@@ -15,7 +15,7 @@ from destination_intercom.configuration.config import parse_config
 from destination_intercom.configuration.plan import Part, StreamPlan, compile_plan
 from destination_intercom.deep_json import dump_exactly
 from destination_intercom.delivery.kinds import Kinds
-from destination_intercom.errors import ConfigurationError, InputError
+from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.kinds import KindParts, make_kinds
 from destination_intercom.outcomes import Outcome, Status, combine
 
@@ -51,7 +51,7 @@ def preview(
         number += 1
         found = plan.of(message.stream, message.namespace)
         if found is None:
-            raise InputError(f"Line {place} of the input is a RECORD of a stream that the catalog does not have.")
+            raise plan.refuse_unknown(place, StreamName(message.stream, message.namespace))
         if found.refuse_records is not None:
             raise ConfigurationError(found.refuse_records, stream=found.stream)
         data = found.repair(message.data, message.changed)

@@ -245,6 +245,19 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
         (_stream(created_at_property=None), "events.streams, entry 1, created_at_property: this field is required"),
         (_stream(event_name=CANARY), "either event_name"),
         (_stream(event_name_property=None), "either event_name"),
+        ({"event": {}, **base_config()}, 'event: there is no such field; did you mean "events"?'),
+        (
+            {**_events(), "delivery": {"dryrun": True}},
+            'delivery.dryrun: there is no such field; did you mean "dry_run"?',
+        ),
+        (
+            _users(attributes=[{"property": "a", "attribut": "b"}]),
+            'users.attributes, entry 1, attribut: there is no such field; did you mean "attribute"?',
+        ),
+        (
+            {**_events(), "object_storage_config": {"storage_type": "S3", "bucket_name": CANARY}},
+            'object_storage_config.bucket_name: there is no such field; did you mean "s3_bucket_name"?',
+        ),
         (_stream(contacts_api=CANARY), "events.streams, entry 1, contacts_api: there is no such field"),
         (_stream(metadata=[{"property": f"{CANARY}{number}"} for number in range(21)]), "20 metadata keys"),
         (_events(metadata=[{"property": f"{CANARY}{number}"} for number in range(21)]), "20 metadata keys"),
@@ -349,7 +362,7 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
         (_stream(event_name="{{ record.", event_name_property=None), "events.streams, entry 1, event_name: "),
         (
             _users(streams=[{"stream": "a", "attributes": [{"property": "role"}]}]),
-            "users.streams, entry 1, attributes, entry 1: names a field that is Intercom's own",
+            'users.streams, entry 1, attributes, entry 1: the field "role" of a contact is Intercom\'s own',
         ),
         (_users(streams=[{"stream": "a", "filters": [{}]}]), "users.streams, entry 1, filters, entry 1, property"),
         (_users(deleted_records="delete"), "users.deleted_records"),
@@ -391,7 +404,8 @@ def test_config_that_breaks_a_rule_is_refused_by_field_and_cure_without_its_valu
 def test_config_that_writes_a_field_of_intercoms_own_is_refused(field: str) -> None:
     """These are the identity's, or nobody's to write."""
     message = _refusal(_users(attributes=[{"property": "ok"}, {"property": "mine", "attribute": field}]))
-    assert 'users.attributes, entry 2 ("mine"): names a field' in message
+    assert f'users.attributes, entry 2 ("mine"): the field "{field}" of a contact is ' in message
+    assert ("signed_up_at" in message) == (field == "created_at")
 
 
 def _breakages(node: Any) -> list[Any]:

@@ -141,6 +141,23 @@ def test_plan_for_several_unlisted_streams_names_each() -> None:
     assert all(f'The stream "{name}" is in no list' in message for name in "xy")
 
 
+def test_plan_for_streams_whose_prefix_was_forgotten_says_so_once() -> None:
+    """A connection that gives its streams a prefix gives it to all of them."""
+    streams = [_stream("prod_users"), _stream("prod_orders"), _stream("prod_new_users")]
+    message = _refusal(*streams, users={"streams": [{"stream": name} for name in ("users", "orders", "new_users")]})
+    assert message.startswith(
+        'The connection gives its streams the prefix "prod_", which the configuration does not have'
+    )
+    assert "prod_users, prod_orders, prod_new_users" in message
+    assert "is in no list" not in message
+
+
+def test_plan_for_streams_of_which_only_one_ends_in_a_listed_name_names_each() -> None:
+    """What they have in common is no prefix then."""
+    message = _refusal(_stream("prod_users"), _stream("other"), users={"streams": [{"stream": "users"}]})
+    assert 2 == message.count("is in no list")
+
+
 def test_plan_for_an_unlisted_stream_with_overwrite_waits_for_its_first_record() -> None:
     """The platform's "Clear data" sends it empty, and may not fail."""
     plan = _compile(_stream("s", overwrite=True), _stream("u"), users={"streams": [{"stream": "u"}]})

@@ -288,7 +288,7 @@ def test_refusal_when_shown_then_its_message_is_not() -> None:
         (401, "unauthorized", "copy it again"),
         (401, "token_revoked", "copy it again"),
         (401, "unauthorized", "api_endpoint"),
-        (401, "token_unauthorized", "permission"),
+        (401, "token_unauthorized", 'the permission "Write events"'),
         (403, "api_plan_restricted", "subscription"),
         (402, "api_plan_restricted", "subscription"),
         (403, "forbidden", "permissions"),

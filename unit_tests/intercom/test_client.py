@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -343,6 +343,28 @@ def test_error_when_the_network_is_at_fault_then_it_can_be_tried_again(kind: typ
         _client(_Transport(_make(kind))).attempt(GetMe())
     never = (requests.ConnectTimeout, requests.exceptions.ProxyError, urllib3.exceptions.NewConnectionError)
     assert (NotSentError if issubclass(kind, never) else MaybeSentError) is type(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        (
+            urllib3.exceptions.NameResolutionError("canary", cast("Any", None), socket.gaierror("canary")),
+            "no address is known for intercom.test",
+        ),
+        (urllib3.exceptions.NewConnectionError(cast("Any", None), "canary"), "intercom.test takes no connection"),
+    ],
+)
+def test_attempt_without_a_connection_tells_the_host_and_what_failed(reason: Exception, kind: str) -> None:
+    """Its name, the connection or its certificate: each has a cure of its own."""
+    wrapped = urllib3.exceptions.MaxRetryError(cast("Any", None), "https://canary", reason)
+    for wrap, told in (
+        (requests.ConnectionError, kind),
+        (requests.exceptions.ProxyError, kind.replace("intercom", "the proxy before intercom")),
+    ):
+        with pytest.raises(NotSentError) as caught:
+            _client(_Transport(wrap(wrapped))).attempt(GetMe())
+        assert told == caught.value.kind
 
 
 @contextmanager

@@ -214,6 +214,13 @@ class Config(Section):
     object_storage_config: ObjectStorage = NoStorage(storage_type="None")
 
     @property
+    def listed_streams(self) -> list[EventStream | UserStream]:
+        """Tell the entries of all lists of streams."""
+        events = self.events.entries if isinstance(self.events, EventsEnabled) else []
+        users = self.users.streams if isinstance(self.users, UsersEnabled) else []
+        return [*events, *users]
+
+    @property
     def base_url(self) -> str:
         """Tell the address of the API, without a slash at its end."""
         return (self.api_base_url or REGION_HOSTS[self.api_endpoint]).rstrip("/")
@@ -266,5 +273,7 @@ def parse_config(document: Any) -> Config:
     try:
         return Config.model_validate(document)
     except ValidationError as error:
-        problems = [explain_error(detail, document) for detail in error.errors(include_url=False, include_input=False)]
+        problems = [
+            explain_error(detail, document, Config) for detail in error.errors(include_url=False, include_input=False)
+        ]
     raise ConfigurationError("The configuration is not valid: " + "; ".join(problems) + ".")

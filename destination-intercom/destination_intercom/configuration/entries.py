@@ -165,13 +165,26 @@ class Attribute(Selected):
         if self.is_many and (self.type is not None or self.overwrite == "only_true"):
             raise ValueError('members of * have neither a "type" nor overwrite only_true: name a property for those')
         if self.target in RESERVED_FIELDS:
-            raise ValueError('names a field that is Intercom\'s own or the identity: set another "attribute"')
+            raise ValueError(_explain_reserved(self.target))
         standard = FIELDS.get(self.target)
         if self.overwrite == "only_true" and (standard.kind if standard else self.type) not in {None, "boolean"}:
             raise ValueError("overwrite only_true is for properties that are true or false")
         if self.overwrite == "if_empty" and standard is not None and not standard.readable:
             raise ValueError("overwrite if_empty cannot be had here: Intercom does not show what a contact has")
         return self
+
+
+_RESERVED: Final = {
+    "created_at": 'is Intercom\'s own: for when somebody signed up, set "attribute" to signed_up_at',
+    "id": 'is Intercom\'s own: for your own id, see identity; else set another "attribute"',
+    "external_id": "is the identity, which is written by itself: see identity, and take this entry out",
+    "role": 'is Intercom\'s own (user or lead): set another "attribute", such as job_role',
+}
+
+
+def _explain_reserved(name: str) -> str:
+    text = _RESERVED.get(name, 'is Intercom\'s own: set another "attribute"')
+    return f'the field "{name}" of a contact {text}'
 
 
 def _check_attributes(attributes: list[Attribute]) -> list[Attribute]:

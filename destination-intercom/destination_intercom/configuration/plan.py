@@ -20,7 +20,7 @@ from destination_intercom.configuration.entries import Filter
 from destination_intercom.configuration.filters import Predicate, compile_filter
 from destination_intercom.configuration.sections import name_entry
 from destination_intercom.configuration.usage import Usage, Watch
-from destination_intercom.errors import ConfigurationError, StreamName
+from destination_intercom.errors import ConfigurationError, InputError, StreamName
 from destination_intercom.identity import IdentityField, IdentityRule, Question
 from destination_intercom.paths import MembersReader, PathReader, compile_members, compile_null_check, compile_path
 from destination_intercom.payloads import FormEntry, MapRecord, RecordRule
@@ -75,6 +75,13 @@ class Plan:
         other = self._by_name.get(name)
         return other if other is not None and not (namespace and other.stream.namespace) else None
 
+    def refuse_unknown(self, number: int, stream: StreamName) -> InputError:
+        """Make the error for a record in line `number` of a stream that the catalog does not have."""
+        return InputError(
+            f'Line {number} of the input is a RECORD of the stream "{stream}", which the catalog does not have. Its'
+            f" streams are: {', '.join(map(str, self.streams))}."
+        )
+
     def resolve(self, stream: StreamName) -> StreamName:
         """Tell the catalog's own name of `stream`."""
         plan = self.of(stream.name, stream.namespace)
@@ -92,6 +99,7 @@ def compile_plan(config: Config, catalog: Sequence[CatalogStream], kinds: Mappin
     by_name: dict[str, StreamPlan | None] = {}
     for stream, plan in plans.items():
         by_name[stream.name] = None if stream.name in by_name else plan
+    checks.refuse_streams()
     if checks.problems:
         raise ConfigurationError(" ".join(checks.problems))
     return Plan(plans, tuple(checks.warnings), checks.usage, by_name)
@@ -118,6 +126,7 @@ class PlanChecks:
         self.problems: list[str] = []
         self._paths: dict[StreamName, set[str]] = {}
         self._identities: dict[StreamName, set[str]] = {}
+        self._unlisted: dict[StreamName, str] = {}
         self.usage = Usage()
         self._watched: dict[StreamName, list[tuple[str, PathReader]]] = {}
         self._warn_of_overwrite(catalog)
@@ -136,9 +145,32 @@ class PlanChecks:
             f" of the connection. The connection's streams are: {', '.join(str(name) for name in self._names)}."
         )
         if not stream.overwrite:
-            self.problems.append(problem)
+            self._unlisted[stream.name] = problem
             return None
         return problem
+
+    def refuse_streams(self) -> None:
+        """Note the problem of each stream that no list names, or the one that all of them have in common."""
+        if not self._unlisted:
+            return
+        if (prefix := self._find_prefix()) is None:
+            self.problems.extend(self._unlisted.values())
+            return
+        names = ", ".join(str(name) for name in self._unlisted)
+        self.problems.append(
+            f'The connection gives its streams the prefix "{prefix}", which the configuration does not have: write it'
+            f" before their names in events.streams and users.streams. The connection's streams are: {names}."
+        )
+
+    def _find_prefix(self) -> str | None:
+        """Tell what stands before a listed name in the name of each stream that no list names; None for nothing."""
+        listed = {entry.stream for entry in self._config.listed_streams}
+        prefixes = [
+            {stream.name.removesuffix(name) for name in listed if stream.name.endswith(name)} - {""}
+            for stream in self._unlisted
+        ]
+        common = set.intersection(*prefixes)
+        return max(common, key=len) if common else None
 
     def is_meant(self, name: str, namespace: str | None, stream: StreamName) -> bool:
         """Say whether an entry of a list of streams means `stream`."""

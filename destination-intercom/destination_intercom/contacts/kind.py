@@ -28,7 +28,15 @@ from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.delivery.tasks import Batch, Step, WriteTask
 from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, CreateContact, UpdateContact, WriteCall
+from destination_intercom.intercom.calls import (
+    Call,
+    CreateContact,
+    GetContact,
+    ListDataAttributes,
+    SearchContacts,
+    UpdateContact,
+    WriteCall,
+)
 from destination_intercom.outcomes import Outcome
 from destination_intercom.payloads import Payload, RecordRule
 
@@ -104,6 +112,12 @@ class Contacts(Kind):
                 only_true, origin = entry.overwrites == "only_true", read_origin(entry.path, entry.type, {})
                 self.attributes.want(entry.target, entry.type, only_true=only_true, origin=origin)
             yield from self.attributes.check()
+
+    @property
+    def permissions(self) -> Sequence[str]:
+        """Tell what looking up and writing contacts needs."""
+        needing = (GetContact, SearchContacts, CreateContact, ListDataAttributes)
+        return [call.permission for call in needing] if isinstance(self._users, UsersEnabled) else []
 
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
         """Settle which attributes there are."""

@@ -109,6 +109,11 @@ class Kind(ABC):
         """
         yield from ()
 
+    @property
+    def permissions(self) -> Sequence[str]:
+        """Tell what the app needs, as Intercom's Developer Hub calls it; nothing if the kind is switched off."""
+        return ()
+
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
         """Settle with the workspace what must be known before the first record; return what to warn of.
 

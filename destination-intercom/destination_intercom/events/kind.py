@@ -17,7 +17,14 @@ from destination_intercom.events.mapping import EventPayload, map_event
 from destination_intercom.events.rules import EventRule, compile_event_rules, warn_of_long_metadata
 from destination_intercom.events.sender import EventCache, EventSender, KnownPeople, printable
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, PostEvent, WriteCall
+from destination_intercom.intercom.calls import (
+    Call,
+    CreateContact,
+    FindByExternalId,
+    PostEvent,
+    SearchContacts,
+    WriteCall,
+)
 from destination_intercom.outcomes import Outcome
 from destination_intercom.payloads import Payload, RecordRule
 
@@ -60,6 +67,14 @@ class Events(Kind):
                 )
             )
         return event
+
+    @property
+    def permissions(self) -> Sequence[str]:
+        """Tell what sending events and finding their people needs."""
+        if not isinstance(self._events, EventsEnabled):
+            return []
+        creating = (CreateContact,) if self._events.unknown_users == "create" else ()
+        return [call.permission for call in (PostEvent, FindByExternalId, SearchContacts, *creating)]
 
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Send one event after the other."""

@@ -39,6 +39,8 @@ class Call(ABC):
 
     __slots__ = ()
     endpoint: ClassVar[str]
+    permission: ClassVar[str] = ""
+    """What the app needs for it, as Intercom's Developer Hub calls it; "" for nothing."""
     about_workspace: ClassVar[bool] = False
     """Whether a refusal says something of the app or the workspace, and not of any record."""
 
@@ -145,6 +147,7 @@ class ListDataAttributes(ReadCall):
     """The definitions of contact attributes, archived ones included."""
 
     endpoint: ClassVar[str] = "GET /data_attributes"
+    permission: ClassVar[str] = "Write data attributes"
     about_workspace: ClassVar[bool] = True
 
     @property
@@ -162,6 +165,7 @@ class CreateDataAttribute(_PayloadCall, WriteCall):
     """Create a contact attribute."""
 
     endpoint: ClassVar[str] = "POST /data_attributes"
+    permission: ClassVar[str] = "Write data attributes"
 
     def is_answered_by(self, answer: Answer) -> bool:
         """Say whether it names the attribute."""
@@ -177,6 +181,7 @@ class CreateContact(_PayloadCall, WriteCall):
     """Create a user."""
 
     endpoint: ClassVar[str] = "POST /contacts"
+    permission: ClassVar[str] = "Write users and companies"
     dry_run_label: ClassVar[str] = "contacts would be created"
 
     def dry_run_answer(self, number: int) -> Answer:
@@ -190,6 +195,7 @@ class UpdateContact(_ContactCall, WriteCall):
 
     payload: dict[str, Any] = field(repr=False)
     endpoint: ClassVar[str] = "PUT /contacts/{id}"
+    permission: ClassVar[str] = "Write users and companies"
     dry_run_label: ClassVar[str] = "updated"
 
     @property
@@ -213,6 +219,7 @@ class GetContact(_ContactCall, ReadCall):
     """Read a contact by Intercom's own id."""
 
     endpoint: ClassVar[str] = "GET /contacts/{id}"
+    permission: ClassVar[str] = "Read one user and one company"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +227,7 @@ class ArchiveContact(_ContactCall, WriteCall):
     """Archive a contact."""
 
     endpoint: ClassVar[str] = "POST /contacts/{id}/archive"
+    permission: ClassVar[str] = "Write users and companies"
 
     @property
     def body(self) -> dict[str, Any]:
@@ -236,6 +244,7 @@ class UnarchiveContact(_ContactCall, WriteCall):
     """Restore an archived contact; for one that cannot be, the answer is 400 or 500 (recorded)."""
 
     endpoint: ClassVar[str] = "POST /contacts/{id}/unarchive"
+    permission: ClassVar[str] = "Write users and companies"
 
     @property
     def body(self) -> dict[str, Any]:
@@ -258,6 +267,7 @@ class FindByExternalId(ReadCall):
 
     external_id: str = field(repr=False)
     endpoint: ClassVar[str] = "GET /contacts/find_by_external_id/{external_id}"
+    permission: ClassVar[str] = "Read one user and one company"
 
     @property
     def path_values(self) -> tuple[str, ...]:
@@ -277,6 +287,7 @@ class SearchContacts(ReadCall):
     decisive: bool = False
     gives_up: GiveUp = NEVER
     endpoint: ClassVar[str] = "POST /contacts/search"
+    permission: ClassVar[str] = "Read and list users and companies"
 
     @property
     def body(self) -> dict[str, Any]:
@@ -302,6 +313,7 @@ class PostEvent(_PayloadCall, WriteCall):
     """Submit one data event."""
 
     endpoint: ClassVar[str] = "POST /events"
+    permission: ClassVar[str] = "Write events"
     dry_run_label: ClassVar[str] = "events sent"
 
     def is_answered_by(self, answer: Answer) -> bool:

@@ -111,8 +111,6 @@ def _is_bare_refusal(answer: Answer) -> bool:
 
 
 _TOKEN_HINTS: Final = {
-    "token_unauthorized": "The access token lacks a permission: give the app read and write access to users,"
-    " events and data attributes in Intercom's Developer Hub",
     "api_plan_restricted": "The workspace's Intercom subscription does not include the API, or has ended",
     VERSION_CODE: "Intercom no longer knows the API version that this connector speaks: update the connector",
 }
@@ -123,6 +121,9 @@ def fatal_error(call: Call, answer: Answer) -> ConfigurationError:
     refusal = refusal_of(answer)
     code = refusal.code if refusal is not None else None
     hint = _TOKEN_HINTS.get(code or "")
+    if code == "token_unauthorized":
+        needed = f'the permission "{call.permission}"' if call.permission else "a permission"
+        hint = f"The access token lacks {needed}: give it to the app in Intercom's Developer Hub, under Authentication"
     if hint is None and answer.status == 401:  # noqa: PLR2004
         hint = (
             "Intercom refuses access_token: copy it again from the Developer Hub, and check the region (api_endpoint)"

@@ -20,7 +20,7 @@ from requests.auth import AuthBase
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from destination_intercom.deep_json import dump_exactly
 from destination_intercom.errors import (
@@ -131,6 +131,7 @@ class Client:
         transport: Transport | None = None,
     ) -> None:
         self._base_url = base_url
+        self._host = urlsplit(base_url).hostname or ""
         self._wall = wall
         self._read_timeout = read_timeout
         self._session = _Session()
@@ -188,7 +189,7 @@ class Client:
         except IntercomDestinationError:
             raise
         except Exception as error:  # noqa: BLE001 - any text may quote the request, as http.client's of a bad header does
-            raise _translate(error) from None
+            raise _translate(error, self._host) from None
         return read_answer(response.status_code, response.headers, content, wall=self._wall)
 
 
@@ -230,14 +231,17 @@ def _read(response: requests.Response) -> bytes:
     return b"".join(pieces)
 
 
-def _translate(error: Exception) -> AttemptError | InternalError:
-    """Turn an exception of `requests` into ours, without its text, which may hold the request."""
+def _translate(error: Exception, host: str) -> AttemptError | InternalError:
+    """Turn an exception of `requests` into ours, without its text, which may hold the request; `host` was called."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return UntrustedError(_CERTIFICATES.get(cause.verify_code, "a certificate that is not valid"))
+            certificate = _CERTIFICATES.get(cause.verify_code, "a certificate that is not valid")
+            return UntrustedError(f"{host} shows {certificate}")
+        if isinstance(cause, NameResolutionError):
+            return NotSentError(f"no address is known for {_of_proxy(error, host)}")
         if isinstance(cause, NewConnectionError):
-            # No address, or connection refused: requests has no class for it.
-            return NotSentError("no connection")
+            # requests has no class for it.
+            return NotSentError(f"{_of_proxy(error, host)} takes no connection")
         if isinstance(cause, ReadTimeoutError):
             return MaybeSentError("timeout")
     for kind, ours, word in _TRANSLATIONS:
@@ -247,6 +251,10 @@ def _translate(error: Exception) -> AttemptError | InternalError:
         # The system's own: a broken connection, no route, no descriptor left.
         return MaybeSentError("connection error")
     return InternalError(f"The request could not be made ({type(error).__name__}).")
+
+
+def _of_proxy(error: Exception, host: str) -> str:
+    return f"the proxy before {host}" if isinstance(error, requests.exceptions.ProxyError) else host
 
 
 def _causes(error: Exception) -> Iterator[Exception]:
