@@ -147,6 +147,43 @@ REJECTION_REASONS: Final = {
     UNDELIVERABLE: "its call fails again and again while others of the same kind succeed",
 }
 
+REASONS: Final = {**FILTER_REASONS, **REJECTION_REASONS}
+
+CURES: Final = {
+    NO_IDENTITY_PROPERTY: "Check identity.property and identity_property if there are many.",
+    INVALID_IDENTITY: "Choose another property, or convert it in the source.",
+    MISSING_IDENTITY: "Set identity.missing to filter if such records are ordinary.",
+    INVALID_EVENT_NAME: "Check event_name_property.",
+    INVALID_TIME: "Check created_at_property; filter by is_set where it may be absent.",
+    UNKNOWN_USER: (
+        "Check that the identity is the one by which Intercom knows its people (identity.property, intercom_field)."
+        " Send the users too, before the events, or set events.unknown_users to create."
+    ),
+    EVENT_NAME_LIMIT: "Archive event names in Intercom (Settings > Data > Events), or select fewer.",
+    AMBIGUOUS_EMAIL: "Merge them in Intercom, or use external_id as the identity.",
+    IDENTITY_CONFLICT: (
+        "Look the e-mail address up in Intercom: a contact with another User ID has it. Correct or merge it there, or"
+        " leave email out of users.attributes."
+    ),
+    CONTACT_ARCHIVED: ("Set users.archived_contacts to unarchive, unarchive it in Intercom, or filter such people."),
+    CONTACT_MERGED: "Use the identity of the contact that is left.",
+    NOT_RESTORABLE: (
+        "It was deleted for good, or Intercom is deleting it: filter such people, or use another identity."
+    ),
+    NOT_FOUND: ("Nothing, if such people are not meant to be in Intercom; else set users.write_mode to upsert."),
+    EMAIL_TAKEN: (
+        "Give that user the User ID in Intercom, set users.email_match to adopt, or leave email out of"
+        " users.attributes."
+    ),
+    CONFLICT: (
+        "Look in Intercom for contacts with the same User ID or e-mail address; give the request id to Intercom's"
+        " support."
+    ),
+    REFUSED: "The warning names status, code and request id.",
+    UNDELIVERABLE: "The warning names the endpoint and the status.",
+}
+"""What to do about the reasons that speak against a mapping, as the docs have it."""
+
 _AT_OR_AFTER_IDENTITY: Final = {ANONYMOUS, INVALID_IDENTITY, INVALID_TIME, TOO_OLD}
 
 DELIVERED: Final = Outcome(Status.DELIVERED)

@@ -306,6 +306,25 @@ def test_judgement_when_the_first_are_all_bad_signs_then_it_is_a_configuration_e
     assert "first 3 records" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ([outcomes.UNKNOWN_USER, outcomes.REFUSED, outcomes.UNKNOWN_USER], "2 of them: unknown_user ("),
+        ([outcomes.UNKNOWN_USER, outcomes.REFUSED, outcomes.REFUSED], "2 of them: refused ("),
+        ([outcomes.NO_IDENTITY_PROPERTY, outcomes.NO_IDENTITY_PROPERTY], "2 of them: no_identity_property ("),
+    ],
+)
+def test_judgement_when_it_comes_names_the_commonest_reason_and_its_cure(first: list[str], told: str) -> None:
+    """A cure of another reason would send the user astray."""
+    ledger = _ledger(len(first))
+    bad = [NO_IDENTITY if reason == outcomes.NO_IDENTITY_PROPERTY else outcomes.rejected(reason) for reason in first]
+    with pytest.raises(ConfigurationError) as raised:
+        _take(ledger, *bad)
+    assert told in raised.value.message
+    (reason,) = {reason for reason in first if reason in told}
+    assert outcomes.CURES[reason] in raised.value.message
+
+
 def test_judgement_when_a_record_shows_the_identity_property_then_those_without_it_are_excused() -> None:
     """A thousand guests are ordinary where somebody has a name, or has none in the right place."""
     ledger = _ledger(3)

@@ -1,12 +1,14 @@
 """What a record is whose parts became several things, and that no reason is without its words."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from destination_intercom import outcomes
 from destination_intercom.outcomes import (
+    CURES,
     FILTER_REASONS,
     REJECTION_REASONS,
     Outcome,
@@ -17,6 +19,7 @@ from destination_intercom.outcomes import (
     rejected,
 )
 
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "intercom.md"
 BY_STRENGTH = [Status.REJECTED, Status.DELIVERED, Status.UNCHANGED, Status.DUPLICATE, Status.FILTERED]
 
 
@@ -81,3 +84,12 @@ def test_refusal_when_printed_hides_intercoms_message() -> None:
     refusal = Refusal(409, "conflict", "canary@example.com exists", "req-1")
     assert repr(refusal) == "Refusal(status=409, code='conflict', request_id='req-1')"
     assert "canary" not in repr(rejected(outcomes.CONFLICT, refusal))
+
+
+def test_cures_when_compared_with_the_docs_are_how_they_begin() -> None:
+    """The error that stops a sync says what the page says; each reason that speaks against a mapping has one."""
+    rows = [row.split(" | ") for row in DOCS.read_text(encoding="utf-8").splitlines() if row.startswith("| `")]
+    # Some words come a second time, further down, for a value that is left out.
+    told = {row[0].strip("| `"): row[2].replace("`", "") for row in reversed(rows) if len(row) > 2}
+    assert {*REJECTION_REASONS, outcomes.NO_IDENTITY_PROPERTY} == set(CURES)
+    assert {reason: told[reason][: len(cure)] for reason, cure in CURES.items()} == CURES

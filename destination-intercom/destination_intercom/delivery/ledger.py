@@ -21,13 +21,13 @@ state is written.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from destination_intercom.errors import ConfigurationError, StreamName
-from destination_intercom.outcomes import Outcome, Status, combine
+from destination_intercom.outcomes import CURES, NO_IDENTITY_PROPERTY, REASONS, Outcome, Status, combine
 
 HOLD_SECONDS: Final = 600.0
 """Below the 15 minutes without a state after which the platform may end a sync."""
@@ -106,7 +106,8 @@ class _Trial:
     """Whether a stream's mapping looks right: its records in their order, until one speaks for it."""
 
     unjudged: deque[Entry] = field(default_factory=deque)
-    rejected: int = 0
+    rejected: Counter[str] = field(default_factory=Counter, repr=False)
+    """How many of the first records were rejected, by reason."""
     lacking_identity: int = 0
     identity_shown: bool = False
     fared_better: bool = False
@@ -115,7 +116,14 @@ class _Trial:
     @property
     def bad_signs(self) -> int:
         """Count what speaks against the mapping: one record that has the identity property excuses those without."""
-        return self.rejected + (0 if self.identity_shown else self.lacking_identity)
+        return self.rejected.total() + (0 if self.identity_shown else self.lacking_identity)
+
+    @property
+    def commonest(self) -> tuple[str, int]:
+        """Tell the reason that most of the bad signs have, and of how many."""
+        reasons = Counter(self.rejected)
+        reasons[NO_IDENTITY_PROPERTY] = 0 if self.identity_shown else self.lacking_identity
+        return reasons.most_common(1)[0]
 
     def counts(self, outcome: Outcome) -> bool:
         """Say whether an outcome speaks against the mapping."""
@@ -129,7 +137,7 @@ class _Trial:
             if outcome.lacks_identity:
                 self.lacking_identity += 1
             elif outcome.is_bad_sign:
-                self.rejected += 1
+                self.rejected[outcome.reason] += 1
             elif outcome.status is not Status.FILTERED:
                 self.fared_better = True
         if self.is_settled(stop_after):
@@ -237,10 +245,11 @@ class Ledger:
         trial = self._trial(stream)
         trial.judge(self._stop_after)
         if self._stop_after and not trial.fared_better and trial.bad_signs >= self._stop_after:
+            reason, count = trial.commonest
             raise ConfigurationError(
                 f'The first {trial.bad_signs} records of the stream "{stream}" were all rejected, or lack the identity'
-                " property: the mapping looks wrong. The reasons stand in the log. Check identity.property and the"
-                " stream's own settings; delivery.stop_after_rejected sets this number, 0 turns it off.",
+                f" property: the mapping looks wrong. {count} of them: {reason} ({REASONS[reason]}). {CURES[reason]}"
+                " delivery.stop_after_rejected sets this number, 0 turns it off.",
                 stream=stream,
             )
 
