@@ -104,6 +104,21 @@ def test_check_of_a_good_configuration_succeeds_and_says_what_it_cannot_prove() 
     assert ["GET /me", "GET /data_attributes?model=contact&include_archived=true"] == verdict.calls
 
 
+@pytest.mark.parametrize(
+    ("sections", "told"),
+    [
+        ({}, True),
+        ({"users": None}, False),
+        ({"events": None}, False),
+        ({"users": {**config()["users"], "write_mode": "update_only"}}, False),
+    ],
+)
+def test_check_of_events_and_users_says_that_events_may_wait(sections: dict[str, Any], *, told: bool) -> None:
+    """Whoever sets up the connection may still choose the order of the streams."""
+    lines = check(config(**sections)).lines
+    assert told == any(b"wait for them, for ten minutes at most" in line for line in lines)
+
+
 def test_check_of_a_wrong_token_names_the_field_and_the_cure() -> None:
     """Refused by every region: the token is wrong."""
     verdict = check(config(access_token="wrong-token-of-nobody"))

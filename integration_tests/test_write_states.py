@@ -352,7 +352,13 @@ def test_state_of_rejected_records_only_is_held_until_something_speaks_for_the_s
         if json.loads(line)["type"] == "STATE":
             at.append(clock.now() - START)
 
-    result = write(ScriptedStdin(clock, *pieces), seed={"contacts": PEOPLE}, clock=clock, watch=watch)
+    result = write(
+        ScriptedStdin(clock, *pieces),
+        seed={"contacts": PEOPLE},
+        clock=clock,
+        configuration=config(users=None),
+        watch=watch,
+    )
     assert result.error is None
     assert 1 == len(at)
     assert moment <= at[0] < moment + 2
@@ -464,7 +470,7 @@ def test_stop_after_rejected_when_off_holds_no_state_back() -> None:
         if json.loads(line)["type"] == "STATE":
             at.append(clock.now() - START)
 
-    write(stdin, clock=clock, configuration=config(delivery={"stop_after_rejected": 0}), watch=watch)
+    write(stdin, clock=clock, configuration=config(users=None, delivery={"stop_after_rejected": 0}), watch=watch)
     assert 1 == len(at)
     assert at[0] < 1
 

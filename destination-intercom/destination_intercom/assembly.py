@@ -131,7 +131,7 @@ class SyncParts:
             mailbox=self._mailbox,
             clock=self._clock,
             concurrency=self._config.delivery.concurrency,
-            rules=Rules(self.kinds.series, self.kinds.names, self.kinds.probes),
+            rules=Rules(self.kinds.series, self.kinds.names, self.kinds.probes, self.kinds.makes_people),
             pretend=None if self.dry_run is None else self.dry_run.answer,
         )
 
@@ -167,6 +167,7 @@ class SyncParts:
     def report(self) -> Report:
         """Give what the user reads, which begins with what the plan warns of."""
         report = Report()
+        report.say(self.kinds.outlook({part.kind for plan in self.plan.streams.values() for part in plan.parts}))
         for warning in self.plan.warnings:
             report.warn(warning)
         return report

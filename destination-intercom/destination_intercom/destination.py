@@ -95,6 +95,8 @@ def _check_workspace(
             f' to "{region}".'
         ) from None
     yield log_line("INFO", f"Intercom accepts the token{_region_of(me)}.")
+    for text in kinds.outlook(kinds):
+        yield log_line("INFO", text)
     for kind in kinds.values():
         steps = kind.check()
         with suppress(StopIteration):

@@ -61,7 +61,8 @@ class Outcome:
     """What became of a record or of one of its parts; `reason` is a word of the docs' tables.
 
     `trims` are attributes that were left out because Intercom refused them, each with why. `is_around_identity` says
-    of an anonymous record that it is not the identity that is null, but what should hold it.
+    of an anonymous record that it is not the identity that is null, but what should hold it, and `is_early` of an
+    event that its person may be on the way, though it could wait no longer.
     """
 
     status: Status
@@ -69,6 +70,7 @@ class Outcome:
     refusal: Refusal | None = None
     trims: tuple[tuple[str, str], ...] = ()
     is_around_identity: bool = field(default=False, compare=False)
+    is_early: bool = field(default=False, compare=False)
 
     @property
     def shortened(self) -> Outcome:
@@ -88,7 +90,12 @@ class Outcome:
     @property
     def is_bad_sign(self) -> bool:
         """Say whether a stream that begins with nothing else has a wrong mapping."""
-        return self.status is Status.REJECTED or self.lacks_identity
+        return (self.status is Status.REJECTED and not self.is_early) or self.lacks_identity
+
+    @property
+    def is_good_sign(self) -> bool:
+        """Say whether it speaks for the mapping of its stream."""
+        return self.status not in {Status.REJECTED, Status.FILTERED}
 
 
 NOT_SELECTED: Final = "not_selected"

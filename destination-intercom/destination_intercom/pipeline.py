@@ -20,7 +20,16 @@ from destination_intercom.configuration.plan import Plan
 from destination_intercom.delivery.dry_run import DryRun
 from destination_intercom.delivery.kinds import Kind, Kinds
 from destination_intercom.delivery.ledger import Entry, Ledger
-from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox, Stored
+from destination_intercom.delivery.mailbox import (
+    Answered,
+    Concluded,
+    Failed,
+    LookedUp,
+    Mailbox,
+    Notice,
+    SetAside,
+    Stored,
+)
 from destination_intercom.delivery.report import Report
 from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.errors import (
@@ -80,10 +89,19 @@ class Sync:
     dry_run: DryRun | None
     rejects: RejectedRecords | None
     _progress: _Progress = field(init=False)
+    _people: set[StreamName] = field(init=False)
+    """The streams that have not ended and whose records make people, for whom others wait."""
 
     def __post_init__(self) -> None:
         """Begin to count the time."""
         self._progress = _Progress(self.clock.now())
+        self._people = {
+            stream
+            for stream, plan in self.plan.streams.items()
+            if any(self.kinds[part.kind].makes_people for part in plan.parts)
+        }
+        if self._people:
+            self.scheduler.expect_people()
 
     def run(self) -> Iterator[bytes]:
         """Deliver all of the input, giving out each line of the output when it is due.
@@ -158,6 +176,7 @@ class Sync:
                 raise Terminated("The sync was told to stop.")
             for batches in self.kinds.batches:
                 batches.close_if_due(self.clock.now())
+            self._end_waits(lines)
             self._hand_over(lines)
             if lines.wanted and self._has_room() and self._read_on(lines):
                 continue
@@ -172,6 +191,13 @@ class Sync:
         yield from self._due()
         if lines.failure is not None:
             raise lines.failure
+
+    def _end_waits(self, lines: _Pending) -> None:
+        """Let nobody wait for people in vain, and nobody so that there is no room for what follows."""
+        if not (lines.wanted and self._people):
+            self.scheduler.end_people()
+        room = MAX_BYTES_IN_FLIGHT // 2 - self.ledger.bytes_behind_those_aside
+        self.scheduler.end_waits(most=MAX_RECORDS_IN_FLIGHT // 2, most_bytes=room)
 
     def _hand_over(self, lines: _Pending) -> None:
         """Let rejected records be stored when they are due, and at once where there is nothing else to wait for."""
@@ -214,7 +240,9 @@ class Sync:
                 stream = message.stream
                 self.ledger.state(line, None if stream is None else self.plan.resolve(stream))
             elif isinstance(message, StreamEnd):
-                self.ledger.end_stream(self.plan.resolve(message.stream))
+                stream = self.plan.resolve(message.stream)
+                self.ledger.end_stream(stream)
+                self._people.discard(stream)
         if lines.done == len(lines.rest):
             lines.clear()
 
@@ -251,15 +279,7 @@ class Sync:
         failure: IntercomDestinationError | None = None
         for notice in self.mailbox.notices():
             try:
-                if isinstance(notice, Failed):
-                    raise notice.error
-                if isinstance(notice, LookedUp) and (batches := self.kinds[notice.kind].batches) is not None:
-                    batches.note_looked_up()
-                if isinstance(notice, Stored):
-                    self._note_stored(notice)
-                if isinstance(notice, Concluded):
-                    self.report.count_trims(notice.entry.stream, notice.outcome.trims)
-                    self._settle(notice.entry, notice.kind, notice.outcome)
+                self._take(notice)
             except IntercomDestinationError as error:
                 failure = failure or error
         self._take_notes()
@@ -275,6 +295,20 @@ class Sync:
     def _take_notes_of(self, kind: Kind) -> None:
         for note in kind.notes.take():
             self.report.note(note)
+
+    def _take(self, notice: Notice) -> None:
+        """Note one thing that a worker has to say."""
+        if isinstance(notice, Failed):
+            raise notice.error
+        if isinstance(notice, LookedUp) and (batches := self.kinds[notice.kind].batches) is not None:
+            batches.note_looked_up()
+        if isinstance(notice, Stored):
+            self._note_stored(notice)
+        if isinstance(notice, SetAside):
+            self.ledger.set_aside(notice.entry)
+        if isinstance(notice, Concluded):
+            self.report.count_trims(notice.entry.stream, notice.outcome.trims)
+            self._settle(notice.entry, notice.kind, notice.outcome)
 
     def _settle(self, entry: Entry, kind: str, outcome: Outcome) -> None:
         self.report.count_part(entry, kind, outcome)
@@ -298,7 +332,8 @@ class Sync:
         """Tell when there is something to do even if nothing happens."""
         stored = None if self.rejects is None else self.rejects.due(room=self._has_room())
         batches = [batches.due for batches in self.kinds.batches]
-        moments = (self.ledger.next_release(), *batches, self._progress.due, stored)
+        held = (self.ledger.next_release(), self.scheduler.next_wait_end)
+        moments = (*held, *batches, self._progress.due, stored)
         return min(moment for moment in moments if moment is not None)
 
     def _due(self) -> Iterator[bytes]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integration_tests.support.harness import config, record, state
@@ -49,11 +49,15 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One message, its stream, and for a record what is to become of it; `stream` is None for a state of all."""
+    """One message, its stream, and for a record what is to become of it; `stream` is None for a state of all.
+
+    `waits` says of an event that nobody knows its person, so that it may be concluded later than what follows.
+    """
 
     message: dict[str, Any]
     stream: str | None
     effect: Contact | Event | Nothing | None = None
+    waits: bool = False
 
     @property
     def number(self) -> int:
@@ -270,7 +274,8 @@ class _Maker:
         """Make an event of somebody whom no record and no Intercom knows otherwise."""
         person = self._chance.choice(["canary-stranger-1", "canary-stranger-2"])
         stream, data, effect = self._event_parts(person, "did this", ordinal)
-        return self._step(stream, data, effect if self._case.create_unknown else Nothing(rejected=True))
+        step = self._step(stream, data, effect if self._case.create_unknown else Nothing(rejected=True))
+        return replace(step, waits=True)
 
     def _special(self, ordinal: int) -> Step:
         """Make an update of somebody who was in Intercom already: archived, or without an external_id."""
@@ -360,7 +365,8 @@ def hold_to_oracle(steps: Iterable[Step], contents: Mapping[str, Any]) -> None:
 def hold_states(sent: Sequence[Step], given: Sequence[tuple[int, int, int]]) -> None:
     """Fail unless the states `given` (id, records, rejected ones) are the first of each stream, and rightly in this order.
 
-    Only states of a stream whose records so far all came to nothing may be overtaken, by those of another stream.
+    Only states of a stream whose records so far all came to nothing, or of which one waits for its person, may be
+    overtaken, by those of another stream.
     """
     at = {step.number: index for index, step in enumerate(sent) if step.effect is None}
     due = count_states(sent)
@@ -375,23 +381,32 @@ def hold_states(sent: Sequence[Step], given: Sequence[tuple[int, int, int]]) -> 
                 assert stream not in {None, sent[at[number]].stream}
                 assert sent[at[number]].stream is not None
                 before = [step for step in sent[: at[overtaken]] if step.stream == stream and step.effect is not None]
-                assert all(isinstance(step.effect, Nothing) for step in before)
+                assert all(isinstance(step.effect, Nothing) for step in before) or any(step.waits for step in before)
 
 
 def hold_acknowledged(sent: Sequence[Step], given: Iterable[int], contents: Mapping[str, Any]) -> None:
     """Fail if a record before any of the states `given` is not in Intercom, or not as it was or became later.
 
-    `sent` is what was sent to this run; what comes after those states may, or may not, be there already.
+    An event that waits for its person need be there only before a state that covers it. `sent` is what was sent to this run; what comes after those states may, or may not, be there already.
     """
     reached = set(given)
     at = max((index for index, step in enumerate(sent) if step.effect is None and step.number in reached), default=0)
-    due = expect(sent[:at])
+    covered = {
+        stream: max((index for index, step in enumerate(sent[: at + 1]) if _covers(step, stream, reached)), default=0)
+        for stream in STREAMS
+    }
+    due = expect(step for index, step in enumerate(sent[:at]) if not step.waits or index < covered[step.stream or ""])
     live = {each["external_id"]: each for each in contents["contacts"] if not each["archived"]}
     held = {_shape(each) for each in _events(contents)}
     assert {_shape(each) for each in due.events} <= held
     for person, values in due.people.items():
         for name, value in values.items():
             assert _read(live[person], name) in {value, *_later(sent[at:], person, name)}
+
+
+def _covers(step: Step, stream: str, given: Collection[int]) -> bool:
+    """Say whether a step is a state among those given, and speaks for a stream."""
+    return step.effect is None and step.stream in {None, stream} and step.number in given
 
 
 def _later(steps: Iterable[Step], person: str, name: str) -> Iterator[str]:

@@ -251,11 +251,12 @@ def _as_plans(number: int) -> list[Message]:
 
 STORED: Final = Situation(
     lambda _: False,
+    sections={"users": users(write_mode="update_only")},
     records=lambda number: [update(number)],
     unknown=lambda number: [event(50 + number)],
     apart=15.0,
 )
-"""Six strangers, so far apart that each has an object of its own in the storage."""
+"""Six strangers, for whom no event waits, so far apart that each has an object of its own in the storage."""
 
 SITUATIONS: Final[dict[str, Situation]] = {
     "attributes": Situation(calls("GET /data_attributes"), at_start=True, first=1),

@@ -194,7 +194,7 @@ def test_process_when_the_disk_of_its_output_fills_up_has_acknowledged_only_what
         done = run_into(workplace, output, messages, *limited)
     assert (1, b"") == (done.returncode, done.stderr)
     *lines, rest = path.read_bytes().split(b"\n")
-    told = [json.loads(line)["state"]["id"] for line in lines]
+    told = [message["state"]["id"] for message in map(json.loads, lines) if message["type"] == "STATE"]
     assert list(range(1, len(told) + 1)) == told
     assert 1 <= len(told) < 12
     assert rest

@@ -12,6 +12,7 @@ from destination_intercom.configuration.config import parse_config
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.batches import ContactBatch
 from destination_intercom.contacts.kind import Contacts, make_policy
+from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import HALVE, search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import Found
@@ -169,6 +170,20 @@ def test_policy_when_read_from_the_form_is_what_the_user_chose(users: dict[str, 
     events = {"mode": "enabled", "selected_events": ["*"]}
     config = parse_config(base_config(events=events) if users is None else base_config(users=section))
     assert policy == make_policy(config)
+
+
+@pytest.mark.parametrize(
+    ("written", "names"), [("k@example.com", ["k@example.com"]), (None, []), ("other@example.com", [])]
+)
+def test_person_when_written_is_known_by_the_address_that_the_contact_has(
+    written: str | None, names: list[str]
+) -> None:
+    """Not by one that was left out: nobody who waits for it would be taken."""
+    desk = Desk()
+    change = ContactChange(by_id("k"), {"email": "k@example.com"}, {})
+    assert ["k@example.com"] == [key.value for key in desk.contacts.names(change)]
+    desk.contacts.cache.note_written(by_id("k"), KnownContact(ID, email=written))
+    assert names == [key.value for key in desk.contacts.names(change)]
 
 
 def test_stranger_when_to_be_created_is_so_though_users_are_only_updated() -> None:

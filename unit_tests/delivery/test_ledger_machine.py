@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import settings, strategies as st
@@ -26,10 +26,13 @@ OUTCOMES = (
     outcomes.rejected(outcomes.INVALID_IDENTITY),
 )
 FILTERED = OUTCOMES[3:6]
-LATE = tuple(outcome for outcome in OUTCOMES if outcome.status is not Status.FILTERED)
+EARLY = replace(outcomes.rejected(outcomes.UNKNOWN_USER), is_early=True)
+"""Rejected, though the person may still come: no sign of anything."""
+
+LATE = (EARLY, *(outcome for outcome in OUTCOMES if outcome.status is not Status.FILTERED))
 """What a part may come to after the next record was read: nothing is filtered then any more."""
 
-BAD_LATE = OUTCOMES[6:]
+BAD_LATE = (*OUTCOMES[6:], EARLY)
 LATE_IN_A_SYNC = 8
 """Messages after which a stream may end: no state is held back afterwards."""
 
@@ -49,6 +52,9 @@ class _Record:
     shows_identity: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     stored: bool = False
+    is_aside: bool = False
+    is_kept: bool = True
+    """Whether it was among the first ones when it was read."""
 
     @property
     def is_concluded(self) -> bool:
@@ -68,7 +74,17 @@ class _Record:
 
     @property
     def is_bad_sign(self) -> bool:
-        return self.lacks_identity or self.status is Status.REJECTED
+        return self.lacks_identity or (self.status is Status.REJECTED and not self.is_early)
+
+    @property
+    def is_good_sign(self) -> bool:
+        return self.is_concluded and self.status not in {Status.REJECTED, Status.FILTERED}
+
+    @property
+    def is_early(self) -> bool:
+        """Say whether it counts neither way; of several rejected parts the first speaks for the record."""
+        refused = [outcome for outcome in self.outcomes if outcome.status is Status.REJECTED]
+        return self.is_concluded and bool(refused) and refused[0] is EARLY
 
     @property
     def lacks_identity(self) -> bool:
@@ -115,7 +131,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         stream=st.sampled_from((STREAMS[0], *STREAMS)),
         parts=st.integers(1, 3),
-        size=st.integers(0, 9),
+        size=st.sampled_from((0, 1, 9, STATE_OVERHEAD)),
         filtered=st.lists(st.sampled_from(FILTERED), max_size=3),
         shows_identity=st.booleans(),
     )
@@ -126,6 +142,7 @@ class LedgerMachine(RuleBasedStateMachine):
         shows = shows_identity or len(filtered) < parts
         entry = self.ledger.enter(stream, parts=parts, size=size, line=b"x" * size, shows_identity=shows)
         record = _Record(stream, entry, parts, size, self.stores_rejected, shows)
+        record.is_kept = entry in self.ledger._trial(stream).unjudged
         self.log.append(record)
         assert (len(self.records), stream) == (entry.ordinal, entry.stream)
         for outcome in filtered[:parts]:
@@ -164,6 +181,27 @@ class LedgerMachine(RuleBasedStateMachine):
         self.read_state(other)
         for record in [record for record in self.records if record.is_to_be_stored]:
             self._store(record)
+        self.release()
+
+    @precondition(lambda self: any(not record.is_concluded for record in self.records))
+    @rule(data=st.data())
+    def set_aside(self, data: st.DataObject) -> None:
+        """A record waits for its person, one part of it or several."""
+        record = data.draw(st.sampled_from([record for record in self.records if not record.is_concluded]))
+        record.is_aside = True
+        self.ledger.set_aside(record.entry)
+
+    @precondition(lambda self: not self.input_ended)
+    @rule(stream=st.sampled_from(STREAMS), other=st.sampled_from(STREAMS), shape=st.sampled_from(("stream", "global")))
+    def wait_and_go_on_with_another(self, stream: StreamName, other: StreamName, shape: str) -> None:
+        """A large record waits, a state of its stream or of all stays, and another stream goes on behind it."""
+        self.read_record(stream, 1, NARROW, [])
+        self.records[-1].is_aside = True
+        self.ledger.set_aside(self.records[-1].entry)
+        self.read_state(stream if shape == "stream" else None)
+        self.read_record(other, 1, 1, [])
+        self._conclude(self.records[-1], outcomes.DELIVERED)
+        self.read_state(other)
         self.release()
 
     @precondition(lambda self: any(not record.is_concluded for record in self.records))
@@ -255,7 +293,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def let_the_moment_come(self, early: float) -> None:
         """The moment at which the first state that is held leaves by itself, or a second before it."""
         self.release()
-        if held := self._held():
+        if held := self._held_by_themselves():
             self.now = max(self.now, held[0].due_since + HOLD_SECONDS - early)
             self.release()
             assert held[0].released or early
@@ -265,8 +303,11 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = self._expected_release()
         assert expected == list(self.ledger.release(self.now))
         self.acknowledged += sum(state.record_count + state.rejected_record_count for state in expected)
-        assert all(self._is_held_back(state) for state in self._held())
-        assert self._size(self._held()) <= self.most
+        assert all(self._is_held_back(state) for state in self._held_by_themselves())
+        assert self._taken(self._held()) <= self.most or not self._held_by_themselves()
+        free = {state.stream for state in self._held_by_themselves()}
+        behind = [state for state in self._held() if state.stream not in free]
+        assert self._size(behind) == self.ledger.bytes_behind_those_aside
 
     # -------------------------------------------------------- the naive account
 
@@ -282,6 +323,23 @@ class LedgerMachine(RuleBasedStateMachine):
         """The states that would have left but for a stream that looks wrong, in their order."""
         return [state for state in self.states if state.due_since <= self.now and not state.released]
 
+    def _held_by_themselves(self) -> list[_State]:
+        """Those of them that wait for no record."""
+        return [state for state in self._held() if not self._is_behind_those_aside(state)]
+
+    def _is_behind_those_aside(self, state: _State) -> bool:
+        """Say whether a record that the state, or one before it, covers waits for its person."""
+        before = self.log[: self.log.index(state)]
+        return any(isinstance(each, _Record) and self._waits(each) and each.stream in state.streams for each in before)
+
+    @staticmethod
+    def _waits(record: _Record) -> bool:
+        return record.is_aside and not record.is_done
+
+    def _taken(self, states: list[_State]) -> int:
+        """Tell what states take, and what waits for people."""
+        return self._size(states) + sum(record.size for record in self.records if self._waits(record))
+
     @staticmethod
     def _size(states: list[_State]) -> int:
         return sum(len(state.line) + STATE_OVERHEAD for state in states)
@@ -291,6 +349,11 @@ class LedgerMachine(RuleBasedStateMachine):
         bad = 0
         mine = [record for record in self.records if record.stream == stream]
         excused = any(record.shows_identity for record in mine)
+        if any(record.is_early for record in mine):
+            if any(record.is_good_sign for record in mine):
+                return 0, True
+            # What took the place of others said nothing.
+            mine = [record for record in mine if record.is_kept]
         for record in mine:
             if not record.is_concluded or bad == self.stop_after:
                 break
@@ -298,7 +361,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 bad += not excused
             elif record.is_bad_sign:
                 bad += 1
-            elif record.status is not Status.FILTERED:
+            elif record.is_good_sign:
                 return bad, True
         return bad, False
 
@@ -322,11 +385,13 @@ class LedgerMachine(RuleBasedStateMachine):
             held = [each for each in self._held() if each not in leaving]
             earlier = held[: held.index(state)]
             behind = earlier if state.stream is None else [each for each in earlier if each.stream == state.stream]
-            if not behind and not self._is_held_back(state):
+            if not behind and not self._is_held_back(state) and not self._is_behind_those_aside(state):
                 leaving.append(state)
         staying = [state for state in self._held() if state not in leaving]
-        while self._size(staying) > self.most:
-            leaving.append(staying.pop(0))
+        free = [state for state in staying if not self._is_behind_those_aside(state)]
+        while self._taken(staying) > self.most and free:
+            leaving.append(free.pop(0))
+            staying.remove(leaving[-1])
         leaving.sort(key=self.log.index)
         for state in leaving:
             state.released = True
@@ -335,7 +400,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _note_due(self) -> None:
         for each in self.log:
             if isinstance(each, _Record):
-                if not each.is_done:
+                if not each.is_done and not each.is_aside:
                     return
             else:
                 each.due_since = min(each.due_since, self.now)
@@ -380,7 +445,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_state_that_is_held_has_a_moment_to_leave(self) -> None:
         if not hasattr(self, "ledger"):
             return
-        held = self._held()
+        held = self._held_by_themselves()
         assert (held[0].due_since + HOLD_SECONDS if held else None) == self.ledger.next_release()
 
     def teardown(self) -> None:

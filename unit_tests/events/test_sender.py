@@ -16,6 +16,7 @@ from destination_intercom.contacts.matching import NOTHING_FOUND, id_in
 from destination_intercom.contacts.people import People
 from destination_intercom.contacts.strangers import STRANGER_SECONDS
 from destination_intercom.delivery.kinds import Notes
+from destination_intercom.delivery.tasks import Aside, WaitEnd
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.events.sender import (
     NEW_CONTACT_RETRY_SECONDS,
@@ -44,6 +45,7 @@ from unit_tests.task_bench import (
     MERGED,
     NOT_FOUND,
     OTHER_ID,
+    READER,
     VAGUE_CONFLICT,
     Bench as TaskBench,
     listed,
@@ -74,8 +76,10 @@ class Bench(TaskBench):
         return [note.name or note.text for note in self.notes.take()]
 
     def send(self, event: EventPayload, *answers: Answer) -> tuple[Outcome, list[Call], list[float]]:
-        """Drive the steps of an event."""
-        return self.drive(self.sender.send(event), *answers)
+        """Drive the steps of an event that waits for nobody."""
+        outcome, calls, pauses = self.drive(self.sender.send(event), *answers)
+        assert isinstance(outcome, Outcome)
+        return outcome, calls, pauses
 
     def write(self, *answers: Answer) -> None:
         """Write the person `k` in this run."""
@@ -627,3 +631,71 @@ def test_steps_when_made_asks_nothing_before_it_is_driven() -> None:
     bench.sender.send(event()).close()
     assert event().digest not in bench.events.delivered
     assert [] == bench.said
+
+
+# ------------------------------------------------------------------ people who come later
+
+
+def test_event_when_nobody_knows_its_person_and_may_wait_waits_at_two_calls() -> None:
+    """The second one, and whatever else is theirs, costs none."""
+    bench = Bench()
+    for answers in ([NOT_FOUND, NOT_FOUND], []):
+        outcome, calls, _ = bench.drive(bench.sender.send(event(), wait_end=None), *answers)
+        assert Aside() == outcome
+        assert len(answers) == len(calls)
+    assert [] == list(bench.sender.summary())
+
+
+@pytest.mark.parametrize(
+    ("wait_end", "is_early"), [(WaitEnd.NO_ROOM, True), (WaitEnd.TIME, True), (WaitEnd.NOBODY_COMES, False)]
+)
+def test_event_when_its_wait_ends_in_vain_is_rejected_and_a_bad_sign_only_if_nobody_comes(
+    wait_end: WaitEnd, *, is_early: bool
+) -> None:
+    """Whose person may still come says nothing of the mapping."""
+    bench = Bench()
+    bench.drive(bench.sender.send(event(), wait_end=None), NOT_FOUND, NOT_FOUND)
+    outcome, calls, _ = bench.drive(bench.sender.send(event(), wait_end=wait_end))
+    assert isinstance(outcome, Outcome)
+    assert ([], outcomes.UNKNOWN_USER, not is_early) == (calls, outcome.reason, outcome.is_bad_sign)
+    assert is_early == any("waited for them: 1; 0 of them" in text for text in bench.sender.summary())
+
+
+def test_event_when_its_wait_ends_five_minutes_later_asks_again() -> None:
+    """Another app may have made the contact."""
+    bench = Bench()
+    bench.drive(bench.sender.send(event(), wait_end=None), NOT_FOUND, NOT_FOUND)
+    bench.time.seconds += 301.0
+    outcome, calls, _ = bench.drive(bench.sender.send(event(), wait_end=WaitEnd.TIME), TAKEN)
+    assert (outcomes.DELIVERED, [POST]) == (outcome, calls)
+    assert any("waited for them: 1; 1 of them" in text for text in bench.sender.summary())
+
+
+def test_event_when_its_person_was_written_is_tried_for_a_minute_whatever_the_search_shows() -> None:
+    """By whichever key: what was refused before says nothing any more."""
+    bench = Bench()
+    bench.drive(bench.sender.send(event(), wait_end=None), NOT_FOUND, NOT_FOUND)
+    outcome, calls, pauses = bench.drive(
+        bench.sender.send(event(), wait_end=WaitEnd.WRITTEN), NOT_FOUND, NOT_FOUND, TAKEN
+    )
+    assert (outcomes.DELIVERED, [POST, POST, POST]) == (outcome, calls)
+    assert [1.0, 2.0] == pauses
+
+
+def test_person_when_they_are_to_be_created_is_so_after_the_wait() -> None:
+    """With `unknown_users: create`: nobody who is waited for is made without their properties."""
+    bench = Bench(create_unknown=True)
+    outcome, calls, _ = bench.drive(bench.sender.send(event(), wait_end=None), NOT_FOUND, NOT_FOUND)
+    assert (Aside(), [POST, FIND]) == (outcome, calls)
+    answers = [NOT_FOUND, NOT_FOUND, shown(external_id="k"), TAKEN]
+    outcome, calls, _ = bench.drive(bench.sender.send(event(), wait_end=WaitEnd.TIME), *answers)
+    assert (outcomes.DELIVERED, [POST, FIND, CREATE_BARE, POST]) == (outcome, calls)
+
+
+def test_person_when_written_is_no_stranger_under_any_of_their_keys() -> None:
+    """The address, too, leads to the contact."""
+    bench = Bench()
+    for key in ("k", "k@example.com"):
+        bench.people.note_unknown(Key("email" if "@" in key else "external_id", key), outcomes.rejected("unknown_user"))
+    bench.cache.note_written(by_id("k"), READER.read({"id": ID, "external_id": "k", "email": "k@example.com"}))
+    assert 0 == len(bench.cache.unknown)

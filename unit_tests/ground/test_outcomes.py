@@ -93,3 +93,11 @@ def test_cures_when_compared_with_the_docs_are_how_they_begin() -> None:
     told = {row[0].strip("| `"): row[2].replace("`", "") for row in reversed(rows) if len(row) > 2}
     assert {*REJECTION_REASONS, outcomes.NO_IDENTITY_PROPERTY} == set(CURES)
     assert {reason: told[reason][: len(cure)] for reason, cure in CURES.items()} == CURES
+
+
+@pytest.mark.parametrize("status", Status)
+def test_outcome_when_it_came_too_early_says_nothing_of_the_mapping(status: Status) -> None:
+    """Nor is it a sign that all is well."""
+    outcome = Outcome(status, is_early=True)
+    assert not outcome.is_bad_sign
+    assert (status not in {Status.REJECTED, Status.FILTERED}) is outcome.is_good_sign

@@ -16,6 +16,7 @@ from destination_intercom.contacts.addresses import TakenAddresses
 from destination_intercom.contacts.diff import NO_FORMS, Form
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import SearchSize
+from destination_intercom.contacts.matching import keys_of
 from destination_intercom.contacts.new_attributes import NewAttributes
 from destination_intercom.contacts.refusals import RefusedValues
 from destination_intercom.contacts.strangers import Strangers
@@ -175,7 +176,12 @@ class ContactCache:
     def note_written(self, key: Key, contact: KnownContact, forms: Mapping[str, Form] | None = None) -> None:
         """Note that this run has written the person `key`, who is known then."""
         self.written.note(key, contact, forms)
-        self.unknown.forget(key)
+        self.note_known(key, contact)
+
+    def note_known(self, key: Key, contact: KnownContact) -> None:
+        """Note that a person is there, under each of their keys: an event may have come before."""
+        for each in (key, *keys_of(contact)):
+            self.unknown.forget(each)
 
     def note_lead(self, key: Key, contact_id: str) -> None:
         """Note that a person was found, and is a lead."""

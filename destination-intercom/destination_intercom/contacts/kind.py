@@ -61,6 +61,11 @@ class Contacts(Kind):
         self._somebody: Key | None = None
 
     @property
+    def makes_people(self) -> bool:
+        """Say that contacts are created, unless only those are written that are there."""
+        return isinstance(self._users, UsersEnabled) and self._policy.write_mode != "update_only"
+
+    @property
     def batches(self) -> Batches:
         """Give the contacts that wait to be looked up together."""
         return self._batches
@@ -179,9 +184,11 @@ class Contacts(Kind):
             )
 
     def names(self, payload: Payload) -> Iterable[Key]:
-        """Tell that a person is known by the address, too, that is written."""
-        address = _change(payload).fields.get("email")
-        return [Key("email", address)] if isinstance(address, str) else []
+        """Tell that a person is known by the address, too, that is written; not by one that was left out."""
+        address, written = _change(payload).fields.get("email"), self.cache.written.get(payload.key)
+        if not isinstance(address, str) or (written is not None and written.email != address):
+            return []
+        return [Key("email", address)]
 
     def probes(self, call: Call, taken: Iterable[Taken]) -> Iterable[Probe]:
         """Offer harmless calls to the endpoints of contacts."""

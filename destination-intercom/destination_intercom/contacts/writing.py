@@ -76,8 +76,7 @@ class ContactWrite:
 
     def update(self, known: KnownContact, *, is_fresh: bool = False) -> Maybe:
         """Bring a contact up to date; None if it is not there any more. One that is fresh was read just now."""
-        # An event may have come before the person was there: those that follow are sent.
-        self.cache.unknown.forget(self.change.key)
+        self.cache.note_known(self.change.key, known)
         if known.role == LEAD:
             # Their events can go by the id at once, even if nothing is to be written.
             self.cache.note_lead(self.change.key, known.contact_id)

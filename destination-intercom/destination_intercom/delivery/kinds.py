@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.delivery.probes import Probe, Taken
-from destination_intercom.delivery.tasks import Batch, CallTask, LookupTask, ProbeTask, Step, Task, TaskSteps, WriteTask
+from destination_intercom.delivery.tasks import (
+    Aside,
+    Batch,
+    CallTask,
+    LookupTask,
+    ProbeTask,
+    Step,
+    Task,
+    TaskSteps,
+    WriteTask,
+)
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, WriteCall
@@ -86,6 +96,15 @@ class Kind(ABC):
         """Give the payloads that wait to be looked up together; None where nothing is."""
         return None
 
+    @property
+    def makes_people(self) -> bool:
+        """Say whether others may wait for the people whom it writes."""
+        return False
+
+    def outlook(self) -> Iterable[str]:
+        """Tell what is likely in a sync where others write the people whom it needs."""
+        return ()
+
     @abstractmethod
     def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
         """Make what maps a record of `stream`, one for each payload that it may become; none if it is not meant."""
@@ -95,7 +114,7 @@ class Kind(ABC):
         """Tell what would be sent for a payload where Intercom knows nobody, and the name under which that is shown."""
 
     @abstractmethod
-    def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
+    def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, Sequence[Outcome | Aside]]:
         """Make the steps that deliver one payload, or several of one key and one batch: an outcome for each."""
 
     def assume(self) -> Iterable[str]:
@@ -174,6 +193,15 @@ class Kinds(Mapping[str, Kind]):
     def batches(self) -> list[Batches]:
         """Tell the batches of all kinds that look up."""
         return [kind.batches for kind in self._kinds.values() if kind.batches is not None]
+
+    def outlook(self, names: Collection[str]) -> list[str]:
+        """Tell what is likely in a sync of the kinds of these names."""
+        kinds = [self[name] for name in self if name in names]
+        return [text for kind in kinds for text in kind.outlook()] if any(kind.makes_people for kind in kinds) else []
+
+    def makes_people(self, payload: Payload) -> bool:
+        """Say whether others may wait for the person of a payload, as its kind does."""
+        return self[payload.kind].makes_people
 
     def series(self, payload: Payload) -> Hashable | None:
         """Tell what keeps its order with a payload, as its kind does."""

@@ -6,7 +6,7 @@ It knows nothing of workers, of time or of any kind of object: only which task m
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeAlias
 
 from destination_intercom.delivery.probes import Trouble
@@ -21,15 +21,17 @@ LaneKey: TypeAlias = Key | int | str
 class Job:
     """One task that is being carried out, or several writes that belong together: its steps, and where they are.
 
-    `call` is the one to be made, or to be made again, `delay` the seconds that were waited before it.
+    `call` is the one to be made, or to be made again, `delay` the seconds that were waited before it. `shown` is how
+    many outcomes had shown that somebody is there when it began.
     """
 
-    __slots__ = ("call", "delay", "endpoints", "held", "lane", "steps", "tasks", "trouble")
+    __slots__ = ("call", "delay", "endpoints", "held", "lane", "shown", "steps", "tasks", "trouble")
 
-    def __init__(self, lane: Lane, tasks: list[Task], steps: TaskSteps) -> None:
+    def __init__(self, lane: Lane, tasks: list[Task], steps: TaskSteps, *, shown: int) -> None:
         self.lane = lane
         self.tasks = tasks
         self.steps = steps
+        self.shown = shown
         self.held: list[Hashable] = []
         self.call: Call | None = None
         self.delay = 0.0
@@ -85,6 +87,21 @@ class Lane:
     def is_done(self) -> bool:
         """Say whether nothing is left of it."""
         return not self._busy and not self.tasks and not self._freed
+
+    def put_back(self, tasks: Sequence[WriteTask]) -> None:
+        """Take tasks back that had left it, in their order: behind the others, before later ones of their series."""
+        of_series: dict[Hashable, deque[WriteTask]] = {}
+        for task in tasks:
+            of_series.setdefault(task.series, deque()).append(task)
+        all_tasks: deque[Task] = deque()
+        for later in self.tasks:
+            own = of_series.get(later.series)
+            while own and isinstance(later, WriteTask) and own[0].entry.ordinal < later.entry.ordinal:
+                all_tasks.append(own.popleft())
+            all_tasks.append(later)
+        for own in of_series.values():
+            all_tasks.extend(own)
+        self.tasks = all_tasks
 
     def begin(self) -> list[Task]:
         """Take what may begin: a task, with those right behind it that are written with it; none is left if empty."""

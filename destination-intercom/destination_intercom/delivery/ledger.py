@@ -11,8 +11,9 @@ destination that acknowledges nothing for longer; or where states beyond `max_he
 back, the oldest first, for what would speak for the stream must still be read. Where rejected records
 are stored, each of them is on its way until it is.
 
-What a state counts is settled when it is due, by its place among the others: the records since the last
-state of its stream, or of all streams, whichever of them leaves first.
+A record that waits for its person is set aside: the states that cover it stay until it has its outcome,
+and those of other streams need not. What a state counts is settled by its place among the others: the
+records since the last state of its stream, or of all streams, whichever of them leaves first.
 
 Only the main thread uses a ledger. It knows nothing of threads, of Intercom, or of how a
 state is written.
@@ -20,6 +21,7 @@ state is written.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -38,57 +40,112 @@ STATE_OVERHEAD: Final = 512
 
 @dataclass(slots=True)
 class _Counts:
+    """What became of the records of a stream that one state covers."""
+
     records: int = 0
     rejected: int = 0
-
-    def add(self, other: _Counts) -> None:
-        self.records += other.records
-        self.rejected += other.rejected
 
 
 @dataclass(slots=True)
 class _Segment:
-    """The records between two states, and the state that ends them once it was read."""
+    """The records between two states, and the state that ends them once it was read; `number` is its place."""
 
+    number: int
     records_out: int = 0
-    counts: dict[StreamName, _Counts] = field(default_factory=dict)
     line: bytes = field(default=b"", repr=False)
     stream: StreamName | None = None
+    covered: list[_Counts] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class _DueState:
-    """A state that waits for no record any more; `number` is its place among the states."""
+    """A state before which each record has its outcome, or is set aside."""
 
-    number: int
-    state: ReleasedState
+    segment: _Segment
     since: float
+
+    @property
+    def number(self) -> int:
+        """Tell its place among the states."""
+        return self.segment.number
 
     @property
     def size(self) -> int:
         """Tell the bytes that it takes."""
-        return len(self.state.line) + STATE_OVERHEAD
+        return len(self.segment.line) + STATE_OVERHEAD
+
+    @property
+    def released(self) -> ReleasedState:
+        """Count what it covers."""
+        records = sum(counts.records for counts in self.segment.covered)
+        rejected = sum(counts.rejected for counts in self.segment.covered)
+        return ReleasedState(self.segment.line, records - rejected, rejected)
+
+
+class _Places:
+    """The segments of a stream in which records are set aside."""
+
+    __slots__ = ("_counts", "_heap")
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self._heap: list[int] = []
+
+    def add(self, number: int) -> None:
+        if not self._counts[number]:
+            heapq.heappush(self._heap, number)
+        self._counts[number] += 1
+
+    def remove(self, number: int) -> None:
+        self._counts[number] -= 1
+        while self._heap and not self._counts[self._heap[0]]:
+            del self._counts[heapq.heappop(self._heap)]
+
+    @property
+    def first(self) -> float:
+        return self._heap[0] if self._heap else math.inf
 
 
 class Entry:
     """A record on its way: how many parts are still out, and what became of the others.
 
     `line` is the record as it was read, kept where it may have to be stored; `is_stored` says that it need
-    not be any more.
+    not be any more. `is_aside` says that a part of it has waited for its person.
     """
 
-    __slots__ = ("is_stored", "line", "ordinal", "outcomes", "parts_out", "segment", "size", "stream")
+    __slots__ = (
+        "counts",
+        "is_aside",
+        "is_stored",
+        "line",
+        "ordinal",
+        "outcomes",
+        "parts_out",
+        "segment",
+        "size",
+        "stream",
+    )
 
     def __init__(
-        self, stream: StreamName, ordinal: int, *, parts: int, size: int, segment: _Segment, line: bytes | None
+        self,
+        stream: StreamName,
+        ordinal: int,
+        *,
+        parts: int,
+        size: int,
+        segment: _Segment,
+        counts: _Counts,
+        line: bytes | None,
     ) -> None:
         self.stream = stream
         self.ordinal = ordinal
         self.parts_out = parts
         self.size = size
         self.segment = segment
+        self.counts = counts
         self.line = line
         self.is_stored = False
+        self.is_aside = False
         self.outcomes: list[Outcome] = []
 
 
@@ -112,6 +169,8 @@ class _Trial:
     identity_shown: bool = False
     fared_better: bool = False
     ended: bool = False
+    has_good_ones: bool = False
+    has_early_ones: bool = False
 
     @property
     def bad_signs(self) -> int:
@@ -124,6 +183,13 @@ class _Trial:
         reasons = Counter(self.rejected)
         reasons[NO_IDENTITY_PROPERTY] = 0 if self.identity_shown else self.lacking_identity
         return reasons.most_common(1)[0]
+
+    def note(self, outcome: Outcome) -> None:
+        """Note what became of any record, in whatever order."""
+        self.has_good_ones = self.has_good_ones or outcome.is_good_sign
+        self.has_early_ones = self.has_early_ones or outcome.is_early
+        # Records that count neither way took the place of some that followed, which are not looked at.
+        self.fared_better = self.fared_better or (self.has_good_ones and self.has_early_ones)
 
     def counts(self, outcome: Outcome) -> bool:
         """Say whether an outcome speaks against the mapping."""
@@ -138,7 +204,7 @@ class _Trial:
                 self.lacking_identity += 1
             elif outcome.is_bad_sign:
                 self.rejected[outcome.reason] += 1
-            elif outcome.status is not Status.FILTERED:
+            elif outcome.is_good_sign:
                 self.fared_better = True
         if self.is_settled(stop_after):
             self.unjudged.clear()
@@ -156,8 +222,9 @@ class Ledger:
     """The account of one sync; `stop_after_rejected` bad signs and nothing else end it, 0 never does.
 
     With `stores_rejected` a rejected record is done with only when it is stored: `note_stored` says so.
-    At most `max_held_bytes` of states are held back. `bytes_out` is what records that are on their way and
-    states that have not left take together.
+    States that are held back and what is set aside take at most `max_held_bytes` together, as far as that can be
+    had by letting states go. `bytes_out` is what records that are on their way and states that have not left
+    take together.
     """
 
     def __init__(
@@ -166,12 +233,13 @@ class Ledger:
         self._stop_after = stop_after_rejected
         self._stores_rejected = stores_rejected
         self._max_held_bytes = max_held_bytes
-        self._open = _Segment()
+        self._open = _Segment(0)
         self._waiting: deque[_Segment] = deque()
         self._due: dict[StreamName | None, deque[_DueState]] = {}
-        self._due_bytes = 0
-        self._due_states = 0
-        self._unreported: dict[StreamName, _Counts] = {}
+        self._due_bytes: Counter[StreamName | None] = Counter()
+        self._uncovered: dict[StreamName, _Counts] = {}
+        self._aside: dict[StreamName, _Places] = {}
+        self._bytes_aside = 0
         self._trials: dict[StreamName, _Trial] = {}
         self._input_ended = False
         self.records_read = 0
@@ -191,7 +259,8 @@ class Ledger:
         self.bytes_out += size
         segment = self._open
         segment.records_out += 1
-        entry = Entry(stream, self.records_read, parts=parts, size=size, segment=segment, line=line)
+        counts = self._uncovered.setdefault(stream, _Counts())
+        entry = Entry(stream, self.records_read, parts=parts, size=size, segment=segment, counts=counts, line=line)
         trial = self._trial(stream)
         trial.identity_shown = trial.identity_shown or shows_identity
         # The first `stop_after` records decide, filtered ones aside: what follows them need not be kept.
@@ -212,6 +281,7 @@ class Ledger:
         if not (self._stores_rejected and whole.status is Status.REJECTED):
             self._finish(entry)
         trial = self._trial(entry.stream)
+        trial.note(whole)
         neither = whole.status is Status.FILTERED and not trial.counts(whole)
         if neither and trial.unjudged and trial.unjudged[-1] is entry:
             # It counts neither way, and there may be millions of them behind one record in flight.
@@ -230,11 +300,26 @@ class Ledger:
         entry.line = None
         self.records_out -= 1
         self.bytes_out -= entry.size
-        entry.segment.records_out -= 1
-        if (counts := entry.segment.counts.get(entry.stream)) is None:
-            counts = entry.segment.counts[entry.stream] = _Counts()
-        counts.records += 1
-        counts.rejected += entry.outcomes[0].status is Status.REJECTED
+        entry.counts.records += 1
+        entry.counts.rejected += entry.outcomes[0].status is Status.REJECTED
+        if entry.is_aside:
+            self._aside[entry.stream].remove(entry.segment.number)
+            self._bytes_aside -= entry.size
+        else:
+            entry.segment.records_out -= 1
+
+    def set_aside(self, entry: Entry) -> None:
+        """Note that a record waits for its person: until it has its outcome only the states that cover it stay."""
+        if not entry.is_aside:
+            entry.is_aside = True
+            entry.segment.records_out -= 1
+            self._aside.setdefault(entry.stream, _Places()).add(entry.segment.number)
+            self._bytes_aside += entry.size
+
+    @property
+    def bytes_behind_those_aside(self) -> int:
+        """Tell what the states take that wait for nothing but records that are set aside."""
+        return sum(self._due_bytes[stream] for stream in self._due if self._is_behind_those_aside(stream))
 
     def judge(self, stream: StreamName) -> None:
         """Look whether the mapping of `stream` is wrong.
@@ -255,9 +340,12 @@ class Ledger:
 
     def state(self, line: bytes, stream: StreamName | None) -> None:
         """Enter a state that was read; `stream` is None for one that covers all streams."""
-        self._open.line, self._open.stream = line, stream
-        self._waiting.append(self._open)
-        self._open = _Segment()
+        segment = self._open
+        segment.line, segment.stream = line, stream
+        covered = list(self._uncovered) if stream is None else [stream]
+        segment.covered = [self._uncovered.pop(each) for each in covered if each in self._uncovered]
+        self._waiting.append(segment)
+        self._open = _Segment(segment.number + 1)
         self.bytes_out += len(line) + STATE_OVERHEAD
 
     def end_stream(self, stream: StreamName) -> None:
@@ -272,51 +360,54 @@ class Ledger:
         """Give up the states that may leave at `now` (seconds), each of them once, in the order in which they came."""
         self._note_due(now)
         for due in sorted(self._take_leaving(now), key=lambda due: due.number):
-            yield due.state
+            yield due.released
 
     def next_release(self) -> float | None:
         """Tell the moment at which a state that is held back leaves by itself; None where none is."""
-        return min((states[0].since + HOLD_SECONDS for states in self._due.values()), default=None)
+        heads = (states[0] for stream, states in self._due.items() if not self._is_behind_those_aside(stream))
+        return min((head.since + HOLD_SECONDS for head in heads), default=None)
 
     def _note_due(self, now: float) -> None:
         # Each state's wait counts from its own moment, or one held back behind another would wait twice as long.
         while self._waiting and not self._waiting[0].records_out:
-            segment = self._waiting.popleft()
-            due = _DueState(self._due_states, self._counted(segment), now)
-            self._due.setdefault(segment.stream, deque()).append(due)
-            self._due_states += 1
-            self._due_bytes += due.size
+            due = _DueState(self._waiting.popleft(), now)
+            self._due.setdefault(due.segment.stream, deque()).append(due)
+            self._due_bytes[due.segment.stream] += due.size
 
     def _take_leaving(self, now: float) -> Iterator[_DueState]:
         for stream in list(self._due):
             is_held, states = self._is_held(stream), self._due[stream]
             while stream in self._due and not (is_held and now - states[0].since < HOLD_SECONDS):
+                if self._is_behind_those_aside(stream):
+                    break
                 yield self._take_first(stream)
-        while self._due_bytes > self._max_held_bytes:
-            yield self._take_first(min(self._due, key=lambda stream: self._due[stream][0].number))
+        while self._due_bytes.total() + self._bytes_aside > self._max_held_bytes:
+            free = [stream for stream in self._due if not self._is_behind_those_aside(stream)]
+            if not free:
+                break
+            yield self._take_first(min(free, key=lambda stream: self._due[stream][0].number))
 
     def _take_first(self, stream: StreamName | None) -> _DueState:
         states = self._due[stream]
         due = states.popleft()
         if not states:
             del self._due[stream]
-        self._due_bytes -= due.size
+        self._due_bytes[stream] -= due.size
         self.bytes_out -= due.size
         return due
+
+    def _is_behind_those_aside(self, stream: StreamName | None) -> bool:
+        """Say whether a record that is set aside keeps the first state of `stream` that has not left."""
+        number = self._due[stream][0].number
+        if stream is None:
+            return any(places.first <= number for places in self._aside.values())
+        return stream in self._aside and self._aside[stream].first <= number
 
     def _is_held(self, stream: StreamName | None) -> bool:
         if self._input_ended:
             return False
         trials = self._trials.values() if stream is None else [self._trial(stream)]
         return any(trial.holds for trial in trials)
-
-    def _counted(self, segment: _Segment) -> ReleasedState:
-        for stream, counts in segment.counts.items():
-            self._unreported.setdefault(stream, _Counts()).add(counts)
-        total = _Counts()
-        for stream in list(self._unreported) if segment.stream is None else [segment.stream]:
-            total.add(self._unreported.pop(stream, _Counts()))
-        return ReleasedState(segment.line, total.records - total.rejected, total.rejected)
 
     def _trial(self, stream: StreamName) -> _Trial:
         if (trial := self._trials.get(stream)) is None:

@@ -32,6 +32,13 @@ class Concluded:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """A part of a record waits for its person."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A call that belongs to no record has its answer."""
 
@@ -59,7 +66,7 @@ class Failed:
     error: IntercomDestinationError
 
 
-Notice: TypeAlias = Concluded | Answered | LookedUp | Stored | Failed
+Notice: TypeAlias = Concluded | SetAside | Answered | LookedUp | Stored | Failed
 
 
 class Mailbox:

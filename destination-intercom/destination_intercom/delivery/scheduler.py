@@ -20,10 +20,11 @@ from destination_intercom.clock import Clock
 from destination_intercom.delivery.failures import Blame, Failures, Tell, pass_over
 from destination_intercom.delivery.lanes import Job, Lane, LaneKey
 from destination_intercom.delivery.ledger import Entry
-from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox
+from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox, SetAside
 from destination_intercom.delivery.probes import Endpoint, Endpoints, Probe, Taken
 from destination_intercom.delivery.tasks import (
     Acquire,
+    Aside,
     Batch,
     CallTask,
     LookupTask,
@@ -34,8 +35,10 @@ from destination_intercom.delivery.tasks import (
     Task,
     TaskSteps,
     UndeliverableError,
+    WaitEnd,
     WriteTask,
 )
+from destination_intercom.delivery.waiting import Waiting
 from destination_intercom.delivery.workers import Workers
 from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError
 from destination_intercom.identity import Key
@@ -59,12 +62,14 @@ class Rules:
     """What the kinds of object say of their own: see `delivery.kinds.Kind`.
 
     `series` tells the series of a payload within its key, `names` under which other keys its person is known once it
-    is written, `find_probes` offers harmless calls to the endpoint of one that fails.
+    is written, `makes_people` whether others may wait for that; `find_probes` offers harmless calls to the endpoint
+    of one that fails.
     """
 
     series: Callable[[Payload], Hashable | None] = lambda _: None
     names: Callable[[Payload], Iterable[Key]] = lambda _: ()
     find_probes: Callable[[Call, Sequence[Taken]], Iterable[Probe]] = lambda _call, _taken: ()
+    makes_people: Callable[[Payload], bool] = lambda _: False
 
 
 ORDINARY: Final = Rules()
@@ -102,14 +107,19 @@ class Scheduler:
         self._held: dict[Hashable, deque[Job]] = {}
         self._failures = Failures()
         self._endpoints = Endpoints()
-        self._open: Bounded[Key, None] = Bounded(MAX_OPEN)
+        self._open: Bounded[Key, int] = Bounded(MAX_OPEN)
+        """Who is known to be there, and by which of the outcomes that showed it last."""
+        self._shown = 0
+        self._waiting = Waiting()
         self._calls: dict[str, int] = {}
         self.calls_made = 0
         self.retries = 0
 
     def send(self, entry: Entry, payload: Payload, batch: Batch | None = None) -> None:
         """Take a part of a record; it is delivered after those of the same key that came before. Never waits."""
-        self._enqueue(payload.key, WriteTask(entry, payload, batch, self._rules.series(payload)))
+        with self._changed:
+            self._waiting.people_out += self._rules.makes_people(payload)
+            self._enqueue(payload.key, WriteTask(entry, payload, batch, self._rules.series(payload)))
 
     def look_up(self, kind: str, batch: Batch) -> None:
         """Ask what Intercom has of a batch that is complete; what waits for it goes on then. Never waits."""
@@ -121,10 +131,38 @@ class Scheduler:
 
     def _enqueue(self, key: LaneKey, task: Task) -> None:
         with self._changed:
-            if (lane := self._lanes.get(key)) is None:
-                lane = self._lanes[key] = Lane(key, is_open=isinstance(key, Key) and key in self._open)
+            lane = self._lane(key)
             lane.tasks.append(task)
             self._queue(lane)
+
+    def _lane(self, key: LaneKey) -> Lane:
+        if (lane := self._lanes.get(key)) is None:
+            lane = self._lanes[key] = Lane(key, is_open=isinstance(key, Key) and key in self._open)
+        return lane
+
+    def expect_people(self) -> None:
+        """Let tasks wait for people who are still to come."""
+        with self._changed:
+            self._waiting.people_expected = True
+
+    def end_people(self) -> None:
+        """Note that no more people come but those who are on their way: once they are written, nobody waits."""
+        with self._changed:
+            self._waiting.people_expected = False
+            self._end_waits_in_vain()
+
+    def end_waits(self, *, most: int, most_bytes: int) -> None:
+        """Let those wait no more who have waited for ten minutes, and beyond `most` with `most_bytes` the oldest."""
+        with self._changed:
+            now = self._clock.now()
+            self._put_back(self._waiting.take_due(now), WaitEnd.TIME)
+            self._put_back(self._waiting.take_beyond(most=most, most_bytes=most_bytes, now=now), WaitEnd.NO_ROOM)
+
+    @property
+    def next_wait_end(self) -> float | None:
+        """Tell when somebody will have waited for ten minutes; None if nobody waits."""
+        with self._changed:
+            return self._waiting.next_end
 
     def stop(self) -> None:
         """Begin no more attempts; those in flight end, and their outcomes are still posted."""
@@ -198,8 +236,15 @@ class Scheduler:
         """Begin what may begin of a lane whose turn it is; what else of it may begin stands in line again."""
         tasks = lane.begin()
         lane.is_queued = False
+        if tasks and isinstance(first := tasks[0], WriteTask):
+            if not self._waiting.somebody_comes:
+                first.wait_end = first.wait_end or WaitEnd.NOBODY_COMES
+            elif first.may_wait and self._waiting.holds_back(first):
+                self._let_wait(first)
+                self._end(lane, first)
+                return None
         self._queue_own(lane)
-        return Job(lane, tasks, self._make_steps(tasks)) if tasks else None
+        return Job(lane, tasks, self._make_steps(tasks), shown=self._shown) if tasks else None
 
     def _queue_own(self, lane: Lane) -> None:
         # Nobody needs to be woken for it: this worker is about to look for its next turn, or leaves a watch.
@@ -352,27 +397,67 @@ class Scheduler:
         first = job.tasks[0]
         if isinstance(first, CallTask) and isinstance(result, Answer):
             self._mailbox.post(Answered(result))
-        elif isinstance(result, list):
+        elif isinstance(result, Sequence):
             for task, outcome in zip(job.writes, result, strict=True):
-                self._note_outcome(task, outcome)
+                if isinstance(outcome, Aside):
+                    self._set_aside(job, task)
+                else:
+                    self._note_outcome(task, outcome)
         elif isinstance(first, LookupTask):
             self._wake_those_looked_up(first, held=job.trouble.held)
-        lane = job.lane
+        self._end(job.lane, first)
+
+    def _end(self, lane: Lane, first: Task) -> None:
+        """Let a lane go on behind what had begun with `first`."""
         lane.end(first)
         if lane.is_done:
             del self._lanes[lane.key]
         self._queue_own(lane)
+
+    def _set_aside(self, job: Job, task: WriteTask) -> None:
+        """Let a task wait for its person; no longer than for those who were written while it was under way."""
+        task.held = job.trouble.held
+        if (self._open.get(task.payload.key) or 0) > job.shown:
+            self._put_back([task], WaitEnd.WRITTEN)
+        elif self._waiting.somebody_comes:
+            self._let_wait(task)
+        else:
+            self._put_back([task], WaitEnd.NOBODY_COMES)
+
+    def _let_wait(self, task: WriteTask) -> None:
+        self._waiting.add(task, self._clock.now())
+        self._mailbox.post(SetAside(task.entry))
+
+    def _put_back(self, tasks: Iterable[WriteTask], end: WaitEnd) -> None:
+        """Let tasks go back to their lanes, and wait no more."""
+        of_key: dict[Key, list[WriteTask]] = {}
+        for task in tasks:
+            task.wait_end = end
+            of_key.setdefault(task.payload.key, []).append(task)
+        for key, own in of_key.items():
+            lane = self._lane(key)
+            lane.put_back(own)
+            self._queue(lane)
+
+    def _end_waits_in_vain(self) -> None:
+        """Let nobody wait any more, if nobody comes any more."""
+        if not self._waiting.somebody_comes:
+            self._put_back(self._waiting.take_all(self._clock.now()), WaitEnd.NOBODY_COMES)
 
     def _note_outcome(self, task: WriteTask, outcome: Outcome) -> None:
         self._mailbox.post(Concluded(task.entry, outcome, task.payload.kind))
         if outcome.reason == UNDELIVERABLE and outcome.refusal is not None:
             self._endpoints.of(outcome.refusal.endpoint or "").passed_over += 1
         if outcome.status in {Status.DELIVERED, Status.UNCHANGED}:
+            self._shown += 1
             for key in (task.payload.key, *self._rules.names(task.payload)):
-                self._open.note(key, None)
+                self._open.note(key, self._shown)
+                self._put_back(self._waiting.take_those_of(key, self._clock.now()), WaitEnd.WRITTEN)
                 if (lane := self._lanes.get(key)) is not None:
                     lane.is_open = True
                     self._queue(lane)
+        self._waiting.people_out -= self._rules.makes_people(task.payload)
+        self._end_waits_in_vain()
 
     def _wake_those_looked_up(self, lookup: LookupTask, *, held: float) -> None:
         """Let the lanes go on that waited for a batch, which failures held up for so many seconds."""

@@ -4,13 +4,15 @@ The steps of a task are a generator. It yields a `Call` and is sent the `Answer`
 means something: retries, waiting for the quota and fatal errors happen elsewhere. It yields a
 `Pause` to be woken later, `Acquire` to have something to itself, and returns what it came to. Where it turns
 out that its record is why a call fails again and again, `UndeliverableError` is raised in it in the place of
-an answer; steps that let it pass are over, with that outcome.
+an answer; steps that let it pass are over, with that outcome. Where a task has nobody to write to yet, it may
+return `Aside`: then it is begun anew later, once its person was written, or when nobody is waited for any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Hashable
+from collections.abc import Collection, Generator, Hashable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import ClassVar, Protocol, TypeAlias
 
 from destination_intercom.delivery.ledger import Entry
@@ -43,6 +45,20 @@ class Release:
     """Let the next one have `name`."""
 
     name: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """The task is to wait for its person, outside its lane; only one that `may_wait` comes to this."""
+
+
+class WaitEnd(Enum):
+    """Why a task waits for its person no longer."""
+
+    WRITTEN = "the person was written"
+    NOBODY_COMES = "no more people come"
+    NO_ROOM = "too many wait, this one for longest"
+    TIME = "it has waited for as long as one may"
 
 
 class UndeliverableError(Exception):
@@ -79,7 +95,14 @@ class WriteTask:
     series: Hashable | None = None
     """What keeps its order with this one, where others of the key may be under way beside it; None: all of the key."""
     held: float = 0.0
-    """Seconds that failures have held it up before it begins."""
+    """Seconds that failures and waits have held it up before it begins."""
+    wait_end: WaitEnd | None = None
+    """Why it waits for its person no longer; None while it may."""
+
+    @property
+    def may_wait(self) -> bool:
+        """Say whether it may wait for its person."""
+        return self.wait_end is None
 
     @property
     def is_ready(self) -> bool:
@@ -125,5 +148,5 @@ class ProbeTask:
 
 
 Task: TypeAlias = WriteTask | LookupTask | CallTask | ProbeTask
-TaskSteps: TypeAlias = Generator[Step, Answer, list[Outcome] | Answer | None]
+TaskSteps: TypeAlias = Generator[Step, Answer, Sequence[Outcome | Aside] | Answer | None]
 """The steps of one task, or of several writes to one person: their outcomes; an answer; nothing for a lookup."""

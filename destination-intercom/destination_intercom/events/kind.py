@@ -12,7 +12,7 @@ from destination_intercom.configuration.config import Config, EventsEnabled
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.delivery.kinds import Kind, Note
 from destination_intercom.delivery.probes import Probe, Taken
-from destination_intercom.delivery.tasks import Step, WriteTask
+from destination_intercom.delivery.tasks import Aside, Step, WriteTask
 from destination_intercom.events.mapping import EventPayload, map_event
 from destination_intercom.events.rules import EventRule, compile_event_rules, warn_of_long_metadata
 from destination_intercom.events.sender import EventCache, EventSender, KnownPeople, printable
@@ -76,17 +76,25 @@ class Events(Kind):
         creating = (CreateContact,) if self._events.unknown_users == "create" else ()
         return [call.permission for call in (PostEvent, FindByExternalId, SearchContacts, *creating)]
 
-    def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
+    def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome | Aside]]:
         """Send one event after the other."""
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome | Aside] = []
         for task in tasks:
-            outcome = yield from self._sender.send(_event(task.payload))
+            outcome = yield from self._sender.send(_event(task.payload), wait_end=task.wait_end)
             outcomes.append(outcome)
         return outcomes
 
     def show(self, payload: Payload) -> tuple[str, Any]:
         """Tell the body of the event."""
         return "events", _event(payload).body
+
+    def outlook(self) -> Iterable[str]:
+        """Tell that events may come before their people."""
+        if isinstance(self._events, EventsEnabled):
+            yield (
+                "Events of people whom Intercom does not know yet wait for them, for ten minutes at most and in a"
+                " limited number. Where the source lets you choose, send the people before their events."
+            )
 
     def series(self, payload: Payload) -> Hashable:
         """Tell that events of one name and second keep their order, for Intercom orders all others by their time."""
@@ -100,7 +108,7 @@ class Events(Kind):
             yield Probe(NOBODYS_EVENT)
 
     def summary(self) -> Iterable[str]:
-        """Tell what became of duplicates."""
+        """Tell what became of duplicates, and of events that came before their people."""
         return self._sender.summary()
 
 

@@ -7,20 +7,21 @@ out no two steps of any tasks at once, so that the cache needs no lock.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
 from destination_intercom.delivery.kinds import Note, Notes
-from destination_intercom.delivery.tasks import Pause, Step, Steps
+from destination_intercom.delivery.tasks import Aside, Pause, Step, Steps, WaitEnd
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import PostEvent
 from destination_intercom.intercom.classify import read_refusal
-from destination_intercom.outcomes import Outcome, Refusal, rejected
+from destination_intercom.outcomes import Outcome, Refusal, Status, rejected
 
 NEW_CONTACT_RETRY_SECONDS: Final = 60.0
 """For so long an event's 404 is tried again where the contact exists: Intercom takes seconds, sometimes longer."""
@@ -33,6 +34,12 @@ MAX_PEOPLE: Final = 100_000
 MAX_NAMES: Final = 10_000
 
 LONGEST_SHOWN_NAME: Final = 120
+
+GIVEN_UP: Final = frozenset({WaitEnd.NO_ROOM, WaitEnd.TIME})
+"""How a wait ends for which the person may still come."""
+
+EARLY: Final = GIVEN_UP | {WaitEnd.WRITTEN}
+"""How it ends for an event that came before its person."""
 
 _NAME_LIMIT = re.compile(r"\b(?:more than|at most|limit of|maximum of) \d+ (?:active )?event names\b", re.IGNORECASE)
 """What says that the names are used up. The code does not: it is the text "422" (an issue of an official SDK)."""
@@ -82,6 +89,9 @@ class EventCache:
     """People whom Intercom knows, and whose events it refused for as long as a new contact may take."""
     differing_events: int = 0
     """Events that were delivered beside another one that Intercom may take for the same."""
+    early: Counter[WaitEnd] = field(default_factory=Counter)
+    """Events that came before their people, by how their wait ended, and how many of them were delivered."""
+    early_delivered: int = 0
 
 
 class EventSender:
@@ -94,21 +104,47 @@ class EventSender:
         self._notes = notes
 
     def summary(self) -> Iterator[str]:
-        """Tell how many events were delivered that Intercom may have dropped."""
+        """Tell how many events came before their people, and how many were delivered that Intercom may have dropped."""
+        if early := self._cache.early.total():
+            yield (
+                f"Events that came before their people, and waited for them: {early}; {self._cache.early_delivered} of"
+                f" them were delivered. {self._cache.early[WaitEnd.NO_ROOM]} could not wait for lack of room, and"
+                f" {self._cache.early[WaitEnd.TIME]} for longer than ten minutes. Order the streams so that people come"
+                " before their events, or sync the streams of users first."
+            )
         if differing := self._cache.differing_events:
             yield (
                 "Events that were delivered with the person, name and second of another one, but other metadata:"
                 f" {differing}. Intercom may have kept only one of each."
             )
 
-    def send(self, event: EventPayload) -> Steps:
-        """Send an event, for as long as its contact may still become visible."""
+    def send(
+        self, event: EventPayload, *, wait_end: WaitEnd | None = WaitEnd.NOBODY_COMES
+    ) -> Generator[Step, Answer, Outcome | Aside]:
+        """Send an event, for as long as its contact may still become visible.
+
+        `wait_end` says why it waits for its person no longer; None if it may, where Intercom does not know them.
+        """
+        if wait_end in EARLY:
+            self._cache.early[wait_end] += 1
+        outcome = yield from self._send(event, wait_end)
+        is_unknown = outcome.reason == outcomes.UNKNOWN_USER
+        if wait_end is None and is_unknown:
+            return Aside()
+        if wait_end in EARLY:
+            self._cache.early_delivered += outcome.status is not Status.REJECTED
+        return replace(outcome, is_early=True) if wait_end in GIVEN_UP and is_unknown else outcome
+
+    def _send(self, event: EventPayload, wait_end: WaitEnd | None) -> Steps:
         cache = self._cache
         if event.digest in cache.delivered:
             return outcomes.DUPLICATE
         if (known := self._refused_name(event)) is not None:
             return rejected(outcomes.EVENT_NAME_LIMIT, known)
-        if (unknown := self._people.unknown(event.key)) is not None:
+        unknown = self._people.unknown(event.key)
+        # Who was unknown may have been written since, or is to be created, once nobody waits for them any more.
+        may_be_there = wait_end is WaitEnd.WRITTEN or (wait_end is not None and self._people.may_be_created)
+        if unknown is not None and not (may_be_there and unknown.reason == outcomes.UNKNOWN_USER):
             return unknown
         call = self._call(event)
         answer = yield call
@@ -122,7 +158,7 @@ class EventSender:
             if not _knows_nobody(by_identity, answer):
                 self._people.forget(event.key)
                 return self._sent(event, by_identity, answer)
-        return (yield from self._after_not_found(event, call, refusal))
+        return (yield from self._after_not_found(event, call, refusal, wait_end))
 
     def _call(self, event: EventPayload) -> PostEvent:
         lead = self._people.lead(event.key)
@@ -175,10 +211,13 @@ class EventSender:
             return rejected(outcomes.AMBIGUOUS_EMAIL, refusal)
         return rejected(outcomes.REFUSED, refusal)
 
-    def _after_not_found(self, event: EventPayload, call: PostEvent, refusal: Refusal) -> Steps:
+    def _after_not_found(
+        self, event: EventPayload, call: PostEvent, refusal: Refusal, wait_end: WaitEnd | None
+    ) -> Steps:
         """Learn whether the person exists, create them where that is wanted, and send the event again."""
         people = self._people
-        if people.was_written(event.key) and not self._is_not_visible(event):
+        was_written = wait_end is WaitEnd.WRITTEN or people.was_written(event.key)
+        if was_written and not self._is_not_visible(event):
             answer = yield from self._send_while_new(event, call, pause=1.0)
             if not _knows_nobody(call, answer):
                 return self._sent(event, call, answer)
@@ -188,7 +227,9 @@ class EventSender:
             # What this run has written stays known otherwise: the search lags behind it.
             people.forget(event.key)
         is_new = unknown is not None and people.may_be_created and unknown.reason != outcomes.AMBIGUOUS_EMAIL
-        if is_new:
+        if is_new and wait_end is None:
+            unknown = rejected(outcomes.UNKNOWN_USER, refusal)
+        elif is_new:
             unknown = yield from people.create(event.key)
         if unknown is not None:
             people.note_unknown(event.key, unknown)
