@@ -353,6 +353,7 @@ def classes() -> list[type[Any]]:
 
 SHOWN = {
     "the configuration's, the catalog's, or the workspace's own names and types": """
+        AttributeRule.property MetadataRule.property Part.entries RecordRule.entries Sync.opening
         AttributeMembers.declared AttributeMembers.left_out AttributeMembers.path AttributeMembers.pattern
         AttributeMembers.place AttributeMembers.taken MetadataMembers.left_out MetadataMembers.path
         MetadataMembers.pattern MetadataMembers.place MetadataMembers.taken AttributeRule.place MetadataRule.place
@@ -363,7 +364,7 @@ SHOWN = {
         RecordMessage.stream StreamPlan.refuse_records Undeclared.near Workspace.missing Workspace.near Workspace.types _Object.key
     """,
     "a word of ours, or a note in our own words": """
-        Concluded.kind Judgement.why LookedUp.kind LookupTask.kind Note.heading Note.text Part.kind KnownContact.role Outcome.reason Outcome.trims
+        Concluded.kind Endpoint.why Judgement.why Outage.why LookedUp.kind LookupTask.kind Note.heading Note.text Part.kind KnownContact.role Outcome.reason Outcome.trims
         Taken.reason _Conviction.reason _StreamCounts.filtered _StreamCounts.parts _StreamCounts.rejected
     """,
     "written down in the table of standard fields": """
@@ -384,7 +385,18 @@ SHOWN = {
 """Fields of dataclasses that may hold a text and show it, by why they may."""
 
 TELLING = {"str", "bytes", "Any", "object"}
-HAND_MADE = {"Bucket", "Client", "DamagedRecord", "Key", "Moment", "Nothing", "Refusal", "_BearerAuth", "_Missing"}
+HAND_MADE = {
+    "Bucket",
+    "Client",
+    "DamagedRecord",
+    "FormEntry",
+    "Key",
+    "Moment",
+    "Nothing",
+    "Refusal",
+    "_BearerAuth",
+    "_Missing",
+}
 """Classes with a `repr` of their own: it is looked at while they are in use, in every situation."""
 
 

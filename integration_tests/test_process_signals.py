@@ -209,7 +209,7 @@ def test_command_when_it_is_run_beside_the_main_thread_then_it_leaves_the_signal
 def test_signal_when_it_is_another_than_the_heeded_ones_then_nothing_is_stopped() -> None:
     """Python writes every signal that has a handler into the pipe, those of the program around the connector too."""
     signals, stopped = Signals(SystemClock()), list[int]()
-    signals.stop_with(lambda: stopped.append(1), within=3600.0)
+    signals.stop_with(lambda _: stopped.append(1), within=3600.0)
     read_end, write_end = os.pipe()
     os.write(write_end, bytes([signal.SIGALRM]))
     os.close(write_end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from destination_intercom.pipeline import OFTEN_UNTIL, PROGRESS_SECONDS, RARE_PROGRESS_SECONDS
+from destination_intercom.delivery.progress import OFTEN_UNTIL, PROGRESS_SECONDS, RARE_PROGRESS_SECONDS
 from integration_tests.support.harness import ScriptedStdin, config, record, to_lines, write
 from integration_tests.support.virtual_clock import VirtualClock
 
@@ -30,7 +30,7 @@ def test_progress_while_stdin_is_silent_is_told_every_thirty_seconds() -> None:
     """It waits for nothing but the time."""
     lines = progress_lines(10 * PROGRESS_SECONDS + 1)
     assert 10 == len(lines)
-    assert lines[0].startswith("Progress: 1 records read, 1 done, 0 of them rejected; ")
+    assert lines[0].startswith("Progress: 1 records read, 1 done, 0 of them rejected, 0 left to do; ")
 
 
 def test_progress_after_an_hour_is_told_less_often() -> None:

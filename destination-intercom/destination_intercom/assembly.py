@@ -23,6 +23,7 @@ from destination_intercom.delivery.tasks import Batch
 from destination_intercom.intercom.client import ANSWER_TIMEOUT, READ_TIMEOUT, Client, Transport
 from destination_intercom.intercom.quota import Quota
 from destination_intercom.kinds import KindParts, make_kinds
+from destination_intercom.opening import write_opening
 from destination_intercom.pipeline import Sync
 from destination_intercom.rejects.collector import RejectedRecords
 from destination_intercom.rejects.s3 import Bucket
@@ -88,6 +89,7 @@ class SyncParts:
             report=self.report,
             dry_run=self.dry_run,
             rejects=self.rejects,
+            opening=tuple(write_opening(self._config, self.plan)),
         )
 
     @cached_property

@@ -37,7 +37,7 @@ class Stopper(Protocol):
     def exit_code(self) -> int:
         """Tell the exit code of a command that was stopped."""
 
-    def stop_with(self, stop: Callable[[], None], *, within: float) -> None:
+    def stop_with(self, stop: Callable[[str], None], *, within: float) -> None:
         """Say how to stop in order, in so many seconds."""
 
 

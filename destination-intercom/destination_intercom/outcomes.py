@@ -186,8 +186,10 @@ CURES: Final = {
         "Look in Intercom for contacts with the same User ID or e-mail address; give the request id to Intercom's"
         " support."
     ),
-    REFUSED: "The warning names status, code and request id.",
-    UNDELIVERABLE: "The warning names the endpoint and the status.",
+    REFUSED: "Correct the record in its source; Intercom's support can look the request id up.",
+    UNDELIVERABLE: (
+        "See whether a firewall or a proxy stops the record; else tell Intercom's support its endpoint and status."
+    ),
 }
 """What to do about the reasons that speak against a mapping, as the docs have it."""
 

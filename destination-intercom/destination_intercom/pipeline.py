@@ -8,7 +8,7 @@ is open and silent. It knows nothing of processes, files or signals.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +30,7 @@ from destination_intercom.delivery.mailbox import (
     SetAside,
     Stored,
 )
+from destination_intercom.delivery.progress import Progress
 from destination_intercom.delivery.report import Report
 from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.errors import (
@@ -61,11 +62,6 @@ STORE_SECONDS: Final = 3.0
 STORE_SECONDS_AFTER_FAILURE: Final = 60.0
 """For the same where the sync fails by itself and nobody waits for it to end."""
 
-PROGRESS_SECONDS: Final = 30.0
-RARE_PROGRESS_SECONDS: Final = 300.0
-OFTEN_UNTIL: Final = 3600.0
-"""After an hour progress is told less often: a client that reads the output only at the end has a pipe to fill."""
-
 LINES_BETWEEN_NOTICES: Final = 256
 """Lines that are handled between two looks at what the workers have concluded."""
 
@@ -88,13 +84,17 @@ class Sync:
     report: Report
     dry_run: DryRun | None
     rejects: RejectedRecords | None
-    _progress: _Progress = field(init=False)
+    opening: Sequence[str] = ()
+    """What the log begins with."""
+    _progress: Progress = field(init=False)
+    _acknowledged: int | None = field(default=None, init=False)
+    """The ordinal of the last record before the last state that left."""
     _people: set[StreamName] = field(init=False)
     """The streams that have not ended and whose records make people, for whom others wait."""
 
     def __post_init__(self) -> None:
         """Begin to count the time."""
-        self._progress = _Progress(self.clock.now())
+        self._progress = Progress(self.clock.now())
         self._people = {
             stream
             for stream, plan in self.plan.streams.items()
@@ -126,7 +126,7 @@ class Sync:
             self._store_last(began, failure)
             yield from self._due()
         self._stop()
-        self._summarise(is_whole=failure is None)
+        self._summarise(failure)
         yield from self.report.lines()
         if failure is not None:
             raise failure
@@ -136,6 +136,7 @@ class Sync:
 
     def _prepare(self) -> Iterator[bytes]:
         """Settle with the workspace which attributes there are, before the first record is looked at."""
+        self.report.say(self.opening)
         yield from self.report.lines()
         for kind in self.kinds.values():
             yield from self._settle_with_workspace(kind)
@@ -185,7 +186,8 @@ class Sync:
                     batches.close()
             if not lines.wanted and not self.ledger.records_out:
                 break
-            self.mailbox.wait(for_input=lines.wanted and self._has_room(), until=self._next_moment())
+            wanted = lines.wanted and self._has_room()
+            self.mailbox.wait(for_input=wanted, until=self._next_moment(), for_news=True)
         if lines.failure is None:
             self.ledger.end_input()
         yield from self._due()
@@ -259,7 +261,14 @@ class Sync:
         made = [(part.kind, part.map_record(data)) for part in plan.parts]
         kept = line if self.rejects is not None else None
         shows = any(not isinstance(part, Outcome) or part.shows_identity for _, part in made)
-        entry = self.ledger.enter(plan.stream, parts=len(made), size=len(line), line=kept, shows_identity=shows)
+        entry = self.ledger.enter(
+            plan.stream,
+            parts=len(made),
+            size=len(line),
+            line=kept,
+            shows_identity=shows,
+            emitted_at=message.emitted_at,
+        )
         for kind, part in made:
             if isinstance(part, Outcome):
                 self._settle(entry, kind, part)
@@ -333,17 +342,32 @@ class Sync:
         stored = None if self.rejects is None else self.rejects.due(room=self._has_room())
         batches = [batches.due for batches in self.kinds.batches]
         held = (self.ledger.next_release(), self.scheduler.next_wait_end)
-        moments = (*held, *batches, self._progress.due, stored)
+        moments = (*held, *batches, self._progress.due(self.scheduler.failing), stored)
         return min(moment for moment in moments if moment is not None)
 
     def _due(self) -> Iterator[bytes]:
-        self._progress.tell(self)
+        self._tell_progress()
         yield from self.report.lines()
         for state in self.ledger.release(self.clock.now()):
             if self.dry_run is None:
+                self._acknowledged = state.after
                 yield echo_state(
                     state.line, record_count=state.record_count, rejected_record_count=state.rejected_record_count
                 )
+
+    def _tell_progress(self) -> None:
+        now, failing = self.clock.now(), self.scheduler.failing
+        for text in self._progress.outages(failing, now=now, wall=self.clock.wall()):
+            self.report.tell(text)
+        if self._progress.is_due(now):
+            line = self._progress.line(
+                self.report.counts,
+                now=now,
+                calls=self.scheduler.calls_made,
+                quota=self.quota.use,
+                failures=self.scheduler.take_failures(),
+            )
+            self.report.say([line])
 
     def _halt(self) -> float:
         """Stop reading and beginning attempts; give those in flight a grace to end. Return when that began."""
@@ -378,7 +402,10 @@ class Sync:
         if self.rejects is not None:
             self.rejects.stop()
 
-    def _summarise(self, *, is_whole: bool) -> None:
+    def _summarise(self, failure: IntercomDestinationError | None) -> None:
+        is_whole = failure is None
+        if isinstance(failure, Terminated):
+            self.report.tell(f"Stopped by {self.mailbox.stopped_by}.")
         if self.dry_run is not None:
             self.report.say(self.dry_run.summary())
         if self.rejects is not None:
@@ -387,7 +414,10 @@ class Sync:
             calls=self.scheduler.calls,
             retries=self.scheduler.retries,
             refused=self.quota.refused,
-            used_share=self.quota.used_share,
+            quota=self.quota.use,
+            acknowledged=None if is_whole else self._acknowledged or 0,
+            is_dry=self.dry_run is not None,
+            keeps_rejected=self.rejects is not None,
             more_warnings=[
                 *(text for kind in self.kinds.values() for text in kind.summary()),
                 *self.plan.usage.failures(),
@@ -395,25 +425,6 @@ class Sync:
                 *(self.plan.usage.never_seen() if is_whole else ()),
             ],
         )
-
-
-class _Progress:
-    """Knows when the next line on the progress is due, and what was told in the last one."""
-
-    def __init__(self, now: float) -> None:
-        self._began = self._told = now
-        self._calls = 0
-        self.due = now + PROGRESS_SECONDS
-
-    def tell(self, sync: Sync) -> None:
-        """Write the line, if it is due."""
-        now = sync.clock.now()
-        if now < self.due:
-            return
-        calls = sync.scheduler.calls_made
-        sync.report.progress(seconds=now - self._told, calls=calls - self._calls, used_share=sync.quota.used_share)
-        self._told, self._calls = now, calls
-        self.due = now + (PROGRESS_SECONDS if now - self._began < OFTEN_UNTIL else RARE_PROGRESS_SECONDS)
 
 
 class _UnwantedInputError(Exception):

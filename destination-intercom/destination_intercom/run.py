@@ -35,15 +35,15 @@ class Signals:
         self._clock = clock
         self._first: int | None = None
         self._longest = 0.0
-        self._stop: Callable[[], None] | None = None
+        self._stop: Callable[[str], None] | None = None
 
     @property
     def exit_code(self) -> int:
         """Tell the exit code after the signal that came first."""
         return SIGNALLED + (self._first or signal.SIGTERM)
 
-    def stop_with(self, stop: Callable[[], None], *, within: float) -> None:
-        """Call `stop` at the first signal; the process ends after `within` seconds at the latest."""
+    def stop_with(self, stop: Callable[[str], None], *, within: float) -> None:
+        """Call `stop` with the name of the first signal; the process ends after `within` seconds at the latest."""
         self._longest, self._stop = within, stop
 
     def heed(self, signals: int) -> None:
@@ -61,7 +61,7 @@ class Signals:
         self._first = number
         # Nobody may be reading the output, and a write to a full pipe cannot be called back.
         self._clock.start("deadline", self._end_at_last)
-        self._stop()
+        self._stop(signal.Signals(number).name)
 
     def _end_at_last(self) -> None:
         self._clock.sleep(self._longest)

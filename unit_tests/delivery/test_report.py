@@ -8,8 +8,11 @@ from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry, Ledger
 from destination_intercom.delivery.report import MOST_NAMED, MOST_NAMES, MOST_WARNINGS, Report
 from destination_intercom.errors import StreamName
+from destination_intercom.intercom.quota import QuotaUse
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Refusal, Status
 
+NO_QUOTA = QuotaUse(None, None, None, waits=False)
+QUOTA = QuotaUse(10_000.0, 0.139, 0.832, waits=False)
 EVENTS = StreamName("events", "shop")
 PIPE_BYTES = 64 * 1024
 """What a pipe holds on Linux until somebody reads it."""
@@ -35,7 +38,7 @@ def _take(report: Report, *results: Outcome, stream: StreamName = EVENTS, kind: 
 
 def _summary(report: Report) -> list[tuple[str, str]]:
     _said(report)
-    report.summarise(calls={}, retries=0, refused=0, used_share=None)
+    report.summarise(calls={}, retries=0, refused=0, quota=NO_QUOTA)
     return _said(report)
 
 
@@ -56,7 +59,7 @@ def test_rejection_when_it_is_the_first_of_its_reason_then_it_is_told_with_detai
     [(_, first), (_, second)] = _said(report)
     expected = (
         'Stream "shop.events": record 1 of the sync was rejected: refused (Intercom refused the payload; status 422,'
-        " code parameter_invalid, request id r-1). Further ones are only counted."
+        " code parameter_invalid, request id r-1). Correct the record in its source; Intercom's support can look the request id up. Further ones are only counted."
     )
     assert expected == first
     assert "invalid_time" in second
@@ -75,6 +78,7 @@ def test_rejection_when_undeliverable_then_each_is_named_with_its_endpoint_up_to
     expected = (
         'Stream "shop.events": record 2 of the sync was rejected: undeliverable (its call fails again and again while'
         " others of the same kind succeed; PUT /contacts/{id}: status 500, code server_error)."
+        f" {outcomes.CURES[outcomes.UNDELIVERABLE]}"
     )
     assert expected == told[1]
     assert [MOST_NAMED - 1] == [number for number, text in enumerate(told) if text.endswith("only counted.")]
@@ -161,7 +165,7 @@ def test_summary_when_records_ended_in_every_way_then_all_are_counted() -> None:
     _take(report, *[outcomes.DELIVERED] * 5, outcomes.UNCHANGED, outcomes.DUPLICATE, outcomes.DUPLICATE)
     _take(report, *[outcomes.filtered(outcomes.ANONYMOUS)] * 3, outcomes.filtered(outcomes.TOO_OLD))
     _take(report, *[outcomes.rejected(outcomes.REFUSED)] * 2, outcomes.rejected(outcomes.UNKNOWN_USER), kind="contacts")
-    [(level, text), _] = _summary(report)
+    (level, text), *_ = _summary(report)
     assert "INFO" == level
     for part in (
         'Stream "shop.events": read 15, delivered 5, unchanged 1, filtered 4 (',
@@ -195,17 +199,20 @@ def test_summary_when_a_stream_is_ordinary_then_it_is_short() -> None:
 def test_summary_when_calls_were_made_then_they_are_told_by_endpoint() -> None:
     """Calls, retries and answers of 429."""
     report = Report()
-    report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, used_share=0.9964)
+    report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, quota=QUOTA)
     expected = (
-        "Calls to Intercom: 8 (GET /me 1, POST /events 7); retries: 3; refused by the quota (429): 2;"
-        " share of the quota used: 99.6%."
+        "Calls to Intercom: 8 (GET /me 1, POST /events 7); retries: 3; refused by the quota (429): 2. Intercom allows"
+        " 10,000 calls a minute; this sync took 13.9% of that, other apps 83.2%."
     )
     assert [("INFO", expected)] == _said(report)
 
 
 def test_summary_when_nothing_happened_then_it_says_so() -> None:
     """A sync without records has a summary, too."""
-    expected = "Calls to Intercom: 0 (none); retries: 0; refused by the quota (429): 0."
+    expected = (
+        "Calls to Intercom: 0 (none); retries: 0; refused by the quota (429): 0. Intercom has not said yet how many calls"
+        " it allows."
+    )
     assert [("INFO", expected)] == _summary(Report())
 
 
@@ -244,7 +251,7 @@ def test_note_when_it_is_pressing_and_there_were_many_warnings_before_then_it_is
 def test_summary_when_kinds_have_more_to_say_then_it_is_told_before_the_calls() -> None:
     """As warnings."""
     report = Report()
-    report.summarise(calls={}, retries=0, refused=0, used_share=None, more_warnings=["Two differed."])
+    report.summarise(calls={}, retries=0, refused=0, quota=NO_QUOTA, more_warnings=["Two differed."])
     assert ("WARN", "Two differed.") == _said(report)[0]
 
 
@@ -258,15 +265,65 @@ def test_names_when_they_hold_half_a_character_then_the_lines_leave() -> None:
     assert "\\ud83d" in _summary(report)[0][1]
 
 
-def test_progress_when_told_then_it_counts_records_calls_and_the_quota() -> None:
-    """Where the sync is, in one line."""
+def test_counts_when_told_then_they_say_what_is_left_to_do() -> None:
+    """For the line on the progress."""
     report = Report()
     stream = StreamName("events")
     report.count_read(stream)
     report.count_read(stream)
     report.count_record(_entry(stream), Outcome(Status.REJECTED, "refused"))
-    report.progress(seconds=30.0, calls=4500, used_share=0.996)
-    expected = (
-        "Progress: 2 records read, 1 done, 1 of them rejected; 150.0 calls a second; share of the quota used: 99.6%."
+    assert "2 records read, 1 done, 1 of them rejected, 1 left to do" == report.counts
+
+
+def test_summary_when_records_were_rejected_then_the_first_twenty_are_named_with_the_cure() -> None:
+    """With the time at which their source sent them, as far as it says so; the rest is counted."""
+    report = Report()
+    ledger = Ledger(stop_after_rejected=0)
+    for number in range(23):
+        emitted_at = 1_769_860_800_000 if number else None
+        entry = ledger.enter(EVENTS, parts=1, size=1, emitted_at=emitted_at)
+        report.count_part(entry, "events", outcomes.rejected(outcomes.INVALID_TIME))
+    told = [text for level, text in _summary(report) if level == "WARN"]
+    (named,) = [text for text in told if "rejected as invalid_time" in text]
+    assert named.startswith('Stream "shop.events", rejected as invalid_time: records 1, 2 (2026-01-31T12:00:00Z), 3 (')
+    assert "20 (2026-01-31T12:00:00Z), and 3 more. Check created_at_property;" in named
+    assert "21 (" not in named
+    assert any(text.startswith("Rejected records were kept nowhere: object_storage_config") for text in told)
+
+
+def test_summary_when_nothing_of_a_stream_is_in_intercom_then_that_is_a_warning() -> None:
+    """A green sync that has lost every order is none that went well."""
+    report = Report()
+    other = StreamName("users")
+    _take(report, *[outcomes.rejected(outcomes.INVALID_TIME)] * 2, outcomes.filtered(outcomes.EXCLUDED))
+    _take(report, outcomes.UNCHANGED, stream=other)
+    told = [text for level, text in _summary(report) if level == "WARN" and "nothing of its" in text]
+    assert ['Stream "shop.events": nothing of its 3 records is in Intercom.'] == told
+
+
+def test_summary_when_the_sync_ended_early_then_it_accounts_for_every_record() -> None:
+    """What is unfinished, and how far the states have come."""
+    report = Report()
+    _take(report, outcomes.DELIVERED)
+    for _ in range(3):
+        report.count_read(EVENTS)
+    _said(report)
+    report.summarise(calls={}, retries=0, refused=0, quota=NO_QUOTA, acknowledged=1)
+    (_, stream), *_, (level, end) = _said(report)
+    assert ", unfinished 3. Parts" in stream
+    assert "WARN" == level
+    assert (
+        "Unfinished records: 3; the next sync reads them again. The last state was acknowledged after record 1." == end
     )
-    assert [("INFO", expected)] == _said(report)
+    report.summarise(calls={}, retries=0, refused=0, quota=NO_QUOTA, acknowledged=0)
+    assert _said(report)[-1][1].endswith("No state was acknowledged.")
+
+
+def test_summary_of_a_dry_run_then_counts_nothing_as_delivered() -> None:
+    """It would be."""
+    report = Report()
+    _take(report, outcomes.DELIVERED)
+    report.summarise(calls={}, retries=0, refused=0, quota=NO_QUOTA, is_dry=True)
+    (_, text), *_ = _said(report)
+    assert "read 1, would be delivered 1, filtered 0" in text
+    assert "Parts: events would be delivered 1." in text

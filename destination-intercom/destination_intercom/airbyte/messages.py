@@ -11,6 +11,9 @@ from destination_intercom.deep_json import parse_exactly
 from destination_intercom.errors import InputError, StreamName
 
 _DIGITS: Final = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else ord(" ") for byte in range(256))  # noqa: PLR2004
+LATEST: Final = 253_402_300_800_000
+"""The year 10000 in unix milliseconds: no calendar goes on."""
+
 _LONG_NUMBER: Final = b"0" * 19
 """orjson turns integers beyond 64 bits into floats; a line with so many digits in a row is parsed exactly instead."""
 
@@ -23,6 +26,8 @@ class RecordMessage:
     namespace: str | None
     data: dict[str, Any] = field(repr=False)
     changed: tuple[str, ...] = field(default=(), repr=False)
+    emitted_at: int | None = None
+    """When the source sent it, in unix milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,9 @@ def _record(record: Any, number: int) -> RecordMessage:
     if isinstance(record, dict):
         stream, namespace, data = record.get("stream"), record.get("namespace"), record.get("data")
         if isinstance(stream, str) and isinstance(data, dict) and (namespace is None or isinstance(namespace, str)):
-            return RecordMessage(stream, namespace, data, _changed(record.get("meta")))
+            emitted_at = record.get("emitted_at")
+            when = emitted_at if isinstance(emitted_at, int) and abs(emitted_at) < LATEST else None
+            return RecordMessage(stream, namespace, data, _changed(record.get("meta")), when)
     raise InputError(f"Line {number} of the input is a RECORD without a stream or without data.")
 
 

@@ -55,6 +55,7 @@ class _Segment:
     line: bytes = field(default=b"", repr=False)
     stream: StreamName | None = None
     covered: list[_Counts] = field(default_factory=list)
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class _DueState:
         """Count what it covers."""
         records = sum(counts.records for counts in self.segment.covered)
         rejected = sum(counts.rejected for counts in self.segment.covered)
-        return ReleasedState(self.segment.line, records - rejected, rejected)
+        return ReleasedState(self.segment.line, records - rejected, rejected, self.segment.after)
 
 
 class _Places:
@@ -115,6 +116,7 @@ class Entry:
 
     __slots__ = (
         "counts",
+        "emitted_at",
         "is_aside",
         "is_stored",
         "line",
@@ -136,8 +138,10 @@ class Entry:
         segment: _Segment,
         counts: _Counts,
         line: bytes | None,
+        emitted_at: int | None = None,
     ) -> None:
         self.stream = stream
+        self.emitted_at = emitted_at
         self.ordinal = ordinal
         self.parts_out = parts
         self.size = size
@@ -156,6 +160,8 @@ class ReleasedState:
     line: bytes = field(repr=False)
     record_count: int
     rejected_record_count: int
+    after: int = field(default=0, compare=False)
+    """The ordinal of the last record before it."""
 
 
 @dataclass(slots=True)
@@ -247,7 +253,14 @@ class Ledger:
         self.bytes_out = 0
 
     def enter(
-        self, stream: StreamName, *, parts: int, size: int, line: bytes | None = None, shows_identity: bool = False
+        self,
+        stream: StreamName,
+        *,
+        parts: int,
+        size: int,
+        line: bytes | None = None,
+        shows_identity: bool = False,
+        emitted_at: int | None = None,
     ) -> Entry:
         """Enter a record of `size` bytes that was read, with `parts` (1 or more) outcomes to come.
 
@@ -260,7 +273,16 @@ class Ledger:
         segment = self._open
         segment.records_out += 1
         counts = self._uncovered.setdefault(stream, _Counts())
-        entry = Entry(stream, self.records_read, parts=parts, size=size, segment=segment, counts=counts, line=line)
+        entry = Entry(
+            stream,
+            self.records_read,
+            parts=parts,
+            size=size,
+            segment=segment,
+            counts=counts,
+            line=line,
+            emitted_at=emitted_at,
+        )
         trial = self._trial(stream)
         trial.identity_shown = trial.identity_shown or shows_identity
         # The first `stop_after` records decide, filtered ones aside: what follows them need not be kept.
@@ -341,7 +363,7 @@ class Ledger:
     def state(self, line: bytes, stream: StreamName | None) -> None:
         """Enter a state that was read; `stream` is None for one that covers all streams."""
         segment = self._open
-        segment.line, segment.stream = line, stream
+        segment.line, segment.stream, segment.after = line, stream, self.records_read
         covered = list(self._uncovered) if stream is None else [stream]
         segment.covered = [self._uncovered.pop(each) for each in covered if each in self._uncovered]
         self._waiting.append(segment)

@@ -78,8 +78,10 @@ class Mailbox:
         self._input: deque[Input] = deque()
         self._input_bytes = 0
         self._notices: deque[Notice] = deque()
+        self._is_woken = False
         self.stopping = False
         self.told_to_stop = False
+        self.stopped_by = ""
 
     def offer(self, piece: Input) -> bool:
         """Hand over a piece of input, once there is room; False if nobody wants it any more."""
@@ -100,10 +102,17 @@ class Mailbox:
             self._notices.append(notice)
             self._changed.notify_all()
 
-    def stop(self) -> None:
-        """Take no more input, and wake whoever waits: the sync is told to end."""
+    def wake(self) -> None:
+        """Let the one that waits look at what there is to do, though nothing is concluded; never waits."""
+        with self._changed:
+            self._is_woken = True
+            self._changed.notify_all()
+
+    def stop(self, by: str = "a signal") -> None:
+        """Take no more input, and wake whoever waits: the sync is told to end, `by` a signal of that name."""
         with self._changed:
             self.told_to_stop = True
+            self.stopped_by = self.stopped_by or by
         self.close()
 
     def close(self) -> None:
@@ -131,11 +140,16 @@ class Mailbox:
             self._changed.notify_all()
             return piece
 
-    def wait(self, *, for_input: bool, until: float | None) -> None:
-        """Wait for a notice, for input if that is wanted, for a stop, or until `until` (seconds)."""
+    def _has_come(self, *, for_input: bool, for_news: bool) -> bool:
+        is_wanted = (for_input and bool(self._input)) or (for_news and self._is_woken)
+        return bool(self._notices) or is_wanted or self.stopping
+
+    def wait(self, *, for_input: bool, until: float | None, for_news: bool = False) -> None:
+        """Wait for a notice, for input or for other news if that is wanted, for a stop, or until `until` (seconds)."""
         with self._changed:
-            while not self._notices and not (for_input and self._input) and not self.stopping:
+            while not self._has_come(for_input=for_input, for_news=for_news):
                 left = None if until is None else until - self._clock.now()
                 if left is not None and left <= 0:
                     return
                 self._changed.wait(left)
+            self._is_woken = False

@@ -73,6 +73,8 @@ class Endpoint:
     outages: int = 0
     is_down: bool = False
     failing_since: float | None = None
+    why: str = ""
+    """How the last call failed, in a word."""
     heard_at: float = -math.inf
     records: int = 0
     passed_over: int = 0
@@ -133,6 +135,11 @@ class Endpoints:
         if (endpoint := self._all.get(name)) is None:
             endpoint = self._all[name] = Endpoint()
         return endpoint
+
+    @property
+    def failing(self) -> dict[str, Endpoint]:
+        """Tell the endpoints to which nothing but failures come, by their names."""
+        return {name: endpoint for name, endpoint in self._all.items() if endpoint.failing_since is not None}
 
     @property
     def taken(self) -> list[Taken]:

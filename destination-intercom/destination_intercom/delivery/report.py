@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Final
 
 from destination_intercom.airbyte.output import Level, log_line
 from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry
+from destination_intercom.delivery.progress import write_quota
 from destination_intercom.errors import StreamName
-from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, UNDELIVERABLE, Outcome, Status
+from destination_intercom.intercom.quota import QuotaUse
+from destination_intercom.outcomes import CURES, FILTER_REASONS, REJECTION_REASONS, UNDELIVERABLE, Outcome, Status
 from destination_intercom.values import TRIM_REASONS, Trim
 
 MOST_WARNINGS: Final = 40
@@ -24,6 +27,9 @@ MOST_WARNINGS: Final = 40
 
 MOST_NAMED: Final = 100
 """Records of a stream that are named one by one where each may have a cause of its own."""
+
+MOST_ORDINALS: Final = 20
+"""Rejected records of one stream and reason that the summary names."""
 
 MOST_NAMES: Final = 100
 """Names below one heading that the summary lists."""
@@ -37,6 +43,17 @@ class _StreamCounts:
     rejected: Counter[str] = field(default_factory=Counter)
     parts: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def done(self) -> int:
+        """Count the records that have their outcome."""
+        return self.statuses.total()
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Say whether all records have their outcome, and none is or was in Intercom."""
+        good = (Status.DELIVERED, Status.UNCHANGED, Status.DUPLICATE)
+        return self.read > 0 and self.done == self.read and not any(self.statuses[status] for status in good)
+
 
 class Report:
     """Counts what became of the records; `lines` gives up what there is to say. Main thread only."""
@@ -46,6 +63,7 @@ class Report:
         self._trims: Counter[tuple[StreamName, Trim]] = Counter()
         self._warned: set[tuple[object, ...]] = set()
         self._rejected: Counter[tuple[StreamName, str]] = Counter()
+        self._named: dict[tuple[StreamName, str], list[str]] = {}
         self._untold: dict[str, set[str]] = {}
         self._pending: list[bytes] = []
 
@@ -76,12 +94,15 @@ class Report:
         """Warn of the first record of each reason, and of many where nobody but its number can tell the cause."""
         most = MOST_NAMED if outcome.reason == UNDELIVERABLE else 1
         self._rejected[entry.stream, outcome.reason] += 1
+        named = self._named.setdefault((entry.stream, outcome.reason), [])
+        if len(named) < MOST_ORDINALS:
+            named.append(_name_record(entry))
         number = self._rejected[entry.stream, outcome.reason]
         if number <= most:
             self._say(
                 "WARN",
                 f'Stream "{entry.stream}": record {entry.ordinal} of the sync was rejected: {outcome.reason}'
-                f" ({REJECTION_REASONS[outcome.reason]}{_details(outcome)})."
+                f" ({REJECTION_REASONS[outcome.reason]}{_details(outcome)}). {CURES[outcome.reason]}"
                 + (" Further ones are only counted." if number == most else ""),
             )
 
@@ -110,16 +131,17 @@ class Report:
         pending, self._pending = self._pending, []
         yield from pending
 
-    def progress(self, *, seconds: float, calls: int, used_share: float | None) -> None:
-        """Write a line on how far the sync is; `calls` were made in the last `seconds`."""
+    @property
+    def counts(self) -> str:
+        """Tell how many records were read and are done, for a line on the progress."""
         read = sum(counts.read for counts in self._streams.values())
-        done = sum(counts.statuses.total() for counts in self._streams.values())
+        done = sum(counts.done for counts in self._streams.values())
         refused = sum(counts.statuses[Status.REJECTED] for counts in self._streams.values())
-        self._say(
-            "INFO",
-            f"Progress: {read} records read, {done} done, {refused} of them rejected; {calls / seconds:.1f} calls a"
-            f" second{_share(used_share)}.",
-        )
+        return f"{read:,} records read, {done:,} done, {refused:,} of them rejected, {read - done:,} left to do"
+
+    def tell(self, text: str) -> None:
+        """Warn of what happens now, however often it does."""
+        self._say("WARN", text)
 
     def say(self, texts: Iterable[str]) -> None:
         """Log each of `texts`."""
@@ -132,12 +154,23 @@ class Report:
         calls: Mapping[str, int],
         retries: int,
         refused: int,
-        used_share: float | None,
+        quota: QuotaUse,
+        acknowledged: int | None = None,
+        is_dry: bool = False,
+        keeps_rejected: bool = False,
         more_warnings: Iterable[str] = (),
     ) -> None:
-        """Write the summary: a line per stream, one for what was trimmed, what kinds have to say, the calls."""
+        """Write the summary: a line per stream, one for what was trimmed, what kinds have to say, the calls.
+
+        `acknowledged` is the ordinal of the last record before the last state that left, where the sync has not come to
+        its end. In a dry run nothing was delivered: it would be.
+        """
         for stream, counts in self._streams.items():
-            self._say("INFO", _stream_summary(stream, counts))
+            self._say("INFO", _stream_summary(stream, counts, is_dry=is_dry))
+        for stream, counts in self._streams.items():
+            if counts.came_to_nothing:
+                self._say("WARN", f'Stream "{stream}": nothing of its {counts.read:,} records is in Intercom.')
+        self._name_rejected(keeps_rejected=keeps_rejected or is_dry)
         trims = [
             f'stream "{stream}", "{name}": {count} {reason}'
             for (stream, (name, reason)), count in sorted(self._trims.items(), key=str)
@@ -154,8 +187,23 @@ class Report:
         self._say(
             "INFO",
             f"Calls to Intercom: {sum(calls.values())} ({by_endpoint or 'none'}); retries: {retries};"
-            f" refused by the quota (429): {refused}{_share(used_share)}.",
+            f" refused by the quota (429): {refused}. {write_quota(quota)}",
         )
+        if acknowledged is not None:
+            self._say("WARN", _write_end(self._streams.values(), acknowledged))
+
+    def _name_rejected(self, *, keeps_rejected: bool) -> None:
+        """Name the first rejected records of each stream and reason, with the time of each, and what to do."""
+        for (stream, reason), named in self._named.items():
+            count = self._rejected[stream, reason]
+            more = f", and {count - len(named):,} more" if count > len(named) else ""
+            self._say(
+                "WARN", f'Stream "{stream}", rejected as {reason}: records {", ".join(named)}{more}. {CURES[reason]}'
+            )
+        if self._named and not keeps_rejected:
+            self._say(
+                "WARN", "Rejected records were kept nowhere: object_storage_config keeps them in a bucket, each whole."
+            )
 
     def _of(self, stream: StreamName) -> _StreamCounts:
         if (counts := self._streams.get(stream)) is None:
@@ -177,8 +225,21 @@ class Report:
         self._pending.append(log_line(level, text))
 
 
-def _share(used: float | None) -> str:
-    return "" if used is None else f"; share of the quota used: {used:.1%}"
+def _name_record(entry: Entry) -> str:
+    """Tell the place of a record in the sync, and when its source sent it."""
+    if entry.emitted_at is None:
+        return str(entry.ordinal)
+    sent = datetime.fromtimestamp(entry.emitted_at / 1000, tz=timezone.utc)
+    return f"{entry.ordinal} ({sent:%Y-%m-%dT%H:%M:%SZ})"
+
+
+def _write_end(streams: Iterable[_StreamCounts], acknowledged: int) -> str:
+    """Account for the records of a sync that has not come to its end."""
+    unfinished = sum(counts.read - counts.done for counts in streams)
+    told = f"Unfinished records: {unfinished:,}; the next sync reads them again. " if unfinished else ""
+    if not acknowledged:
+        return f"{told}No state was acknowledged."
+    return f"{told}The last state was acknowledged after record {acknowledged:,}."
 
 
 def _details(outcome: Outcome) -> str:
@@ -191,15 +252,19 @@ def _details(outcome: Outcome) -> str:
     return details + (f", request id {refusal.request_id}" if refusal.request_id else "")
 
 
-def _stream_summary(stream: StreamName, counts: _StreamCounts) -> str:
+def _stream_summary(stream: StreamName, counts: _StreamCounts, *, is_dry: bool) -> str:
     statuses = counts.statuses
-    text = f'Stream "{stream}": read {counts.read}, delivered {statuses[Status.DELIVERED]}'
+    delivered = "would be delivered" if is_dry else "delivered"
+    text = f'Stream "{stream}": read {counts.read}, {delivered} {statuses[Status.DELIVERED]}'
     if statuses[Status.UNCHANGED]:
         text += f", unchanged {statuses[Status.UNCHANGED]}"
     text += f", filtered {statuses[Status.FILTERED]}" + _breakdown(counts.filtered, FILTER_REASONS)
     text += f", duplicate {statuses[Status.DUPLICATE]}, rejected {statuses[Status.REJECTED]}"
     text += _breakdown(counts.rejected, REJECTION_REASONS)
+    if unfinished := counts.read - counts.done:
+        text += f", unfinished {unfinished}"
     parts = ", ".join(f"{part} {count}" for part, count in sorted(counts.parts.items()))
+    parts = parts.replace(" delivered ", " would be delivered ") if is_dry else parts
     return f"{text}. Parts: {parts}." if parts else f"{text}."
 
 

@@ -10,7 +10,7 @@ All of its state is under one lock, and nothing waits inside that lock but on it
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -21,6 +21,7 @@ from destination_intercom.delivery.failures import Blame, Failures, Tell, pass_o
 from destination_intercom.delivery.lanes import Job, Lane, LaneKey
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox, SetAside
+from destination_intercom.delivery.outages import Outage
 from destination_intercom.delivery.probes import Endpoint, Endpoints, Probe, Taken
 from destination_intercom.delivery.tasks import (
     Acquire,
@@ -112,6 +113,7 @@ class Scheduler:
         self._shown = 0
         self._waiting = Waiting()
         self._calls: dict[str, int] = {}
+        self._kinds_of_failure: Counter[tuple[str, str]] = Counter()
         self.calls_made = 0
         self.retries = 0
 
@@ -175,6 +177,22 @@ class Scheduler:
         """Tell how many attempts were made at each endpoint."""
         with self._changed:
             return dict(self._calls)
+
+    @property
+    def failing(self) -> dict[str, Outage]:
+        """Tell the endpoints to which nothing but failures come at present."""
+        with self._changed:
+            return {
+                name: Outage(endpoint.failing_since, endpoint.why)
+                for name, endpoint in self._endpoints.failing.items()
+                if endpoint.failing_since is not None
+            }
+
+    def take_failures(self) -> Counter[tuple[str, str]]:
+        """Give up how many attempts at an endpoint failed, and how, since the last call."""
+        with self._changed:
+            taken, self._kinds_of_failure = self._kinds_of_failure, Counter()
+            return taken
 
     @property
     def workers(self) -> int:
@@ -276,6 +294,12 @@ class Scheduler:
         self, job: Job, call: Call, result: Answer | AttemptError, judgement: Judgement, *, seconds: float
     ) -> None:
         now, endpoint = self._clock.now(), self._endpoints.of(call.endpoint)
+        endpoint.why = judgement.why
+        if judgement.verdict is Verdict.RETRY:
+            self._kinds_of_failure[call.endpoint, judgement.why] += 1
+        if endpoint.failing_since is None:
+            # The main thread has something to say when it goes on.
+            self._mailbox.wake()
         decision = self._failures.decide(
             call,
             result,

@@ -10,7 +10,6 @@ import logging
 import ssl
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -37,6 +36,7 @@ from destination_intercom.intercom.answers import Answer, read_answer
 from destination_intercom.intercom.ca_certificates import make_context
 from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.response_limits import ResponseLimits, limited_pools
+from destination_intercom.own_version import own_version
 
 API_VERSION: Final = "2.16"
 """The newest version whose description was at hand when this was written."""
@@ -141,7 +141,7 @@ class Client:
                 "Accept": "application/json",
                 "Content-Type": "application/json",
                 "Intercom-Version": API_VERSION,
-                "User-Agent": f"airbyte-destination-intercom/{_own_version()}",
+                "User-Agent": f"airbyte-destination-intercom/{own_version()}",
             }
         )
         # The environment's proxies and authorities are looked up once, not for every call. Plain http is for this
@@ -191,13 +191,6 @@ class Client:
         except Exception as error:  # noqa: BLE001 - any text may quote the request, as http.client's of a bad header does
             raise _translate(error, self._host) from None
         return read_answer(response.status_code, response.headers, content, wall=self._wall)
-
-
-def _own_version() -> str:
-    try:
-        return version("destination-intercom")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _proxies(url: str) -> dict[str, str]:

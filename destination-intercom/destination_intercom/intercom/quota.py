@@ -14,6 +14,7 @@ costs no CPU, and the others are woken one by one.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 from destination_intercom.clock import Clock
@@ -42,6 +43,19 @@ WORTH_WAKING: Final = 0.02
 """Seconds by which a wait must have become shorter for the one that waits to be told."""
 
 
+@dataclass(frozen=True, slots=True)
+class QuotaUse:
+    """What is known of the quota: calls a minute that are allowed, and who took which share of the whole windows.
+
+    `waits` says that calls wait for it at present. What is not known yet is None.
+    """
+
+    allowed_per_minute: float | None
+    used_share: float | None
+    others_share: float | None
+    waits: bool
+
+
 class Quota:
     """Grants permits; thread-safe. `max_per_minute` is the user's own ceiling, None for none."""
 
@@ -68,6 +82,17 @@ class Quota:
         windows = self._windows
         allowed = windows.allowed_in_whole_windows
         return windows.granted_in_whole_windows / allowed if allowed else None
+
+    @property
+    def use(self) -> QuotaUse:
+        """Tell what is known of the quota."""
+        with self._turns:
+            in_line = self._next_turn - self._turn
+        with self._changed:
+            windows, allowed = self._windows, self._windows.allowed_in_whole_windows
+            others = windows.others_in_whole_windows / allowed if allowed else None
+            waits = in_line > 0 and self._seconds_to_wait() > 0
+            return QuotaUse(windows.allowed_per_minute, self.used_share, others, waits)
 
     def acquire(self) -> Permit | None:
         """Wait for a permit, first come first served, which must be settled; None if the gate was closed meanwhile."""

@@ -169,6 +169,7 @@ class RateWindows:
         self.limit: int | None = None
         self.granted_in_whole_windows = 0
         self.allowed_in_whole_windows = 0
+        self.others_in_whole_windows = 0.0
         self._period = USUAL_PERIOD
         self._window: _Window | None = None
         self._before: _Window | None = None
@@ -190,6 +191,11 @@ class RateWindows:
     def even_gap(self) -> float:
         """Give the seconds between calls that are spread evenly over a whole window; 0 before the first header."""
         return self._period / self.limit if self.limit else 0.0
+
+    @property
+    def allowed_per_minute(self) -> float | None:
+        """Tell how many calls a minute Intercom allows; None before the first header."""
+        return self.limit * 60.0 / self._period if self.limit else None
 
     def learn(self, rate: RateHeaders, permit: Permit, *, granted: int, now: float) -> None:
         """Note what the answer to `permit` told at `now`; `granted` permits were given out so far."""
@@ -376,4 +382,5 @@ class RateWindows:
             if consecutive and self.limit is not None:
                 self.granted_in_whole_windows += window.first - before.first
                 self.allowed_in_whole_windows += self.limit
+                self.others_in_whole_windows += min(self._others.last, max(self.limit - window.first + before.first, 0))
         return window

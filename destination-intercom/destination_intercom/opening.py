@@ -1,0 +1,41 @@
+"""What the log of a sync begins with: what runs where, what each stream becomes, and how it is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from destination_intercom.configuration.config import Config, EventsEnabled, UsersEnabled
+from destination_intercom.configuration.plan import Plan, StreamPlan
+from destination_intercom.intercom.client import API_VERSION
+from destination_intercom.own_version import own_version
+
+
+def write_opening(config: Config, plan: Plan) -> Iterator[str]:
+    """Write the first lines of the log."""
+    delivery = config.delivery
+    most = delivery.max_calls_per_minute
+    pace = f"at most {most} a minute" if most else "as many as the quota allows"
+    yield (
+        f"destination-intercom {own_version()}, to {config.base_url} (API version {API_VERSION}); up to"
+        f" {delivery.concurrency} calls at once, {pace}"
+        f"{'; dry run: nothing is written' if delivery.dry_run else ''}."
+    )
+    yield f"Streams: {'; '.join(_describe(stream) for stream in plan.streams.values())}."
+    if isinstance(config.users, UsersEnabled):
+        users = config.users
+        yield (
+            f"Users: write_mode {users.write_mode}, missing_attributes {users.missing_attributes}, null_values"
+            f" {users.null_values}, unchanged_contacts {users.unchanged_contacts}, archived_contacts"
+            f" {users.archived_contacts}, email_match {users.email_match}, deleted_records {users.deleted_records}."
+        )
+    if isinstance(config.events, EventsEnabled):
+        events = config.events
+        since = f", not before {events.not_before}" if events.not_before else ", of any age"
+        yield f"Events: unknown_users {events.unknown_users}{since}."
+
+
+def _describe(stream: StreamPlan) -> str:
+    kinds = Counter(part.kind for part in stream.parts)
+    parts = [f"{kind} ({count} a record)" if count > 1 else kind for kind, count in kinds.items()]
+    return f'"{stream.stream}" becomes {" and ".join(parts) or "nothing"}'
