@@ -6,7 +6,7 @@ at here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -15,7 +15,7 @@ from destination_intercom.contacts.rules import AttributeMembers, AttributeRule,
 from destination_intercom.identity import Key, identify
 from destination_intercom.outcomes import Outcome, filtered
 from destination_intercom.paths import rename
-from destination_intercom.standard_fields import FIELDS, NEVER_BY_WILDCARD
+from destination_intercom.standard_fields import FIELDS, NEVER_BY_WILDCARD, StandardField
 from destination_intercom.values import (
     MISSING,
     Converted,
@@ -65,7 +65,7 @@ class ContactChange:
 NO_OPTIONS: Final[Mapping[str, frozenset[str]]] = {}
 
 
-def map_contact(
+def map_contact(  # noqa: C901 - one loop, for it is most of what a sync itself costs
     rule: UserRule,
     data: dict[str, Any],
     types: Mapping[str, str],
@@ -86,65 +86,77 @@ def map_contact(
     key = identify(rule.identity, data)
     if isinstance(key, Outcome):
         return key
-    values = _Values(options)
+    fields: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    trims: list[Trim] = []
+    outside: list[str] = []
+    # Nothing is called here that need not be: a sync spends most of its own time on this.
     for attribute in rule.attributes:
-        if attribute.target not in skipped:
-            kind = types.get(attribute.target, attribute.type)
-            converted, problem = _convert(rule, attribute.target, attribute.read(data), kind)
-            values.add(attribute.target, *_hold_back(attribute, converted, problem), entry=attribute.target)
-    if_empty = rule.if_empty
-    for many in rule.members:
-        taken = values.add_members(many, data, types)
-        if_empty = if_empty | taken if many.if_empty else if_empty
-    _settle_email(values.fields, key.value if key.field == "email" else None, values.trims)
-    return ContactChange(
-        key, values.fields, values.attributes, tuple(values.trims), if_empty, frozenset(values.outside)
-    )
-
-
-class _Values:
-    """The values of one change, and what of the record could not be sent as it was."""
-
-    def __init__(self, options: Mapping[str, frozenset[str]]) -> None:
-        self._options = options
-        self.fields: dict[str, Any] = {}
-        self.attributes: dict[str, Any] = {}
-        self.trims: list[Trim] = []
-        self.outside: list[str] = []
-
-    def add(self, target: str, converted: Any, problem: str, *, entry: str) -> None:
-        """Take a value; `entry` is the name under which a problem with it is counted."""
-        options = self._options.get(target)
-        if options is not None and isinstance(converted, str) and converted and converted not in options:
-            # Intercom takes such values, as a rule: it has to say so if it does not.
-            self.outside.append(target)
-        if problem and (entry, problem) not in self.trims:
-            self.trims.append((entry, problem))
+        target, value = attribute.target, attribute.read(data)
+        if value is MISSING or target in skipped:
+            continue
+        converted, problem = _convert(rule, target, value, types.get(target, attribute.type))
+        if attribute.overwrite != "always":
+            converted, problem = _hold_back(attribute, converted, problem)
+        if target in options and _is_outside(converted, options[target]):
+            outside.append(target)
+        if problem:
+            trims.append((target, problem))
         if converted is not MISSING:
-            (self.fields if target in FIELDS else self.attributes)[target] = converted
+            (fields if target in FIELDS else attributes)[target] = converted
+    if_empty = rule.if_empty
+    if rule.members:
+        if_empty |= _add_members(rule.members, data, types, fields=fields, attributes=attributes, trims=trims)
+        outside += [
+            name for name in options if name not in outside and _is_outside(attributes.get(name), options[name])
+        ]
+    _settle_email(fields, key.value if key.field == "email" else None, trims)
+    return ContactChange(key, fields, attributes, tuple(trims), if_empty, frozenset(outside))
 
-    def add_members(self, rule: AttributeMembers, data: dict[str, Any], types: Mapping[str, str]) -> set[str]:
-        """Take the members of a record's object that nobody has named; return the names that are written.
 
-        A problem is counted under the wildcard: a member's name may be personal data, and is told to nobody.
-        """
-        taken: set[str] = set()
+def _is_outside(converted: Any, options: frozenset[str]) -> bool:
+    """Say whether a value is none of its attribute's list: Intercom takes such ones as a rule, and says if not."""
+    return isinstance(converted, str) and converted != "" and converted not in options
+
+
+def _add_members(
+    rules: Iterable[AttributeMembers],
+    data: dict[str, Any],
+    types: Mapping[str, str],
+    *,
+    fields: dict[str, Any],
+    attributes: dict[str, Any],
+    trims: list[Trim],
+) -> set[str]:
+    """Add the members of a record's objects that nobody has named; return the names to write only where there is none.
+
+    A problem is counted under the wildcard: a member's name may be personal data, and is told to nobody.
+    """
+    if_empty: set[str] = set()
+    for rule in rules:
         for name, value in rule.read(data).items():
             target = rename(rule.pattern, name)
-            if target in rule.taken or name in rule.left_out or target in self.fields or target in self.attributes:
+            if target in rule.taken or name in rule.left_out or target in fields or target in attributes:
                 continue
-            self.add(target, *_convert_member(target, value, types), entry=rule.path)
-            if target in self.fields or target in self.attributes:
-                taken.add(target)
-        return taken
+            converted, problem = _convert_member(target, value, types)
+            if problem and (rule.path, problem) not in trims:
+                trims.append((rule.path, problem))
+            if converted is not MISSING:
+                (fields if target in FIELDS else attributes)[target] = converted
+                if_empty |= {target} if rule.if_empty else set()
+    return if_empty
 
 
 def _convert_member(target: str, value: Any, types: Mapping[str, str]) -> Converted:
+    standard = FIELDS.get(target)
     if target in NEVER_BY_WILDCARD:
         return MISSING, "not_by_wildcard"
-    if target not in FIELDS and target not in types:
+    if standard is None and target not in types:
         return MISSING, "no_attribute"
-    return _convert_value(target, value, types.get(target))
+    try:
+        return convert_typed(types[target], value) if standard is None else standard.convert(value)
+    except ValueError:
+        return MISSING, _unconverted(standard, types.get(target))
 
 
 def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim]) -> None:
@@ -163,7 +175,7 @@ def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim
 
 def _hold_back(attribute: AttributeRule, converted: Any, problem: str) -> Converted:
     """Leave out what is never written, whatever the contact has."""
-    if attribute.overwrite == "always" or converted is MISSING or converted is True:
+    if converted is MISSING or converted is True:
         return converted, problem
     if converted is None or attribute.overwrite == "only_true":
         return MISSING, "kept_back" if converted is False else problem
@@ -171,20 +183,18 @@ def _hold_back(attribute: AttributeRule, converted: Any, problem: str) -> Conver
 
 
 def _convert(rule: UserRule, target: str, value: Any, kind: str | None) -> Converted:
-    if value is MISSING:
-        return MISSING, ""
-    if not is_set(value):
-        return (None if rule.clear_nulls and (target not in FIELDS or FIELDS[target].clearable) else MISSING), ""
-    return _convert_value(target, value, kind)
-
-
-def _convert_value(target: str, value: Any, kind: str | None) -> Converted:
     standard = FIELDS.get(target)
+    if not is_set(value):
+        return (None if rule.clear_nulls and (standard is None or standard.clearable) else MISSING), ""
     try:
-        return convert_typed(kind, value) if standard is None else standard.convert(value)
+        return _TYPES.get(kind or "", convert_text)(value) if standard is None else standard.convert(value)
     except ValueError:
-        expected = (str(kind) if kind in _TYPES else "scalar") if standard is None else standard.kind
-        return MISSING, "no_" + expected.removesuffix("time")
+        return MISSING, _unconverted(standard, kind)
+
+
+def _unconverted(standard: StandardField | None, kind: str | None) -> str:
+    expected = (str(kind) if kind in _TYPES else "scalar") if standard is None else standard.kind
+    return "no_" + expected.removesuffix("time")
 
 
 def convert_typed(kind: str | None, value: Any) -> Converted:
