@@ -189,12 +189,46 @@ def test_config_with_every_optional_field_emptied_is_the_one_without_them() -> N
         assert parse_config(_events(metadata=[{"property": "p"}], streams=[STREAM])) == parse_config(document)
 
 
-def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
-    """An empty metadata list of a stream sends nothing; an absent one is the global list."""
-    config = parse_config(_events(excluded_events=[], streams=[{**STREAM, "metadata": []}, STREAM]))
+def test_config_with_an_empty_list_of_exclusions_excludes_nothing() -> None:
+    """An empty list is what the user wants; an absent one is the default."""
+    config = parse_config(_events(excluded_events=[]))
     assert config.events.mode == "enabled"
-    assert [[], None] == [entry.metadata for entry in config.events.streams]
     assert config.events.excluded_events == []
+
+
+def test_config_with_an_empty_list_of_a_streams_own_takes_it_as_absent() -> None:
+    """Airbyte's form leaves an empty list behind wherever it has shown one: the list for all streams holds."""
+    emptied = _stream(metadata=[]) | {"users": {**USERS, "streams": [{"stream": "users", "attributes": []}]}}
+    assert parse_config(_stream() | {"users": USERS}) == parse_config(emptied)
+
+
+EMPTY: tuple[Any, ...] = ({}, None, "", {"mode": None}, {"mode": "", "streams": None, "filters": ""})
+
+
+@pytest.mark.parametrize("empty", EMPTY)
+@pytest.mark.parametrize(("section", "whole"), [("users", _events()), ("events", _users())])
+def test_config_with_an_empty_section_is_the_one_without_it(section: str, whole: dict[str, Any], empty: Any) -> None:
+    """Airbyte's form sends {} for a section that nobody filled in: it is disabled."""
+    assert parse_config(whole) == parse_config({**whole, section: empty})
+
+
+def test_config_with_every_section_empty_but_one_is_the_one_with_their_defaults() -> None:
+    """What holds of one section holds of all."""
+    empty = {"identity": {}, "users": {}, "delivery": {}, "object_storage_config": {"storage_type": None}}
+    assert parse_config(_events()) == parse_config({**_events(), **empty})
+
+
+def test_config_with_leftovers_beside_disabled_drops_them() -> None:
+    """What was filled in before the section was disabled means nothing, whatever it is."""
+    leftovers = {"mode": "disabled", "streams": [5], "attributes": [{"property": "role"}], "stremas": CANARY}
+    assert parse_config(_events()) == parse_config({**_events(), "users": leftovers})
+    assert parse_config(_users()) == parse_config({**_users(), "events": {**leftovers, "selected_events": "*"}})
+
+
+def test_config_with_fields_and_no_mode_is_refused() -> None:
+    """Nobody can tell whether they are to count."""
+    message = _refusal({**_events(), "users": {"streams": [{"stream": "users"}]}})
+    assert 'users.mode: must be "enabled" or "disabled"' in message
 
 
 @pytest.mark.parametrize(
@@ -221,15 +255,11 @@ def test_config_with_an_empty_list_keeps_it_apart_from_an_absent_one() -> None:
         ({**_events(), "identity": {"path": CANARY}}, "identity.path: there is no such field"),
         ({**_events(), "identity": {"intercom_field": CANARY}}, "identity.intercom_field"),
         ({**_events(), "identity": {"missing": CANARY}}, "identity.missing"),
-        (base_config(events={}), 'events.mode: must be "enabled" or "disabled"'),
+        (base_config(events={}), "events and users are both disabled"),
         (base_config(events={"mode": CANARY}), 'events.mode: must be "enabled" or "disabled"'),
         (base_config(events={"mode": [CANARY]}), "events"),
         (base_config(events=CANARY), "events"),
         (base_config(users=[CANARY]), "users"),
-        (
-            base_config(events={"mode": "disabled", "streams": [CANARY]}, users=USERS),
-            "events.streams: there is no such",
-        ),
         (base_config(events={"mode": "enabled"}), "selected_events is needed"),
         (_events(selected_events=[]), "selected_events is needed"),
         (_events(selected_events=CANARY), "events.selected_events"),

@@ -80,7 +80,7 @@ def test_plan_of_a_stream_listed_several_times_has_a_rule_for_each_in_order() ->
     plan = _compile(catalog_stream(), events=entries, metadata=[{"property": "a", "name": "global"}])
     events = _events_of(_plan_of(plan, "s"), RECORD)
     assert [("first", "7"), ("n", "8"), ("last", "7")] == [(event.name, event.key.value) for event in events]
-    assert [["b", "a"], ["global"], []] == [list(event.metadata) for event in events]
+    assert [["b", "a"], ["global"], ["global"]] == [list(event.metadata) for event in events]
 
 
 def test_plan_of_a_stream_in_both_lists_has_contacts_and_events() -> None:
@@ -345,3 +345,17 @@ def test_plan_of_not_before_is_its_second() -> None:
     """The bound is compiled once."""
     plan = _compile(catalog_stream(), events=[{"stream": "s", "event_name": "e"}], not_before="1970-01-02")
     assert [86_400] == [rule.not_before for rule in _events(_plan_of(plan, "s"))]
+
+
+@pytest.mark.parametrize(
+    ("excluded", "expected"),
+    [([], False), (["[Intercom]*", "$identify", "$groupidentify"], False), (["[Intercom]*", "other"], True)],
+)
+def test_plan_with_the_default_exclusion_written_out_looks_for_none_of_its_names(
+    excluded: list[str], *, expected: bool
+) -> None:
+    """Airbyte's form writes the default out, and nobody need be told that a default matched nothing."""
+    entries = [{"stream": "s", "event_name_property": "name"}]
+    plan = _compile(catalog_stream(), events=entries, excluded_events=excluded)
+    _events_of(_plan_of(plan, "s"), RECORD)
+    assert expected is any("events.excluded_events" in told for told in plan.usage.never_seen())

@@ -17,6 +17,8 @@ from destination_intercom.configuration.entries import FORBIDDEN_IN_METADATA_NAM
 ROOT = Path(__file__).resolve().parents[2]
 SPEC: dict[str, Any] = json.loads((Path(config_module.__file__).parents[1] / "spec.json").read_text(encoding="utf-8"))
 FORM: dict[str, Any] = SPEC["connectionSpecification"]
+MARKS = {"mode", "storage_type", "format_type", "compression_type"}
+"""The constants by which the form tells the variants of a section apart."""
 NEVER_RENDERED = {"anyOf", "allOf", "$ref", "if", "then", "else", "not", "patternProperties"}
 
 
@@ -79,11 +81,12 @@ def _model_schema() -> dict[str, Any]:
             default = {} if node.get("default") is None else {"default": node["default"]}
             return resolve({**real, **default})
         found = dict(node)
-        if "const" in node and "default" in node:
-            # A choice of which there is one so far, and no mark of a variant.
-            found["enum"] = [found.pop("const")]
         if "properties" in node:
             found["properties"] = {name: resolve(field) for name, field in node["properties"].items()}
+            for name, field in found["properties"].items():
+                if "const" in field and name not in MARKS:
+                    # A choice of which there is one so far.
+                    field["enum"] = [field.pop("const")]
         if "oneOf" in node:
             found["oneOf"] = [resolve(option) for option in node["oneOf"]]
         if "items" in node:
@@ -184,6 +187,9 @@ VARIANTS = {
 }
 
 
+SECTIONS = [name for name, field in FORM["properties"].items() if field["type"] == "object"]
+
+
 def test_spec_variants_are_objects_told_apart_by_a_constant() -> None:
     """The form draws oneOf only so."""
     holders = {place: field for place, field in FIELDS.items() if "oneOf" in field}
@@ -194,8 +200,16 @@ def test_spec_variants_are_objects_told_apart_by_a_constant() -> None:
         constants = [variant["properties"][name] for variant in holder["oneOf"]]
         assert values == [constant["const"] for constant in constants]
         assert all(each["type"] == "string" and each["default"] == each["const"] for each in constants)
-        assert all(variant["type"] == "object" and name in variant["required"] for variant in holder["oneOf"])
-        assert all(variant["title"] for variant in holder["oneOf"])
+        assert all(variant["type"] == "object" and variant["title"] for variant in holder["oneOf"])
+
+
+def test_spec_sections_that_are_empty_objects_are_accepted() -> None:
+    """Airbyte's form sends {} for a section that nobody filled in: it is the variant that stands for an absent one."""
+    for place, absent in (("events", 1), ("object_storage_config", 0), ("users", 1)):
+        variants = FORM["properties"][place]["oneOf"]
+        accepting = [jsonschema.Draft7Validator(variant).is_valid({}) for variant in variants]
+        assert [number == absent for number in range(2)] == accepting
+    jsonschema.validate({"access_token": "t", **{name: {} for name in SECTIONS}}, FORM)
 
 
 def test_spec_arrays_hold_texts_or_objects() -> None:

@@ -110,11 +110,15 @@ def test_user_page_when_a_row_explains_a_field_then_title_default_and_values_are
     values = field.get("enum", [field["const"]] if "const" in field else [])
 
     assert field.get("title", "–") == title
-    assert _shown_default(field, required=required) == default
+    assert _shown_default(path, field, required=required) == default
     assert all(f"`{value}`" in meaning for value in values)
 
 
-def _shown_default(field: dict[str, Any], *, required: bool) -> str:
+def _shown_default(path: str, field: dict[str, Any], *, required: bool) -> str:
+    if "const" in field:
+        # The variant that stands for an absent section is the one that may leave its constant out.
+        [constant] = [other["const"] for place, other, needed in LEAVES if place == path and not needed]
+        return f"`{constant}`"
     if required:
         return "required"
     if "default" not in field:

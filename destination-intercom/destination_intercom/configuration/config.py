@@ -14,12 +14,14 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from destination_intercom.configuration.config_errors import explain_error
 from destination_intercom.configuration.entries import Attribute, AttributeList, Filter, MetadataList
 from destination_intercom.configuration.sections import (
+    Absent,
     Property,
     Section,
     SourceName,
     Text,
     check_address,
     check_template,
+    drop_empty_list,
     name_entries,
     name_entry,
 )
@@ -66,7 +68,7 @@ class EventStream(Section):
     intercom_field: IntercomField | None = None
     deleted_property: Property | None = None
     filters: list[Filter] = []
-    metadata: MetadataList | None = None
+    metadata: Annotated[MetadataList | None, AfterValidator(drop_empty_list)] = None
 
     @property
     def fixed_name(self) -> str | None:
@@ -85,6 +87,10 @@ DEFAULT_EVENT_STREAM: Final = EventStream(
 )
 
 
+DEFAULT_EXCLUSION: Final = ("[Intercom]*", "$identify", "$groupidentify")
+"""Intercom's own events that come back through Amplitude, and Amplitude's own records."""
+
+
 class RenamedEvent(Section):
     """One event name of the source, and the name under which it is sent."""
 
@@ -98,7 +104,7 @@ class EventsEnabled(Section):
     mode: Literal["enabled"]
     streams: list[EventStream] = []
     selected_events: list[SourceName] = []
-    excluded_events: list[SourceName] = ["[Intercom]*", "$identify", "$groupidentify"]
+    excluded_events: list[SourceName] = list(DEFAULT_EXCLUSION)
     renamed_events: list[RenamedEvent] = []
     not_before: str | None = None
     filters: list[Filter] = []
@@ -135,10 +141,10 @@ class EventsEnabled(Section):
         return self
 
 
-class Disabled(Section):
+class Disabled(Absent):
     """Neither sent nor looked at."""
 
-    mode: Literal["disabled"]
+    mode: Literal["disabled"] = "disabled"
 
 
 class UserStream(Section):
@@ -150,7 +156,7 @@ class UserStream(Section):
     intercom_field: IntercomField | None = None
     deleted_property: Property | None = None
     filters: list[Filter] = []
-    attributes: AttributeList | None = None
+    attributes: Annotated[AttributeList | None, AfterValidator(drop_empty_list)] = None
 
 
 class UsersEnabled(Section):
@@ -208,10 +214,10 @@ class Config(Section):
     access_token: SecretStr
     api_base_url: Text | None = None
     identity: Identity = Identity()
-    events: Events = Disabled(mode="disabled")
-    users: Users = Disabled(mode="disabled")
+    events: Events = Disabled()
+    users: Users = Disabled()
     delivery: Delivery = Delivery()
-    object_storage_config: ObjectStorage = NoStorage(storage_type="None")
+    object_storage_config: ObjectStorage = NoStorage()
 
     @property
     def listed_streams(self) -> list[EventStream | UserStream]:

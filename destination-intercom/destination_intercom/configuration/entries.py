@@ -114,7 +114,8 @@ class Metadata(Selected):
             raise ValueError(f'set a "name" without any of {refused}, which Intercom refuses')
         if self.is_many and self.type is not None:
             raise ValueError('members of * have no "type": name a property to give it one')
-        if self.type != "money" and self.model_fields_set & {"currency_property", "currency", "unit"}:
+        # Airbyte's form fills in the unit's default whatever the type is.
+        if self.type != "money" and (self.currency_property or self.currency or self.unit != "units"):
             raise ValueError("currency_property, currency and unit are for the type money")
         if self.currency_property is not None and self.currency is not None:
             raise ValueError("give either currency_property or currency (one for all), and not both")

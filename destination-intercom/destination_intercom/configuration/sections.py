@@ -65,11 +65,13 @@ def name_entries(section: str, names: Sequence[str]) -> list[str]:
 
 
 def drop_blanks(fields: Any) -> Any:
-    """Leave out of a section what is null or blank; what is no section stays as it is."""
-    # Airbyte's form leaves null or "" behind in a field that was filled in once and emptied again.
+    """Leave out of a section what is null, blank, or an object in which nothing else is; keep what is no section."""
+    # Airbyte's form leaves null or "" behind in a field that was filled in once and emptied again, and sends {} for a
+    # section that nobody filled in.
     if not isinstance(fields, dict):
         return fields
-    return {name: value for name, value in fields.items() if not (value is None or value == "")}
+    filled = {name: drop_blanks(value) for name, value in fields.items()}
+    return {name: value for name, value in filled.items() if value not in (None, "", {})}
 
 
 class Section(BaseModel):
@@ -77,6 +79,20 @@ class Section(BaseModel):
 
     model_config = SETTINGS
     _drop_blanks = model_validator(mode="before")(drop_blanks)
+
+
+class Absent(Section):
+    """The variant of a section that is as good as leaving the section out.
+
+    Other fields beside its constant are dropped: they are what is left of the variant that was chosen before.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def drop_empty_list(entries: list[Any] | None) -> list[Any] | None:
+    """Take an empty list for an absent one: Airbyte's form leaves one behind wherever it has shown a list."""
+    return entries or None
 
 
 def check_address(name: str, url: str) -> None:

@@ -12,28 +12,28 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from destination_intercom.configuration.sections import Section, Text, check_address
+from destination_intercom.configuration.sections import Absent, Section, Text, check_address
 
 LONGEST_BUCKET_PATH: Final = 256
 """Bytes. Leaves room for the rest of an object's name, which has at most 1,024 bytes (Amazon's documentation)."""
 
 
-class NoStorage(Section):
+class NoStorage(Absent):
     """Rejected records are counted, and stored nowhere."""
 
-    storage_type: Literal["None"]
+    storage_type: Literal["None"] = "None"
 
 
 class JsonLines(Section):
     """The one format that takes a record whole; Airbyte's own connectors also know CSV."""
 
-    format_type: Literal["JSONL"]
+    format_type: Literal["JSONL"] = "JSONL"
 
 
-class NoCompression(Section):
+class NoCompression(Absent):
     """Objects are stored as they are."""
 
-    compression_type: Literal["No Compression"]
+    compression_type: Literal["No Compression"] = "No Compression"
 
 
 class Gzip(Section):
@@ -52,10 +52,8 @@ class S3(Section):
     s3_bucket_region: Text | None = None
     s3_endpoint: Text | None = None
     bucket_path: Text | None = None
-    format: JsonLines = JsonLines(format_type="JSONL")
-    compression: Annotated[NoCompression | Gzip, Field(discriminator="compression_type")] = NoCompression(
-        compression_type="No Compression"
-    )
+    format: JsonLines = JsonLines()
+    compression: Annotated[NoCompression | Gzip, Field(discriminator="compression_type")] = NoCompression()
 
     @property
     def endpoint(self) -> str | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.airbyte.schemas import last_key
-from destination_intercom.configuration.config import EventsEnabled, EventStream
+from destination_intercom.configuration.config import DEFAULT_EXCLUSION, EventsEnabled, EventStream
 from destination_intercom.configuration.entries import Metadata
 from destination_intercom.configuration.filters import Predicate, compile_names
 from destination_intercom.configuration.plan import PlanChecks
@@ -121,8 +121,8 @@ def _event_rule(
 
 def _name_watch(events: EventsEnabled, checks: PlanChecks) -> Callable[[str], None]:
     lists = {"events.selected_events": events.selected_events}
-    if "excluded_events" in events.model_fields_set:
-        # Nobody need be told that a default is not needed.
+    if events.excluded_events != list(DEFAULT_EXCLUSION):
+        # Nobody need be told that a default is not needed, and Airbyte's form fills it in.
         lists["events.excluded_events"] = events.excluded_events
     lists["events.renamed_events"] = [each.source for each in events.renamed_events]
     watched = [checks.usage.names(section, patterns) for section, patterns in lists.items() if patterns]
