@@ -223,6 +223,15 @@ def test_check_names_all_attributes_that_are_wrong_at_once() -> None:
     assert all(f'"{name}"' in verdict.message for name in ("a", "b", "old"))
 
 
+def test_check_of_attributes_in_a_text_names_those_that_are_wrong() -> None:
+    """They are looked for as those of the list are."""
+    users = {"mode": "enabled", "streams": [{"stream": "users"}], "attributes_text": "plan\nwrong: date = gone"}
+    verdict = check(config(users=users), seed={"data_attributes": [{"name": "plan"}]})
+    assert "FAILED" == verdict.status
+    assert '"wrong"' in verdict.message
+    assert '"plan"' not in verdict.message
+
+
 def test_check_of_attributes_that_would_be_created_names_their_types_and_those_like_times() -> None:
     """What the entries tell: a test of the destination knows no streams."""
     entries = [

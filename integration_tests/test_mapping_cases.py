@@ -339,9 +339,9 @@ def test_selected_names_when_a_sync_has_no_records_then_nothing_is_said_of_them(
     result = write(
         [state("people", 1)],
         configuration=configuration(
-            identity=BY_EMAIL, users={"streams": [{"stream": "people"}], "attributes": [{"property": "nmae"}]}
+            identity=BY_EMAIL, users={"streams": [{"stream": "people"}], "attributes": [{"property": "name"}]}
         ),
-        configured_catalog=catalog(people=declared(email="string", nmae="string")),
+        configured_catalog=catalog(people=declared(email="string", name="string")),
     )
 
     assert [] == warnings(result)

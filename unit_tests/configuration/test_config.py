@@ -319,14 +319,14 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         ),
         (
             _users(attributes=[{"property": "email_verified"}]),
-            "users.attributes: email_verified is written only beside",
+            "users.attributes, entry 1: email_verified is written only beside",
         ),
         (
             _users(
                 streams=[{"stream": "a", "intercom_field": "email"}, {"stream": "b"}],
                 attributes=[{"property": "email_verified"}],
             ),
-            "users.attributes: email_verified is written only beside",
+            "users.attributes, entry 1: email_verified is written only beside",
         ),
         (
             {
@@ -336,7 +336,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
                 ),
                 "identity": {"intercom_field": "email"},
             },
-            "users.attributes: email_verified is written only beside",
+            "users.attributes, entry 1: email_verified is written only beside",
         ),
         (_users(streams=[{"stream": "a", "intercom_field": CANARY}]), "users.streams, entry 1, intercom_field"),
         (_users(attributes=[{"property": "p", "overwrite": CANARY}]), "users.attributes, entry 1, overwrite"),
@@ -398,7 +398,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         (_users(deleted_records="delete"), "users.deleted_records"),
         (
             _users(streams=[{"stream": "a", "attributes": [{"property": "email_verified"}]}]),
-            "users.streams, entry 1, attributes: email_verified is written only beside an email",
+            "users.streams, entry 1, attributes, entry 1: email_verified is written only beside an email",
         ),
         (_users(missing_attributes=CANARY), "users.missing_attributes"),
         (_users(null_values=CANARY), "users.null_values"),

@@ -76,6 +76,7 @@ WHOLE: dict[str, Any] = {
             },
         ],
         "attributes": ATTRIBUTES,
+        "attributes_text": "phone = contact.phone\n\nmrr: float = billing.mrr",
         "filters": FILTERS,
         "deleted_records": "ignore",
         "missing_attributes": "create",

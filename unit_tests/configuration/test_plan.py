@@ -311,6 +311,27 @@ def test_plan_of_an_undeclared_path_that_a_record_can_do_without_is_a_warning() 
     ] == sorted(warning.partition(": ")[0] for warning in plan.warnings)
 
 
+def test_plan_of_attributes_in_a_text_names_each_by_its_line() -> None:
+    """What is warned of is found again, and what is written has its line as its place."""
+    users = {"streams": [{"stream": "s"}], "attributes": [{"property": "a"}], "attributes_text": "b\n\nc: date = gone"}
+    plan = _compile(_stream("s", id={}, a={}, b={}), users=users)
+    places = [
+        'users.attributes, entry 1 ("a")',
+        *(f"users.attributes_text, line {line}" for line in ('1 ("b")', '3 ("gone")')),
+    ]
+    assert [places[2]] == [warning.partition(": ")[0] for warning in plan.warnings]
+    (rule,) = _users(_plan_of(plan, "s"))
+    assert [("a", None), ("b", None), ("c", "date")] == [(each.target, each.type) for each in rule.attributes]
+    assert places == [entry.place for entry in rule.entries.values()]
+
+
+def test_plan_of_two_streams_that_share_a_text_and_have_its_property_warns() -> None:
+    """One of them overwrites what the other has written, whichever way the property was listed."""
+    users = {"streams": [{"stream": "s"}, {"stream": "t"}], "attributes": [{"property": "a"}], "attributes_text": "b"}
+    (warning,) = _compile(_stream("s", id={}, a={}, b={}), _stream("t", id={}, a={}, b={}), users=users).warnings
+    assert warning.startswith('users.attributes and users.attributes_text: the streams "s" and "t" have "a", "b" alike')
+
+
 def test_plan_of_a_schema_without_properties_checks_no_path() -> None:
     """A schema that declares nothing says nothing."""
     plan = _compile(catalog_stream(), users={"streams": [{"stream": "s"}], "attributes": [{"property": "x.y"}]})

@@ -158,7 +158,7 @@ def test_spec_field_has_title_description_and_order(place: str) -> None:
 def test_spec_field_shows_an_example(place: str) -> None:
     """Nobody has to guess how a value looks."""
     field = SHOWN[place]
-    assert re.search(r"\be\.g\.|\bExample\b", field["description"]) or field.get("examples")
+    assert re.search(r"\be\.g\.|\bExample\b|\bsuch as\b", field["description"]) or field.get("examples")
 
 
 def test_spec_orders_are_unique_within_their_object() -> None:
@@ -224,6 +224,71 @@ def test_spec_objects_are_never_free_maps() -> None:
     """An object has properties or variants."""
     objects = [field for field in FIELDS.values() if field["type"] == "object"]
     assert all("properties" in field or "oneOf" in field for field in objects)
+
+
+ALWAYS_SHOWN = [
+    "api_endpoint",
+    "identity.property",
+    "identity.intercom_field",
+    "events[Enabled].streams",
+    "events[Enabled].streams[].event_name",
+    "events[Enabled].streams[].event_name_property",
+    "events[Enabled].streams[].metadata[].name",
+    "events[Enabled].streams[].metadata[].type",
+    "events[Enabled].streams[].filters[].values",
+    "events[Enabled].selected_events",
+    "events[Enabled].not_before",
+    "events[Enabled].metadata[].name",
+    "events[Enabled].metadata[].type",
+    "events[Enabled].filters[].values",
+    "users[Enabled].streams",
+    "users[Enabled].streams[].attributes[].attribute",
+    "users[Enabled].streams[].attributes[].type",
+    "users[Enabled].streams[].filters[].values",
+    "users[Enabled].attributes",
+    "users[Enabled].attributes[].attribute",
+    "users[Enabled].attributes[].type",
+    "users[Enabled].attributes_text",
+    "users[Enabled].filters[].values",
+    "object_storage_config[S3].s3_bucket_region",
+    "object_storage_config[S3].access_key_id",
+    "object_storage_config[S3].secret_access_key",
+    "object_storage_config[S3].bucket_path",
+]
+"""What a first user needs of the optional fields; all others are folded away."""
+
+
+def test_spec_shows_what_a_first_user_needs_and_folds_the_rest_away() -> None:
+    """Airbyte's form folds an optional field away unless it says always_show."""
+    assert ALWAYS_SHOWN == [place for place, field in FIELDS.items() if field.get("always_show")]
+
+
+def test_spec_orders_fields_as_they_are_written_with_those_that_are_shown_first() -> None:
+    """The order is that of the work, and nothing that is shown comes after something that is folded away."""
+    for holder in _objects(FORM):
+        if not isinstance(holder.get("properties"), dict):
+            continue
+        fields = {name: field for name, field in holder["properties"].items() if "airbyte_hidden" not in field}
+        orders = [field["order"] for field in fields.values()]
+        folded = [
+            not ("oneOf" in field or "const" in field or field["type"] == "object" or field.get("always_show"))
+            and name not in holder.get("required", [])
+            for name, field in fields.items()
+        ]
+        assert sorted(orders) == orders
+        assert sorted(folded) == folded
+
+
+def test_spec_gives_each_section_a_card_with_a_title() -> None:
+    """Airbyte's form shows no title of an object, but one of a group; the groups are in the order of the fields."""
+    groups = [group["id"] for group in FORM["groups"]]
+    assert all(group["title"].strip() for group in FORM["groups"])
+    assert groups == list(dict.fromkeys(field["group"] for field in FORM["properties"].values()))
+
+
+def test_spec_has_room_for_lines_where_lines_are_asked_for() -> None:
+    """A field of one line would make one line of what is pasted."""
+    assert ["users[Enabled].attributes_text"] == [place for place, field in FIELDS.items() if field.get("multiline")]
 
 
 def test_spec_masks_the_secrets_and_nothing_else() -> None:

@@ -7,10 +7,19 @@ knows nothing of catalogs, records or Intercom's answers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from destination_intercom.configuration.attribute_text import AttributeLine, AttributeText, refuse_repeated
 from destination_intercom.configuration.config_errors import explain_error
 from destination_intercom.configuration.entries import Attribute, AttributeList, Filter, MetadataList
 from destination_intercom.configuration.sections import (
@@ -159,12 +168,21 @@ class UserStream(Section):
     attributes: Annotated[AttributeList | None, AfterValidator(drop_empty_list)] = None
 
 
+NamedAttribute: TypeAlias = tuple[str, Attribute]
+"""A property that is written to contacts, after its place in the form."""
+
+
+def _name_attributes(section: str, attributes: list[Attribute]) -> list[NamedAttribute]:
+    return list(zip(name_entries(section, [each.path for each in attributes]), attributes, strict=True))
+
+
 class UsersEnabled(Section):
     """Send Users."""
 
     mode: Literal["enabled"]
     streams: list[UserStream] = []
     attributes: AttributeList = []
+    attributes_text: AttributeText = Field(default_factory=tuple)
     filters: list[Filter] = []
     deleted_records: Literal["ignore"] = "ignore"
     write_mode: Literal["upsert", "update_only", "create_only"] = "upsert"
@@ -182,10 +200,30 @@ class UsersEnabled(Section):
         )
 
     @property
-    def attribute_lists(self) -> list[tuple[str, list[Attribute]]]:
-        """Tell all lists of attributes, each with its place in the form."""
-        own = [(f"{name}, attributes", each.attributes) for name, each in self.named_streams]
-        return [("users.attributes", self.attributes), *((name, each) for name, each in own if each is not None)]
+    def shared_attributes(self) -> list[NamedAttribute]:
+        """Tell what is written of each stream without a list of its own: the list, and then the text."""
+        return [
+            *_name_attributes("users.attributes", self.attributes),
+            *((f"users.attributes_text, {line.name}", line.attribute) for line in self.attributes_text),
+        ]
+
+    def attributes_of(self, name: str, stream: UserStream) -> list[NamedAttribute]:
+        """Tell what is written of a stream, whose entry has this `name` in the form."""
+        if stream.attributes is None:
+            return self.shared_attributes
+        return _name_attributes(f"{name}, attributes", stream.attributes)
+
+    @property
+    def all_attributes(self) -> list[NamedAttribute]:
+        """Tell what is written of any stream."""
+        own = [(name, each) for name, each in self.named_streams if each.attributes is not None]
+        return [*self.shared_attributes, *(named for name, each in own for named in self.attributes_of(name, each))]
+
+    @field_validator("attributes_text")
+    @classmethod
+    def _check_repeated(cls, lines: tuple[AttributeLine, ...], info: ValidationInfo) -> tuple[AttributeLine, ...]:
+        refuse_repeated(info.data.get("attributes", []), lines, "users.attributes")
+        return lines
 
     @model_validator(mode="after")
     def _check(self) -> UsersEnabled:
@@ -244,28 +282,27 @@ class Config(Section):
             check_address("api_base_url", self.api_base_url)
         if self.events.mode == "disabled" and self.users.mode == "disabled":
             raise ValueError("events and users are both disabled: enable one of them")
-        for place, attributes in self._lists_without_address():
-            targets = [entry.target for entry in attributes]
-            needing = [name for name in targets if name in FIELDS and FIELDS[name].needs_email]
-            if needing and "email" not in targets and not any(entry.is_many for entry in attributes):
-                raise ValueError(f"{place}: {needing[0]} is written only beside an email: select email too")
+        for attributes in self._lists_without_address():
+            targets = [entry.target for _, entry in attributes]
+            needing = [
+                (place, name) for (place, _), name in zip(attributes, targets, strict=True) if _needs_email(name)
+            ]
+            if needing and "email" not in targets and not any(entry.is_many for _, entry in attributes):
+                place, name = needing[0]
+                raise ValueError(f"{place}: {name} is written only beside an email: select email too")
         return self
 
-    def _lists_without_address(self) -> Iterator[tuple[str, list[Attribute]]]:
+    def _lists_without_address(self) -> Iterator[list[NamedAttribute]]:
         """Tell the lists of attributes that a stream uses whose identity is no e-mail."""
         if not isinstance(self.users, UsersEnabled):
             return
         for name, each in self.users.named_streams:
-            if (each.intercom_field or self.identity.intercom_field) == "email":
-                continue
-            yield (
-                ("users.attributes", self.users.attributes)
-                if each.attributes is None
-                else (
-                    f"{name}, attributes",
-                    each.attributes,
-                )
-            )
+            if (each.intercom_field or self.identity.intercom_field) != "email":
+                yield self.users.attributes_of(name, each)
+
+
+def _needs_email(name: str) -> bool:
+    return name in FIELDS and FIELDS[name].needs_email
 
 
 def parse_config(document: Any) -> Config:

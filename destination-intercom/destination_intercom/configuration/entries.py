@@ -156,6 +156,11 @@ class Attribute(Selected):
         return self._name(self.attribute)
 
     @property
+    def distinct_name(self) -> object:
+        """Tell what no other entry may have alike: the name, or for a wildcard what it stands for, too."""
+        return self.target, self.is_many and self.path
+
+    @property
     def overwrites(self) -> Overwrite:
         """Tell when it is written to a contact that is there."""
         return self.overwrite or (FIELDS[self.target].overwrite if self.target in FIELDS else "always")
@@ -189,7 +194,7 @@ def _explain_reserved(name: str) -> str:
 
 
 def _check_attributes(attributes: list[Attribute]) -> list[Attribute]:
-    _refuse_repeated(attributes, [(entry.target, entry.is_many and entry.path) for entry in attributes], "attribute")
+    _refuse_repeated(attributes, [entry.distinct_name for entry in attributes], "attribute")
     return attributes
 
 

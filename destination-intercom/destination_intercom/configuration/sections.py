@@ -52,11 +52,19 @@ class EntryError(ValueError):
 
 def name_entry(place: int, name: Any) -> str:
     """Name an entry of a list as a person finds it in the form: counted from 1, with what it is about."""
-    entry = f"entry {place + 1}"
+    return f"entry {place + 1}{_quote(name)}"
+
+
+def name_line(number: int, name: Any) -> str:
+    """Name a line of a text, counted from 1, with what it is about: `line 3 ("billing.mrr")`."""
+    return f"line {number}{_quote(name)}"
+
+
+def _quote(name: Any) -> str:
     if not isinstance(name, str) or not name.strip():
-        return entry
+        return ""
     shown = "".join(character for character in name if character.isprintable())
-    return f'{entry} ("{shown[:LONGEST_SHOWN]}{"…" if len(shown) > LONGEST_SHOWN else ""}")'
+    return f' ("{shown[:LONGEST_SHOWN]}{"…" if len(shown) > LONGEST_SHOWN else ""}")'
 
 
 def name_entries(section: str, names: Sequence[str]) -> list[str]:
@@ -65,9 +73,7 @@ def name_entries(section: str, names: Sequence[str]) -> list[str]:
 
 
 def drop_blanks(fields: Any) -> Any:
-    """Leave out of a section what is null, blank, or an object in which nothing else is; keep what is no section."""
-    # Airbyte's form leaves null or "" behind in a field that was filled in once and emptied again, and sends {} for a
-    # section that nobody filled in.
+    """Leave out of an object, and of those in it, what is null, blank or an empty object; keep what is none."""
     if not isinstance(fields, dict):
         return fields
     filled = {name: drop_blanks(value) for name, value in fields.items()}
@@ -78,7 +84,17 @@ class Section(BaseModel):
     """A section of the form, or an entry of one of its lists."""
 
     model_config = SETTINGS
-    _drop_blanks = model_validator(mode="before")(drop_blanks)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_blanks(cls, fields: Any) -> Any:
+        # Airbyte's form leaves null or "" behind in a field that was filled in once and emptied again, and sends {} for
+        # a section that nobody filled in. It has no other fields: one that does not exist was misspelled elsewhere.
+        if not isinstance(fields, dict):
+            return fields
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        unknown = {name: value for name, value in fields.items() if name not in known and value not in (None, "")}
+        return {**drop_blanks(fields), **unknown}
 
 
 class Absent(Section):

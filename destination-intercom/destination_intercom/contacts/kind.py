@@ -111,7 +111,7 @@ class Contacts(Kind):
     def check(self) -> Generator[Call, Answer, None]:
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._users, UsersEnabled):
-            for entry in (each for _, attributes in self._users.attribute_lists for each in attributes):
+            for _, entry in self._users.all_attributes:
                 if entry.is_many:
                     continue
                 only_true, origin = entry.overwrites == "only_true", read_origin(entry.path, entry.type, {})

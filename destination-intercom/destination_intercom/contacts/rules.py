@@ -8,11 +8,10 @@ from typing import Any
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.airbyte.schemas import declared_members, declared_properties, type_in_schema, undeclared
-from destination_intercom.configuration.config import UsersEnabled, UserStream
+from destination_intercom.configuration.config import NamedAttribute, UsersEnabled, UserStream
 from destination_intercom.configuration.entries import Attribute
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
-from destination_intercom.configuration.sections import name_entries
 from destination_intercom.contacts.attribute_types import Origin, read_origin
 from destination_intercom.identity import IdentityRule
 from destination_intercom.paths import MembersReader, PathReader, is_wildcard, rename
@@ -102,17 +101,19 @@ def warn_of_shared_properties(users: UsersEnabled, catalog: Sequence[CatalogStre
         for stream in catalog
         if checks.is_meant(entry.stream, entry.namespace, stream.name)
     ]
-    shared: dict[str, list[str]] = {}
-    for each in users.attributes:
+    shared: dict[str, list[NamedAttribute]] = {}
+    for place, each in users.shared_attributes:
         streams = [stream for stream, entry in sharing if _has_besides_identity(each.path, stream, entry, checks)]
         quoted = list(dict.fromkeys(f'"{stream.name}"' for stream in streams))
         if len(quoted) > 1:
-            shared.setdefault(" and ".join(quoted), []).append(f'"{each.path}"')
-    for names, properties in shared.items():
+            shared.setdefault(" and ".join(quoted), []).append((place, each))
+    for names, attributes in shared.items():
+        sections = " and ".join(dict.fromkeys(place.partition(",")[0] for place, _ in attributes))
+        properties = ", ".join(f'"{each.path}"' for _, each in attributes)
         checks.warn(
-            f"users.attributes: the streams {names} have {', '.join(properties)} alike, so that one overwrites what the"
-            " other has written. If they do not mean the same, give one of the streams its own list: attributes, in"
-            " its entry of users.streams."
+            f"{sections}: the streams {names} have {properties} alike, so that one overwrites what the other has"
+            " written. If they do not mean the same, give one of the streams its own list: attributes, in its entry of"
+            " users.streams."
         )
 
 
@@ -126,9 +127,8 @@ def _has_besides_identity(path: str, stream: CatalogStream, entry: UserStream, c
 
 
 def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogStream, checks: PlanChecks) -> UserRule:
-    section = "users.attributes" if own.attributes is None else f"{name}, attributes"
-    attributes = users.attributes if own.attributes is None else own.attributes
-    entries = name_entries(section, [each.path for each in attributes])
+    named = users.attributes_of(name, own)
+    attributes = [each for _, each in named]
     return UserRule(
         identity=checks.identity_rule(own.identity_property, stream, entry=name, field=own.intercom_field),
         is_deleted=checks.deletion(own.deleted_property, stream, name),
@@ -136,11 +136,7 @@ def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogS
             *checks.predicates(users.filters, stream, "users.filters"),
             *checks.predicates(own.filters, stream, f"{name}, filters"),
         ),
-        attributes=tuple(
-            _attribute_rule(each, entry, stream, checks)
-            for each, entry in zip(attributes, entries, strict=True)
-            if not each.is_many
-        ),
+        attributes=tuple(_attribute_rule(each, entry, stream, checks) for entry, each in named if not each.is_many),
         clear_nulls=users.null_values == "clear",
         if_empty=frozenset(each.target for each in attributes if each.overwrites == "if_empty" and not each.is_many),
         members=tuple(
@@ -154,7 +150,7 @@ def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogS
                 declared=_declared(each, stream, checks.identity_members(each.path, own.identity_property)),
                 place=entry,
             )
-            for each, entry in zip(attributes, entries, strict=True)
+            for entry, each in named
             if each.is_many
         ),
     )
