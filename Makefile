@@ -37,6 +37,9 @@ image-test: .venv/.ready ## build the image and run it as Airbyte does
 source-test: .venv/.ready .venv-pyairbyte/.ready .venv-source-faker/.ready ## let PyAirbyte send a real source's records to a local Intercom
 	@$(BIN)/python -m pytest -m source integration_tests/source
 
+form: .venv/.ready ## draw the form as Airbyte lays it out: docs/form
+	@$(BIN)/python docs/form/render.py
+
 lint: .venv/.ready ## ruff, its formatter and mypy
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
