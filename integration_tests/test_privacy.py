@@ -224,6 +224,7 @@ def test_bug_in_a_worker_tells_its_place_only(monkeypatch: pytest.MonkeyPatch, e
 
 
 WRONG = {"canary": "canary"}
+USERS = {"mode": "enabled", "streams": [{"stream": "users"}]}
 
 
 @pytest.mark.parametrize(
@@ -239,6 +240,10 @@ WRONG = {"canary": "canary"}
         pytest.param({"events": {"mode": "enabled", "selected_events": "canary"}}, id="selection"),
         pytest.param({"events": {"mode": "enabled", "selected_events": ["*"], "not_before": "canary"}}, id="time"),
         pytest.param({"users": {"mode": "enabled", "streams": ["canary"]}}, id="streams"),
+        pytest.param({"users": {**USERS, "attributes_text": WRONG}}, id="text of attributes, no text"),
+        pytest.param(
+            {"users": {**USERS, "attributes_text": "canary =\n= canary\ncanary: date"}}, id="text of attributes"
+        ),
         pytest.param({"delivery": {"concurrency": "canary"}}, id="number"),
     ],
 )

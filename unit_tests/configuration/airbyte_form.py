@@ -21,8 +21,8 @@ _ABSENT: Final = object()
 class AirbyteForm:
     """The form of a specification. Values are what it holds while it is open, and `save` makes the configuration.
 
-    With `fills_in` it is the form of before 2024, which gave every absent field its default whenever something was saved,
-    and every absent section {}; later forms give a field its default only when they show it for the first time.
+    With `fills_in` it is the earlier of two forms, which gave every absent field its default whenever something was saved,
+    and every absent section {}; the later one gives a field its default only where it shows it for the first time.
     """
 
     spec: dict[str, Any]

@@ -466,6 +466,7 @@ WHOLE = base_config(
         **USERS,
         "streams": [{"stream": "users", "intercom_field": "external_id"}],
         "attributes": [{"property": "p", "attribute": "a", "type": "date"}],
+        "attributes_text": "b: date = q",
         "write_mode": "update_only",
         "missing_attributes": "create",
         "null_values": "clear",

@@ -131,7 +131,7 @@ class EventsEnabled(Section):
         if named_by_record and not self.selected_events:
             raise ValueError(
                 "selected_events is needed where event names come from a property: exact names, or patterns with * for"
-                " any text; * alone sends all, but a workspace has only 120 names"
+                " any text; * alone sends all, but a workspace has only 120 names. To send no events, disable events"
             )
         sources = [entry.source for entry in self.renamed_events]
         for place, source in enumerate(sources):
