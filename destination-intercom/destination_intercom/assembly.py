@@ -89,7 +89,6 @@ class SyncParts:
             report=self.report,
             dry_run=self.dry_run,
             rejects=self.rejects,
-            opening=tuple(write_opening(self._config, self.plan)),
         )
 
     @cached_property
@@ -169,6 +168,7 @@ class SyncParts:
     def report(self) -> Report:
         """Give what the user reads, which begins with what the plan warns of."""
         report = Report()
+        report.say(write_opening(self._config, self.plan))
         report.say(self.kinds.outlook({part.kind for plan in self.plan.streams.values() for part in plan.parts}))
         for warning in self.plan.warnings:
             report.warn(warning)

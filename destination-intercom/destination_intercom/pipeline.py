@@ -8,7 +8,7 @@ is open and silent. It knows nothing of processes, files or signals.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -84,8 +84,6 @@ class Sync:
     report: Report
     dry_run: DryRun | None
     rejects: RejectedRecords | None
-    opening: Sequence[str] = ()
-    """What the log begins with."""
     _progress: Progress = field(init=False)
     _acknowledged: int | None = field(default=None, init=False)
     """The ordinal of the last record before the last state that left."""
@@ -136,7 +134,6 @@ class Sync:
 
     def _prepare(self) -> Iterator[bytes]:
         """Settle with the workspace which attributes there are, before the first record is looked at."""
-        self.report.say(self.opening)
         yield from self.report.lines()
         for kind in self.kinds.values():
             yield from self._settle_with_workspace(kind)

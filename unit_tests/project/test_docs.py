@@ -33,7 +33,7 @@ from destination_intercom.values import TRIM_REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
 USER_PAGE = "docs/intercom.md"
-PAGES = ("README.md", "CONTRIBUTING.md", USER_PAGE, "docs/emulator.md", "docs/recipes.md")
+PAGES = ("README.md", "CONTRIBUTING.md", USER_PAGE, "docs/emulator.md", "docs/recipes.md", "docs/logs.md")
 SPEC = load_spec()["connectionSpecification"]
 
 _SHARED = re.compile(r"^.*\.(?=(?:filters|metadata)\[\])|(?<=^users\.)streams\[\]\.(?=attributes\[\])")
