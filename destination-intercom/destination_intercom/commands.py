@@ -130,9 +130,9 @@ def read_json(path: str, what: str) -> Any:
     try:
         return orjson.loads(Path(path).read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
-        raise ConfigurationError(f"The {what} file cannot be read ({error.strerror}).") from None
+        raise ConfigurationError(f"The {what} file cannot be read ({error.strerror}): check its path.") from None
     except orjson.JSONDecodeError:
-        raise ConfigurationError(f"The {what} file is not JSON.") from None
+        raise ConfigurationError(f"The {what} file is not JSON: correct it.") from None
 
 
 PutError: TypeAlias = Callable[[BinaryIO, IntercomDestinationError], None]

@@ -78,7 +78,10 @@ class InternalError(IntercomDestinationError):
         """Keep the type and the place of `error`; drop its text, which may quote a record."""
         frames = traceback.extract_tb(error.__traceback__)[-3:]
         places = " < ".join(f"{_module_of(frame)}.{frame.name}:{frame.lineno}" for frame in reversed(frames))
-        return cls(f"The connector met an unexpected {type(error).__name__} at {places or 'an unknown place'}.")
+        return cls(
+            f"The connector met an unexpected {type(error).__name__} at {places or 'an unknown place'}:"
+            " report this, it is a bug."
+        )
 
 
 def _module_of(frame: traceback.FrameSummary) -> str:

@@ -146,7 +146,7 @@ def test_messages_when_the_cdk_hands_them_over_then_they_are_lines_again() -> No
     record = AirbyteRecordMessage(stream="s", data=data, emitted_at=1)
     reader = _MessageReader([AirbyteMessage(type=Type.RECORD, record=record)])
     line, end = reader.read(1), reader.read(1)
-    assert (RecordMessage("s", None, data), b"") == (parse_line(line.removesuffix(b"\n"), 1), end)
+    assert (RecordMessage("s", None, data, emitted_at=1), b"") == (parse_line(line.removesuffix(b"\n"), 1), end)
 
 
 @pytest.mark.parametrize("cursor", [2**70 + 1, 10**25, "\ud800"], ids=["71 bits", "26 digits", "lone surrogate"])

@@ -26,7 +26,9 @@ def parse_catalog(document: Any) -> list[CatalogStream]:
     """
     entries = document.get("streams") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise ConfigurationError("The catalog is not a configured catalog: it has no list of streams.")
+        raise ConfigurationError(
+            "The catalog is not a configured catalog: it has no list of streams. Give the connection's own."
+        )
     if not entries:
         raise ConfigurationError("The catalog has no streams: select at least one stream in the connection.")
     return [_parse_catalog_entry(entry, number) for number, entry in enumerate(entries, start=1)]
@@ -36,7 +38,9 @@ def _parse_catalog_entry(entry: Any, number: int) -> CatalogStream:
     stream = entry.get("stream") if isinstance(entry, dict) else None
     name = stream.get("name") if isinstance(stream, dict) else None
     if not isinstance(stream, dict) or not isinstance(name, str):
-        raise ConfigurationError(f"The catalog is not a configured catalog: its stream {number} has no name.")
+        raise ConfigurationError(
+            f"The catalog is not a configured catalog: its stream {number} has no name. Give the connection's own."
+        )
     schema, namespace = stream.get("json_schema"), stream.get("namespace")
     return CatalogStream(
         StreamName(name, namespace if isinstance(namespace, str) and namespace else None),

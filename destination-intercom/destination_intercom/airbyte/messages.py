@@ -57,7 +57,7 @@ def parse_line(line: bytes, number: int) -> Message | None:
         return None
     document = _parse_json(line, number)
     if not isinstance(document, dict) or not isinstance(kind := document.get("type"), str):
-        raise InputError(f"Line {number} of the input is JSON, but no Airbyte message.")
+        raise InputError(f"Line {number} of the input is JSON, but no Airbyte message: see what the source sends.")
     if kind == "RECORD":
         return _record(document.get("record"), number)
     if kind == "STATE":
@@ -76,7 +76,10 @@ def _parse_json(line: bytes, number: int) -> Any:
         # Decoded here: what is no UTF-8 is no JSON.
         return parse_exactly(line.decode())
     except ValueError:
-        raise InputError(f"Line {number} of the input is not JSON, is incomplete, or is nested too deeply.") from None
+        raise InputError(
+            f"Line {number} of the input is not JSON, is incomplete, or is nested too deeply: see what the source"
+            " sends."
+        ) from None
 
 
 def _record(record: Any, number: int) -> RecordMessage:
@@ -86,7 +89,9 @@ def _record(record: Any, number: int) -> RecordMessage:
             emitted_at = record.get("emitted_at")
             when = emitted_at if isinstance(emitted_at, int) and abs(emitted_at) < LATEST else None
             return RecordMessage(stream, namespace, data, _changed(record.get("meta")), when)
-    raise InputError(f"Line {number} of the input is a RECORD without a stream or without data.")
+    raise InputError(
+        f"Line {number} of the input is a RECORD without a stream or without data: see what the source sends."
+    )
 
 
 def _changed(meta: Any) -> tuple[str, ...]:
@@ -99,13 +104,15 @@ def _changed(meta: Any) -> tuple[str, ...]:
 
 def _state(state: Any, number: int) -> StateMessage:
     if not isinstance(state, dict):
-        raise InputError(f"Line {number} of the input is a STATE without a state.")
+        raise InputError(f"Line {number} of the input is a STATE without a state: see what the source sends.")
     # A legacy state has no type or LEGACY and its whole content in `data`: it covers all streams, as GLOBAL does.
     if state.get("type") != "STREAM":
         return StateMessage(None)
     stream = _descriptor(state.get("stream"))
     if stream is None:
-        raise InputError(f"Line {number} of the input is a STATE of type STREAM without a stream.")
+        raise InputError(
+            f"Line {number} of the input is a STATE of type STREAM without a stream: see what the source sends."
+        )
     return StateMessage(stream)
 
 

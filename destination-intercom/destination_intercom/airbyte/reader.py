@@ -55,7 +55,13 @@ def read_lines(stdin: Stdin, sink: InputSink) -> None:
             if end < 0:
                 rest += chunk
                 if len(rest) > LONGEST_LINE:
-                    sink.offer(EndOfInput(InputError(f"Line {number} of the input is longer than any message.")))
+                    sink.offer(
+                        EndOfInput(
+                            InputError(
+                                f"Line {number} of the input is longer than any message: see what the source sends."
+                            )
+                        )
+                    )
                     return
                 continue
             rest += chunk[:end]
@@ -65,11 +71,23 @@ def read_lines(stdin: Stdin, sink: InputSink) -> None:
                 return
             number += len(lines)
     except Exception:  # noqa: BLE001 - whatever ends this thread, the main thread must not wait for ever
-        sink.offer(EndOfInput(InputError("The input could not be read to its end.")))
+        sink.offer(
+            EndOfInput(
+                InputError(
+                    "The input could not be read to its end: see whether the source has ended, and run the sync again."
+                )
+            )
+        )
         return
     if chunk is None:
         # A stdin that does not block had nothing yet: to take that for the end would lose what follows.
-        sink.offer(EndOfInput(InputError("The input could not be read to its end.")))
+        sink.offer(
+            EndOfInput(
+                InputError(
+                    "The input could not be read to its end: see whether the source has ended, and run the sync again."
+                )
+            )
+        )
         return
     if rest and not sink.offer(Lines(number, [bytes(rest)], len(rest))):
         return

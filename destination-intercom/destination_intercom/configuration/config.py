@@ -136,12 +136,16 @@ class EventsEnabled(Section):
         sources = [entry.source for entry in self.renamed_events]
         for place, source in enumerate(sources):
             if source in sources[:place]:
-                raise ValueError(f"renamed_events, {name_entry(place, source)}: this name is renamed twice")
+                raise ValueError(
+                    f"renamed_events, {name_entry(place, source)}: this name is renamed twice: take one of the two out"
+                )
         renamed = dict(zip(sources, (entry.to for entry in self.renamed_events), strict=True))
         names = {renamed.get(name, name) for name in self.selected_events if "*" not in name}
         names |= {entry.fixed_name for entry in self.entries if entry.fixed_name is not None}
         if len(names) > MAX_EVENT_NAMES:
-            raise ValueError(f"{len(names)} event names are selected, but a workspace has only {MAX_EVENT_NAMES}")
+            raise ValueError(
+                f"{len(names)} event names are selected, but a workspace has only {MAX_EVENT_NAMES}: select fewer"
+            )
         if self.not_before is not None:
             try:
                 to_time(self.not_before)
@@ -312,7 +316,7 @@ def parse_config(document: Any) -> Config:
         ConfigurationError: names each field that is wrong and what it may be, never what it was.
     """
     if not isinstance(document, dict):
-        raise ConfigurationError("The configuration is not a JSON object.")
+        raise ConfigurationError('The configuration is not a JSON object: give one, such as {"access_token": …}.')
     try:
         return Config.model_validate(document)
     except ValidationError as error:

@@ -35,7 +35,9 @@ class DryRun:
         if isinstance(call, ReadCall):
             return None
         if not isinstance(call, WriteCall):
-            raise InternalError(f"{call.endpoint} says neither that it reads nor that it writes.")
+            raise InternalError(
+                f"{call.endpoint} says neither that it reads nor that it writes: report this, it is a bug."
+            )
         self._answered += 1
         if call.dry_run_label:
             self._counts[call.dry_run_label] += 1

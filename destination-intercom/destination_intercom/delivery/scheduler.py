@@ -3,7 +3,8 @@
 A key that has something to send is a lane. Any free worker takes any lane whose turn it is and begins a
 job: it makes one call under a permit of the quota, and hands the answer to the steps of the job's task. A
 job that waits (for a retry, for a contact to become visible, for what another one holds) occupies no
-worker. The scheduler knows nothing of HTTP or of any kind of object: it carries out tasks.
+worker. A task whose person is still to come leaves its lane, and comes back to it. The scheduler knows
+nothing of HTTP or of any kind of object: it carries out tasks.
 
 All of its state is under one lock, and nothing waits inside that lock but on its condition.
 """

@@ -243,7 +243,7 @@ def _translate(error: Exception, host: str) -> AttemptError | InternalError:
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         # The system's own: a broken connection, no route, no descriptor left.
         return MaybeSentError("connection error")
-    return InternalError(f"The request could not be made ({type(error).__name__}).")
+    return InternalError(f"The request could not be made ({type(error).__name__}): report this, it is a bug.")
 
 
 def _of_proxy(error: Exception, host: str) -> str:

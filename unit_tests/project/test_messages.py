@@ -1,0 +1,146 @@
+"""Every error that ends a command: what it says, and who can do what about it.
+
+The table has a row for each message of the sources. A message that is in no row, or whose row names a cure that it
+does not say, fails: nobody is to read what went wrong without what to do.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "destination-intercom" / "destination_intercom"
+ERRORS = {"ConfigurationError", "DeliveryError", "InputError", "InternalError"}
+IN_CONFIGURATION = {"ValueError", "EntryError"}
+LONGEST = 400
+
+USER, SOURCE_SIDE, MACHINE, NOBODY, MAKERS = "user", "source", "machine", "nobody", "makers"
+"""Who can do something: whoever fills in the form, whoever runs the source, whoever runs the machine; nobody, for the
+next sync goes on; those who make the connector."""
+
+ROWS = [
+    # words of the message, who, the cure as it says it
+    ("it has no list of streams", USER, "Give the connection's own"),
+    ("The catalog has no streams", USER, "select at least one stream"),
+    ("has no name. Give", USER, "Give the connection's own"),
+    ("is a RECORD without a stream or without data", SOURCE_SIDE, "see what the source sends"),
+    ("is JSON, but no Airbyte message", SOURCE_SIDE, "see what the source sends"),
+    ("is a STATE without a state", SOURCE_SIDE, "see what the source sends"),
+    ("is a STATE of type STREAM without a stream", SOURCE_SIDE, "see what the source sends"),
+    ("is not JSON, is incomplete", SOURCE_SIDE, "see what the source sends"),
+    ("is longer than any message", SOURCE_SIDE, "see what the source sends"),
+    ("The input could not be read to its end", MACHINE, "run the sync again"),
+    ("which the catalog does not have", USER, "Its streams are"),
+    ("file cannot be read", USER, "check its path"),
+    ("file is not JSON", USER, "correct it"),
+    ("must be a text", USER, "must be a text"),
+    ("a template needs a name before it", USER, "as in name = "),
+    ("write the property after the type", USER, "write the property"),
+    ('there is no name before "="', USER, "there is no name before"),
+    ('there is no property after "="', USER, "there is no property after"),
+    ("a type is one of", USER, "a type is one of"),
+    ("give one of the two another name", USER, "give one of the two another name"),
+    ("The configuration is not a JSON object", USER, "give one"),
+    ("give either event_name (one fixed name)", USER, "give either"),
+    ("selected_events is needed", USER, "exact names, or patterns"),
+    ("event names are selected, but", USER, "select fewer"),
+    ("streams is empty", USER, "name the streams"),
+    ("access_token is empty", USER, "copy it again"),
+    ("events and users are both disabled", USER, "enable one of them"),
+    ("this name is renamed twice", USER, "take one of the two out"),
+    ("is written only beside an email", USER, "select email too"),
+    ("not_before is a time", USER, "such as"),
+    ("greater_than and less_than take a number or a time", USER, "such as"),
+    ("greater_than and less_than take exactly one value", USER, "take exactly one value"),
+    ("metadata keys of an event: select", USER, "select no more"),
+    ("holds one * here", USER, "as in stripe_*"),
+    ("holds a * only where", USER, "only where the property ends in one"),
+    ("a template needs a name: set", USER, "set"),
+    ("for the property ends in none", USER, "set"),
+    ("without any of", USER, "set"),
+    ("members of * have no", USER, "name a property"),
+    ("members of * have neither", USER, "name a property"),
+    ("are for the type money", USER, "are for the type money"),
+    ("give either currency_property", USER, "give either"),
+    ("Intercom takes a time under a name", USER, "set"),
+    ("on one of the two", USER, "set"),
+    ("overwrite only_true is for", USER, "is for properties that are true or false"),
+    ("overwrite if_empty cannot be had here", USER, "cannot be had here"),
+    ("takes no values", USER, "takes no values"),
+    ("needs at least one value", USER, "needs at least one value"),
+    ("stands for many", USER, "name one here"),
+    ("is an https address", USER, "is an https address"),
+    ("holds no user, query or fragment", USER, "holds no user, query or fragment"),
+    ("bucket_path has at most", USER, "at most"),
+    ("bucket_path is a path", USER, "such as"),
+    ("belong together", USER, "give both, or neither"),
+    ("s3_bucket_name is 3 to 255", USER, "letters, digits"),
+    ("s3_bucket_region is a name", USER, "such as"),
+    ("holds characters that no key has", USER, "copy it again"),
+    ("s3_bucket_region is needed", USER, "such as"),
+    ("nobody tells the type of", USER, "set it"),
+    ("says neither that it reads nor that it writes", MAKERS, "report this"),
+    ("none of them is passed over any more", NOBODY, "the next sync goes on from there"),
+    ("the mapping looks wrong", USER, "delivery.stop_after_rejected sets this number"),
+    ("Intercom has not answered as it should for", NOBODY, "the next sync goes on from there"),
+    ("is no readable file of PEM certificates", MACHINE, "correct or unset it"),
+    ("The request could not be made", MAKERS, "report this"),
+    ("The proxy that the environment names", MACHINE, "correct it"),
+    ("Dry run finished", USER, "Set delivery.dry_run to false"),
+    ("Rejected records could not be stored", MACHINE, "the next sync goes on from there"),
+    ("object_storage_config cannot be used as it is", USER, "check the bucket"),
+    ("The connector met an unexpected", MAKERS, "report this"),
+]
+ASSEMBLED = {
+    "{}",
+    "{} ({}).",
+    "users.attributes: {}.",
+    "{}{}",
+    "The configuration is not valid: {}.",
+    "users.attributes: {}",
+}
+"""Messages that are put together of others, whose tests hold their cures (a permission, a region, an attribute)."""
+
+BUILT = {"Intercom does not answer as it should ({}: {}): {}."}
+"""Those whose cure depends on what failed: test_retry.py holds it."""
+
+
+def _text(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        parts = (str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values)
+        return "".join(parts)
+    return None
+
+
+def _messages() -> Iterator[str]:
+    """Find what errors say in the sources; a value stands as `{}`."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        kinds = ERRORS | (IN_CONFIGURATION if path.parent.name == "configuration" else {"cls"})
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds and node.args:
+                text = _text(node.args[0])
+                if text is not None and not (node.func.id == "cls" and "connector" not in text):
+                    yield re.sub(r"\s+", " ", text)
+
+
+MESSAGES = sorted(set(_messages()) - ASSEMBLED - BUILT)
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_message_of_an_error_is_in_the_table_with_a_cure_that_it_says(message: str) -> None:
+    """Exactly one row is about it, and it is short enough to be read."""
+    rows = [row for row in ROWS if row[0] in message]
+    assert 1 == len(rows), f"{message!r} is in {len(rows)} rows"
+    assert rows[0][2] in message
+    assert len(message) <= LONGEST
+
+
+def test_table_has_no_row_of_a_message_that_nobody_says() -> None:
+    """It is no list of what once was."""
+    assert [] == [row[0] for row in ROWS if not any(row[0] in message for message in MESSAGES)]
