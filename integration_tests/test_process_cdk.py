@@ -131,6 +131,12 @@ def held(results: dict[str, tuple[int, list[dict[str, Any]]]]) -> dict[str, tupl
     return {name: (code, as_classes_hold(messages)) for name, (code, messages) in results.items()}
 
 
+def without_ports(result: tuple[int, list[dict[str, Any]]]) -> tuple[int, list[dict[str, Any]]]:
+    """A result in which the log names no port of the local Intercom: each sync has its own."""
+    code, messages = result
+    return code, json.loads(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", json.dumps(messages)))
+
+
 def test_writes_through_the_cdk_when_compared_give_the_same_results(make_workplace: Callable[..., Any]) -> None:
     """`write`, ending well or not: the same lines in the same order, exit code, and contents of Intercom."""
     jobs = [(way, name) for way in ("alone", "own run", "base run") for name in WRITES]
@@ -145,7 +151,7 @@ def test_writes_through_the_cdk_when_compared_give_the_same_results(make_workpla
         (way, command(place, WRITES[name]), to_lines(WRITES[name].get("messages", make_sync(10))))
         for (way, name), place in zip(jobs, places, strict=True)
     ]
-    results = through_cdk(places[0].folder, rows)
+    results = [without_ports(result) for result in through_cdk(places[0].folder, rows)]
     alone, own, base = (
         {name: result for (each, name), result in zip(jobs, results, strict=True) if each == way}
         for way in ("alone", "own run", "base run")

@@ -15,7 +15,7 @@ def write_opening(config: Config, plan: Plan) -> Iterator[str]:
     """Write the first lines of the log."""
     delivery = config.delivery
     most = delivery.max_calls_per_minute
-    pace = f"at most {most} a minute" if most else "as many as the quota allows"
+    pace = f"at most {most} a minute" if most else "within the quota"
     yield (
         f"destination-intercom {own_version()}, to {config.base_url} (API version {API_VERSION}); up to"
         f" {delivery.concurrency} calls at once, {pace}"

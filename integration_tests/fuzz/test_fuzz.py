@@ -219,7 +219,7 @@ BROKEN: tuple[bytes, ...] = (
     b'{"type":"RECORD","record":{"stream":"users","data":{"canary":01}}}',
     b'{"type":"RECORD","record":{"stream":"events","data":{"canary":1}}}',
     b'{"type":"RECORD","record":{"stream":"events","namespace":"other","data":{"canary":1}}}',
-    b'{"type":"RECORD","record":{"stream":"\\ud83d canary","data":{"canary":1}}}',
+    b'{"type":"RECORD","record":{"stream":"\\ud83d other","data":{"canary":1}}}',
     b'{"type":"RECORD","record":{"stream":"users","data":"canary"}}',
     b'{"type":["RECORD"]}',
     b'{"type":"STATE","state":{"type":"STREAM","stream":"canary"}}',
