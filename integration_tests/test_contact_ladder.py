@@ -655,7 +655,7 @@ def test_dry_run_reads_and_writes_nothing_and_ends_as_no_sync_does() -> None:
     assert result.logged('The workspace lacks custom attributes, which would be created: "plan" (string).')
     assert result.logged("invalid_identity 1")
     assert result.logged("unchanged 1")
-    assert 3 == sum("Dry run, an example: " in text for text in result.logs)
+    assert 3 == sum("Dry run, an example of " in text for text in result.logs)
     assert result.logged("name: <text>")
     refuse_marks(*result.lines, result.error.message.encode())
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from destination_intercom.contacts.known import read_identity
 from destination_intercom.delivery.dry_run import EXAMPLES, DryRun, mask
-from destination_intercom.errors import InternalError
+from destination_intercom.errors import InternalError, StreamName
 from destination_intercom.intercom.calls import (
     ArchiveContact,
     Call,
@@ -91,7 +91,8 @@ def test_summary_when_all_was_counted_tells_the_numbers_and_which_attributes_how
     told = list(dry_run.summary())
     assert "Dry run: 1 contacts would be created, 2 updated, 2 events sent." in told[0]
     assert "Dry run: updates would write plan 2, name 1, seats 1." == told[1]
-    assert EXAMPLES == sum("an example" in text for text in told)
+    # One of each endpoint that is counted.
+    assert len({call.endpoint for call in WRITES if call.dry_run_label}) == sum("an example" in text for text in told)
     assert CANARY not in "".join(told)
 
 
@@ -104,13 +105,20 @@ def test_summary_when_nothing_would_be_written_says_so_in_one_line() -> None:
     assert "0 contacts would be created, 0 updated, 0 events sent" in only
 
 
-def test_examples_when_there_are_many_are_the_first_three() -> None:
-    """The shape is enough."""
+def test_examples_when_there_are_many_are_one_of_each_stream_and_endpoint() -> None:
+    """The shape is enough, and each stream may have its own."""
     dry_run = DryRun(COUNTED)
     for number in range(10):
-        dry_run.answer(CreateContact({"external_id": str(number), f"field_{number}": 1}))
-    told = "\n".join(dry_run.summary())
-    assert ["field_0", "field_1", "field_2"] == [f"field_{n}" for n in range(10) if f"field_{n}" in told]
+        stream = StreamName("users" if number % 2 else "people")
+        dry_run.answer(CreateContact({"external_id": str(number), f"field_{number}": 1}), stream)
+    told = [text for text in dry_run.summary() if "an example" in text]
+    assert [
+        'Dry run, an example of "people": POST /contacts {role: <text>, external_id: <text>, field_0: <number>}',
+        'Dry run, an example of "users": POST /contacts {role: <text>, external_id: <text>, field_1: <number>}',
+    ] == [text.replace("{external_id", "{role: <text>, external_id") for text in told]
+    for number in range(EXAMPLES * 2):
+        dry_run.answer(CreateContact({"external_id": "1"}), StreamName(f"s{number}"))
+    assert EXAMPLES == sum("an example" in text for text in dry_run.summary())
 
 
 def test_mask_when_it_hides_values_shows_their_types() -> None:

@@ -6,7 +6,7 @@ import pytest
 from destination_intercom import outcomes
 from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry, Ledger
-from destination_intercom.delivery.report import MOST_NAMED, MOST_NAMES, MOST_WARNINGS, Report
+from destination_intercom.delivery.report import MOST_ADVICE, MOST_NAMED, MOST_NAMES, MOST_WARNINGS, Report
 from destination_intercom.errors import StreamName
 from destination_intercom.intercom.quota import QuotaUse
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Refusal, Status
@@ -104,11 +104,23 @@ def test_reasons_when_told_then_each_has_words() -> None:
 def test_warnings_when_there_are_many_then_they_are_capped_and_that_is_told() -> None:
     """The summary counts what no warning names."""
     report = Report()
-    for number in range(MOST_WARNINGS * 3):
+    for number in range(MOST_ADVICE * 3):
         report.warn(f"warning {number}")
     said = [text for _, text in _said(report)]
-    assert [f"warning {number}" for number in range(MOST_WARNINGS)] == said[:MOST_WARNINGS]
-    assert ["There is more to warn of; only the summary counts it from here on."] == said[MOST_WARNINGS:]
+    assert [f"warning {number}" for number in range(MOST_ADVICE)] == said[:MOST_ADVICE]
+    assert ["There is more to warn of; only the summary counts it from here on."] == said[MOST_ADVICE:]
+
+
+def test_warnings_that_are_of_no_loss_however_many_then_leave_room_for_those_that_are() -> None:
+    """A wide wildcard and a shared list say much, and none of it is worth a value that was lost."""
+    report = Report()
+    for number in range(MOST_ADVICE * 3):
+        report.warn(f"the stream lacks {number}")
+        report.count_trims(EVENTS, ((f"wild{number}.*", "no_attribute"),))
+    _said(report)
+    report.count_trims(EVENTS, (("plan", "cut"),))
+    report.note(Note("Some events were dropped."))
+    assert 2 == len(_said(report))
 
 
 def test_warnings_however_many_there_are_leave_room_in_a_pipe_that_nobody_reads_yet() -> None:
@@ -116,7 +128,8 @@ def test_warnings_however_many_there_are_leave_room_in_a_pipe_that_nobody_reads_
     report = Report()
     for number in range(5000):
         report.warn(f"warning {number}: " + "x" * 500)
-    assert sum(map(len, report.lines())) < PIPE_BYTES / 2
+        report.note(Note(f"warning {number}: " + "x" * 500))
+    assert sum(map(len, report.lines())) < PIPE_BYTES * 2 / 3
 
 
 def test_names_however_many_there_are_take_no_more_memory_than_the_summary_tells() -> None:

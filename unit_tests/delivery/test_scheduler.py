@@ -63,7 +63,7 @@ class Floor:
 
     concurrency: int = 4
     latency: float = 1.0
-    pretend: Callable[[Call], Answer | None] | None = None
+    pretend: Callable[[Call, StreamName | None], Answer | None] | None = None
     clock: VirtualClock = field(default_factory=VirtualClock)
     scripts: dict[int, list[Step]] = field(default_factory=dict)
     made: list[Made] = field(default_factory=list)
@@ -488,7 +488,7 @@ def test_call_when_it_is_pretended_is_never_made(make_floor: Callable[..., Floor
     """A dry run: its answer is that of whoever pretends, and the task goes on with it; the others are made."""
     asked: list[int] = []
 
-    def pretend(call: Call) -> Answer | None:
+    def pretend(call: Call, _: StreamName | None) -> Answer | None:
         assert isinstance(call, PostEvent)
         asked.append(call.payload["job"])
         return Answer(202, "empty") if call.payload["key"] == "pretended" else None

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from destination_intercom.errors import InternalError
+from destination_intercom.errors import InternalError, StreamName
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, ReadCall, WriteCall
 
-EXAMPLES: Final = 3
+EXAMPLES: Final = 20
+"""At most; one is shown of each stream and endpoint."""
 
 
 class DryRun:
@@ -28,10 +29,13 @@ class DryRun:
         self._counts: Counter[str] = Counter({call.dry_run_label: 0 for call in writes if call.dry_run_label})
         self._answered = 0
         self._changed: Counter[str] = Counter()
-        self._examples: list[str] = []
+        self._examples: dict[tuple[str, str], str] = {}
 
-    def answer(self, call: Call) -> Answer | None:
-        """Answer a call that would write as Intercom would if all went well; None for one that only reads."""
+    def answer(self, call: Call, stream: StreamName | None = None) -> Answer | None:
+        """Answer a call that would write as Intercom would if all went well; None for one that only reads.
+
+        `stream` is that of the record that it is made for.
+        """
         if isinstance(call, ReadCall):
             return None
         if not isinstance(call, WriteCall):
@@ -42,12 +46,13 @@ class DryRun:
         if call.dry_run_label:
             self._counts[call.dry_run_label] += 1
             self._changed.update(call.written_names)
-            self._show(call.endpoint, call.body or {})
+            self._show(str(stream or ""), call.endpoint, call.body or {})
         return call.dry_run_answer(self._answered)
 
-    def _show(self, endpoint: str, payload: dict[str, Any]) -> None:
-        if len(self._examples) < EXAMPLES:
-            self._examples.append(f"{endpoint} {mask(payload)}")
+    def _show(self, stream: str, endpoint: str, payload: dict[str, Any]) -> None:
+        if len(self._examples) < EXAMPLES and (stream, endpoint) not in self._examples:
+            of = f'of "{stream}": ' if stream else ""
+            self._examples[stream, endpoint] = f"{of}{endpoint} {mask(payload)}"
 
     def summary(self) -> Iterator[str]:
         """Tell what would have been written."""
@@ -60,8 +65,8 @@ class DryRun:
         if self._changed:
             names = ", ".join(f"{name} {count}" for name, count in self._changed.most_common())
             yield f"Dry run: updates would write {names}."
-        for example in self._examples:
-            yield f"Dry run, an example: {example}"
+        for example in self._examples.values():
+            yield f"Dry run, an example {example}"
 
 
 def mask(value: Any) -> str:

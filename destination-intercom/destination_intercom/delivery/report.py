@@ -23,7 +23,13 @@ from destination_intercom.outcomes import CURES, FILTER_REASONS, REJECTION_REASO
 from destination_intercom.values import TRIM_REASONS, Trim
 
 MOST_WARNINGS: Final = 40
-"""Warnings of one sync; the summary counts what no warning names."""
+"""Warnings of one sync of what is not sent as it was; the summary counts what no warning names."""
+
+MOST_ADVICE: Final = 20
+"""Warnings of one sync that are of no loss: a property that a stream lacks, say. Each has its own room."""
+
+ADVICE: Final = frozenset({"no_attribute", "not_by_wildcard", "no_key", "too_many"})
+"""Why members of a wildcard are left out, which nobody has named."""
 
 MOST_NAMED: Final = 100
 """Records of a stream that are named one by one where each may have a cause of its own."""
@@ -55,21 +61,30 @@ class _StreamCounts:
         return self.read > 0 and self.done == self.read and not any(self.statuses[status] for status in good)
 
 
+@dataclass(slots=True)
+class _Room:
+    """For so many warnings of one sort there is room, and which were told."""
+
+    most: int
+    told: set[tuple[object, ...]] = field(default_factory=set)
+
+
 class Report:
     """Counts what became of the records; `lines` gives up what there is to say. Main thread only."""
 
     def __init__(self) -> None:
         self._streams: dict[StreamName, _StreamCounts] = {}
         self._trims: Counter[tuple[StreamName, Trim]] = Counter()
-        self._warned: set[tuple[object, ...]] = set()
+        self._warned = _Room(MOST_WARNINGS)
+        self._advised = _Room(MOST_ADVICE)
         self._rejected: Counter[tuple[StreamName, str]] = Counter()
         self._named: dict[tuple[StreamName, str], list[str]] = {}
         self._untold: dict[str, set[str]] = {}
         self._pending: list[bytes] = []
 
     def warn(self, text: str) -> None:
-        """Warn once of `text`."""
-        self._warn_once((text,), text)
+        """Warn once of `text`, which is of no loss."""
+        self._warn_once((text,), text, self._advised)
 
     def count_read(self, stream: StreamName) -> None:
         """Count a record that was read."""
@@ -81,7 +96,9 @@ class Report:
             self._trims[stream, trim] += 1
             name, reason = trim
             self._warn_once(
-                (stream, trim), f'Stream "{stream}": "{name}": {TRIM_REASONS[reason]}; the summary counts them.'
+                (stream, trim),
+                f'Stream "{stream}": "{name}": {TRIM_REASONS[reason]}; the summary counts them.',
+                self._advised if reason in ADVICE else self._warned,
             )
 
     def count_part(self, entry: Entry, kind: str, outcome: Outcome) -> None:
@@ -120,7 +137,7 @@ class Report:
         if note.pressing:
             self._say("WARN", note.text)
             return
-        said = self._warn_once((note.text,), note.text)
+        said = self._warn_once((note.text,), note.text, self._warned)
         if not said and note.heading:
             names = self._untold.setdefault(note.heading, set())
             if len(names) <= MOST_NAMES:
@@ -210,14 +227,14 @@ class Report:
             counts = self._streams[stream] = _StreamCounts()
         return counts
 
-    def _warn_once(self, key: tuple[object, ...], text: str) -> bool:
-        """Warn once of `key`; False if there were too many warnings already."""
-        if key in self._warned:
+    def _warn_once(self, key: tuple[object, ...], text: str, room: _Room) -> bool:
+        """Warn once of `key`; False if there were too many warnings of its sort already."""
+        if key in room.told:
             return True
-        if len(self._warned) > MOST_WARNINGS:
+        if len(room.told) > room.most:
             return False
-        self._warned.add(key)
-        is_last = len(self._warned) > MOST_WARNINGS
+        room.told.add(key)
+        is_last = len(room.told) > room.most
         self._say("WARN", "There is more to warn of; only the summary counts it from here on." if is_last else text)
         return not is_last
 

@@ -42,7 +42,7 @@ from destination_intercom.delivery.tasks import (
 )
 from destination_intercom.delivery.waiting import Waiting
 from destination_intercom.delivery.workers import Workers
-from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError
+from destination_intercom.errors import AttemptError, IntercomDestinationError, InternalError, StreamName
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
@@ -94,7 +94,7 @@ class Scheduler:
         clock: Clock,
         concurrency: int,
         rules: Rules = ORDINARY,
-        pretend: Callable[[Call], Answer | None] | None = None,
+        pretend: Callable[[Call, StreamName | None], Answer | None] | None = None,
     ) -> None:
         self._attempt = attempt
         self._make_steps = make_steps
@@ -234,7 +234,9 @@ class Scheduler:
     def _pretended(self, job: Job, call: Call) -> bool:
         """Answer a call without making it, where that is wanted of it."""
         with self._changed:
-            answer = self._pretend(call) if self._pretend is not None else None
+            entry = self._entry_of(job)
+            stream = None if entry is None else entry.stream
+            answer = self._pretend(call, stream) if self._pretend is not None else None
             if answer is not None:
                 self._answered(job, answer)
         return answer is not None
