@@ -92,7 +92,7 @@ def test_summary_when_all_was_counted_tells_the_numbers_and_which_attributes_how
     assert "Dry run: 1 contacts would be created, 2 updated, 2 events sent." in told[0]
     assert "Dry run: updates would write plan 2, name 1, seats 1." == told[1]
     # One of each endpoint that is counted.
-    assert len({call.endpoint for call in WRITES if call.dry_run_label}) == sum("an example" in text for text in told)
+    assert len({call.endpoint for call in COUNTED}) == sum("an example" in text for text in told)
     assert CANARY not in "".join(told)
 
 
