@@ -359,7 +359,7 @@ def classes() -> list[type[Any]]:
 SHOWN = {
     "the configuration's, the catalog's, or the workspace's own names and types": """
         AttributeRule.property MetadataRule.property Part.entries RecordRule.entries Sync.opening
-        AttributeMembers.declared AttributeMembers.left_out AttributeMembers.path AttributeMembers.pattern
+        _Room.told AttributeMembers.declared AttributeMembers.left_out AttributeMembers.path AttributeMembers.pattern
         AttributeMembers.place AttributeMembers.taken MetadataMembers.left_out MetadataMembers.path
         MetadataMembers.pattern MetadataMembers.place MetadataMembers.taken AttributeRule.place MetadataRule.place
         AttributeRule.target AttributeRule.type Attributes._members Attributes._only_true Attributes._origins Attributes.created

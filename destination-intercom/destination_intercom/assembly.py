@@ -168,8 +168,8 @@ class SyncParts:
     def report(self) -> Report:
         """Give what the user reads, which begins with what the plan warns of."""
         report = Report()
-        report.say(write_opening(self._config, self.plan))
         report.say(self.kinds.outlook({part.kind for plan in self.plan.streams.values() for part in plan.parts}))
+        report.say(write_opening(self._config, self.plan))
         for warning in self.plan.warnings:
             report.warn(warning)
         return report

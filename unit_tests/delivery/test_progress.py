@@ -67,7 +67,7 @@ def test_length_of_time_when_written_then_a_person_says_it_so(seconds: float, te
         (QuotaUse(10_000.0, None, None, waits=False), "Intercom allows 10,000 calls a minute."),
         (
             QuotaUse(10_000.0, 0.139, 0.832, waits=True),
-            "Intercom allows 10,000 calls a minute; this sync took 13.9% of that, other apps 83.2%. Calls wait for it.",
+            "Intercom allows 10,000 calls a minute; this sync took 13.9% of that, apps beside it 83.2%. Calls wait for it.",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_progress_when_calls_fail_then_each_line_has_the_failures_since_the_last
     assert line.startswith("Progress: 7 read; 150.0 calls a second. Intercom has not said")
     assert line.endswith(
         " Failed and tried again since the last line: POST /events (status 500) 10, POST /events (status 501) 9,"
-        " POST /events (status 502) 8, POST /events (status 503) 7, POST /events (status 504) 6, others 5."
+        " POST /events (status 502) 8, POST /events (status 503) 7, POST /events (status 504) 6, more 5."
     )
     line = progress.line("7 read", now=2 * PROGRESS_SECONDS, calls=4530, quota=quota, failures=Counter())
     assert "; 1.0 calls a second." in line

@@ -215,7 +215,7 @@ def test_summary_when_calls_were_made_then_they_are_told_by_endpoint() -> None:
     report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, quota=QUOTA)
     expected = (
         "Calls to Intercom: 8 (GET /me 1, POST /events 7); retries: 3; refused by the quota (429): 2. Intercom allows"
-        " 10,000 calls a minute; this sync took 13.9% of that, other apps 83.2%."
+        " 10,000 calls a minute; this sync took 13.9% of that, apps beside it 83.2%."
     )
     assert [("INFO", expected)] == _said(report)
 

@@ -41,6 +41,11 @@ class Usage:
         self._seen.add(entry)
         self._unseen.pop(entry, None)
 
+    @property
+    def seen_count(self) -> int:
+        """Count the properties that were seen."""
+        return len(self._seen)
+
     def is_seen(self, entry: str) -> bool:
         """Say whether a record of any stream had it."""
         return entry in self._seen
@@ -92,12 +97,13 @@ class Usage:
 class Watch:
     """Looks for selected properties in the records of one stream; `is_open` while some of them were never seen."""
 
-    __slots__ = ("_has_looked", "_looking", "_usage", "is_open")
+    __slots__ = ("_has_looked", "_looking", "_seen_count", "_usage", "is_open")
 
     def __init__(self, usage: Usage, looking: list[tuple[str, PathReader]]) -> None:
         self._usage = usage
         self._looking = looking
         self._has_looked = False
+        self._seen_count = 0
         self.is_open = bool(looking)
 
     def look(self, data: dict[str, Any]) -> None:
@@ -107,14 +113,10 @@ class Watch:
             self._has_looked = True
             for entry, _ in self._looking:
                 usage.note_looked_for(entry)
-        still = []
-        for entry, read in self._looking:
-            if usage.is_seen(entry):
-                continue
-            if read(data) is MISSING:
-                still.append((entry, read))
-            else:
+        found = [entry for entry, read in self._looking if read(data) is not MISSING]
+        if found or usage.seen_count != self._seen_count:
+            for entry in found:
                 usage.note_seen(entry)
-        if len(still) != len(self._looking):
-            self._looking = still
-            self.is_open = bool(still)
+            self._seen_count = usage.seen_count
+            self._looking = [each for each in self._looking if not usage.is_seen(each[0])]
+            self.is_open = bool(self._looking)

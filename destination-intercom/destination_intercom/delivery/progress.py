@@ -58,7 +58,7 @@ def write_quota(quota: QuotaUse) -> str:
     if quota.used_share is not None:
         text += f"; this sync took {quota.used_share:.1%} of that"
     if quota.others_share is not None:
-        text += f", other apps {quota.others_share:.1%}"
+        text += f", apps beside it {quota.others_share:.1%}"
     return f"{text}. Calls wait for it." if quota.waits else f"{text}."
 
 
@@ -67,4 +67,4 @@ def _write_failures(failures: Failures) -> str:
         return ""
     told = ", ".join(f"{endpoint} ({why}) {count}" for (endpoint, why), count in failures.most_common(MOST_KINDS))
     more = failures.total() - sum(count for _, count in failures.most_common(MOST_KINDS))
-    return f" Failed and tried again since the last line: {told}{f', others {more}' if more else ''}."
+    return f" Failed and tried again since the last line: {told}{f', more {more}' if more else ''}."

@@ -127,6 +127,9 @@ def _name_watch(events: EventsEnabled, checks: PlanChecks) -> Callable[[str], No
     lists["events.renamed_events"] = [each.source for each in events.renamed_events]
     watched = [checks.usage.names(section, patterns) for section, patterns in lists.items() if patterns]
 
+    if len(watched) == 1:
+        return watched[0].look
+
     def look(name: str) -> None:
         for names in watched:
             names.look(name)
