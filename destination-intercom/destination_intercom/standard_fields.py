@@ -66,7 +66,8 @@ def _to_email(value: Any) -> Converted:
     return (address, "") if "@" in address and len(address) <= MAX_TEXT else (MISSING, "invalid_email")
 
 
-def _to_url(value: Any) -> Converted:
+def convert_url(value: Any) -> Converted:
+    """Write a URL, which is never cut."""
     text = to_text(value)
     return (text, "") if len(text) <= MAX_TEXT else (MISSING, "long_url")
 
@@ -75,7 +76,8 @@ YEAR_9999: Final = 253_370_764_800
 """Its beginning in unix seconds. It and whatever is before 1970 stand for "none" in many a source."""
 
 
-def _to_time(value: Any) -> Converted:
+def convert_date(value: Any) -> Converted:
+    """Make unix seconds of a time, but of none that stands for "none"."""
     seconds = to_time(value)
     return (seconds, "") if 0 <= seconds < YEAR_9999 else (MISSING, "far_time")
 
@@ -87,10 +89,10 @@ FIELDS: Final = {
         StandardField(name="email", convert=_to_email, kind="scalar", clearable=False),
         StandardField(name="name", convert=convert_text, kind="scalar"),
         StandardField(name="phone", convert=convert_text, kind="scalar"),
-        StandardField(name="avatar", convert=_to_url, kind="scalar", shown_in="image_url"),
-        StandardField(name="signed_up_at", convert=_to_time, kind="date", in_bulk_update=False),
+        StandardField(name="avatar", convert=convert_url, kind="scalar", shown_in="image_url"),
+        StandardField(name="signed_up_at", convert=convert_date, kind="date", in_bulk_update=False),
         # Intercom sees people by itself, so that a source may be behind.
-        StandardField(name="last_seen_at", convert=_to_time, kind="date", only_later=True, in_bulk_update=False),
+        StandardField(name="last_seen_at", convert=convert_date, kind="date", only_later=True, in_bulk_update=False),
         # A text since version 2.16 of Intercom's API.
         StandardField(name="owner_id", convert=convert_exactly(lambda value: str(to_integer(value))), kind="integer"),
         # A source that never heard of an opt-out made in Intercom would undo it at each sync.

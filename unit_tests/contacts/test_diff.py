@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+from destination_intercom.attributes.values import convert_typed
 from destination_intercom.contacts.diff import diff, merge
 from destination_intercom.contacts.known import ContactReader, KnownContact, wanted_digest
-from destination_intercom.contacts.mapping import ContactChange, convert_typed
+from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.standard_fields import FIELDS as TABLE, STANDARD_FIELDS
 from destination_intercom.values import MISSING
 from unit_tests.keys import by_email, by_id

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from destination_intercom.attributes.new_attributes import GRACE_SECONDS, LONGEST_PAUSE, NewAttributes
+from destination_intercom.attributes.refusal_words import hinted_in, named_in
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.new_attributes import GRACE_SECONDS, LONGEST_PAUSE, NewAttributes
 from destination_intercom.contacts.refusals import (
     MOST_VALUES,
     SURE_AFTER,
     RefusedValues,
-    hinted_in,
-    named_in,
     pieces_of,
 )
 from destination_intercom.contacts.sending import MOST_CALLS, Sending

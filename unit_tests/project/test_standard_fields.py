@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from destination_intercom import values
+from destination_intercom.attributes.workspace import check_attributes
 from destination_intercom.configuration.config import parse_config
 from destination_intercom.contacts.diff import diff, merge
-from destination_intercom.contacts.known import UNKNOWN, ContactReader, KnownContact
+from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.mapping import ContactChange, map_contact
-from destination_intercom.contacts.workspace import check_attributes
+from destination_intercom.digests import UNKNOWN
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.standard_fields import FIELDS, StandardField
 from unit_tests.strategies import base_config, user_rule
@@ -126,7 +127,13 @@ def test_page_when_it_alone_has_a_field_then_the_check_complains(saying: Saying)
 
 # ---------------------------------------------------------------- the code
 
-DERIVED = ("configuration/config.py", "contacts/mapping.py", "contacts/diff.py", "contacts/known.py")
+DERIVED = (
+    "configuration/config.py",
+    "attributes/values.py",
+    "contacts/mapping.py",
+    "contacts/diff.py",
+    "contacts/known.py",
+)
 IDENTITY = {"email"}
 
 

@@ -250,10 +250,11 @@ class PlanChecks:
         """Tell the property that holds the identity; `own` is the stream's own, if any."""
         return own or self._config.identity.path
 
-    def identity_members(self, path: str, own: str | None) -> frozenset[str]:
+    @staticmethod
+    def identity_members(path: str, identity: str) -> frozenset[str]:
         """Tell which members of a wildcard are the identity, which is sent as such and not once more."""
-        above, text = path.removesuffix("*"), self.identity_property(own)
-        return frozenset({text[len(above) :]} if text.startswith(above) else ())
+        above = path.removesuffix("*")
+        return frozenset({identity[len(above) :]} if identity.startswith(above) else ())
 
     def watch(self, stream: CatalogStream) -> Watch:
         """Make what looks for the properties that were asked about, once all of `stream` were."""

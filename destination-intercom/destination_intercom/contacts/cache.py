@@ -11,13 +11,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from destination_intercom.attributes.new_attributes import NewAttributes
 from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.addresses import TakenAddresses
 from destination_intercom.contacts.diff import NO_FORMS, Form
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import SearchSize
 from destination_intercom.contacts.matching import keys_of
-from destination_intercom.contacts.new_attributes import NewAttributes
 from destination_intercom.contacts.refusals import RefusedValues
 from destination_intercom.contacts.strangers import Strangers
 from destination_intercom.identity import Key

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from destination_intercom.contacts.known import EMPTY, ContactReader, KnownContact, wanted_digest
+from destination_intercom.contacts.known import ContactReader, KnownContact, wanted_digest
 from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.digests import EMPTY
 from destination_intercom.standard_fields import FIELDS
 
 Form: TypeAlias = tuple[int, int]

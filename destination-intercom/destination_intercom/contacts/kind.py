@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from destination_intercom.airbyte.catalog import CatalogStream
+from destination_intercom.attributes.attribute_types import read_origin
+from destination_intercom.attributes.attributes import Attributes
 from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
-from destination_intercom.contacts.attribute_types import read_origin
-from destination_intercom.contacts.attributes import Attributes
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches, Neighbourhood
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.known import ContactReader, KnownContact

@@ -1,8 +1,7 @@
 """What is known of a contact: who it is, and of its values a digest each, which is enough to compare them.
 
-A run knows a hundred thousand contacts with forty texts each; the texts themselves would not fit. A digest is
-Python's own hash of a text: 64 bits, keyed anew in each process, so that two values share one by chance once in
-10**19 comparisons. Others take ten times as long, and most contacts cost nothing but their comparison. Pure.
+A run knows a hundred thousand contacts with forty texts each; the texts themselves would not fit, and most contacts
+cost nothing but their comparison. Pure.
 """
 
 from __future__ import annotations
@@ -12,20 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from destination_intercom.contacts.mapping import convert_typed
+from destination_intercom.attributes.values import convert_typed
+from destination_intercom.digests import EMPTY, UNKNOWN, digest
 from destination_intercom.standard_fields import FIELDS
 from destination_intercom.values import MAX_TEXT, MISSING, Converted, Moment
-
-UNKNOWN: Final = -1
-"""Stands for a value that nobody has shown. Equal to nothing: Python's hash of a text is never that."""
-
-EMPTY: Final = 0
-"""Stands for no value; a text that is empty is none."""
-
-_ORDERED_FROM: Final = 2**62
-"""Added to a moment, so that it is neither of the two above."""
 
 
 class WrittenNames(Protocol):
@@ -110,7 +101,7 @@ class ContactReader:
 def wanted_digest(name: str, value: Any) -> int:
     """Tell the digest of a value that is to be written under `name`, converted as it is sent."""
     standard = FIELDS.get(name)
-    return _digest(value, ordered=standard is not None and standard.only_later)
+    return digest(value, ordered=standard is not None and standard.only_later)
 
 
 def _digest_of_field(name: str, shown: Any) -> int:
@@ -141,17 +132,4 @@ def _digest_of_shown(shown: Any, convert: Callable[[Any], Converted], *, ordered
         value, _ = convert(Moment(shown) if type(shown) is int else shown)
     except ValueError:
         return UNKNOWN
-    return _digest(value, ordered=ordered)
-
-
-def _digest(value: Any, *, ordered: bool) -> int:
-    if isinstance(value, str):
-        return hash(value)
-    if value is MISSING or value is None:
-        return UNKNOWN if value is MISSING else EMPTY
-    if ordered and isinstance(value, int):
-        return value + _ORDERED_FROM
-    if isinstance(value, float) and value.is_integer():
-        # 7 and 7.0 are equal; 1 and true are not, nor is either of them a text.
-        value = int(value)
-    return hash(f"\0{type(value).__name__} {value}")
+    return digest(value, ordered=ordered)

@@ -6,28 +6,19 @@ at here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.rules import AttributeMembers, AttributeRule, UserRule
+from destination_intercom.attributes.rules import AttributeRule
+from destination_intercom.attributes.values import add_members, convert
+from destination_intercom.contacts.rules import UserRule
 from destination_intercom.identity import Key, identify
+from destination_intercom.models import CONTACT
 from destination_intercom.outcomes import Outcome, filtered
-from destination_intercom.paths import rename
-from destination_intercom.standard_fields import FIELDS, NEVER_BY_WILDCARD, StandardField
-from destination_intercom.values import (
-    MISSING,
-    Converted,
-    Trim,
-    convert_exactly,
-    convert_text,
-    is_set,
-    to_boolean,
-    to_float,
-    to_integer,
-    to_time,
-)
+from destination_intercom.standard_fields import FIELDS
+from destination_intercom.values import MISSING, Converted, Trim
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +86,8 @@ def map_contact(  # noqa: C901 - one loop, for it is most of what a sync itself 
         target, value = attribute.target, attribute.read(data)
         if value is MISSING or target in skipped:
             continue
-        converted, problem = _convert(rule, target, value, types.get(target, attribute.type))
+        kind = types.get(target, attribute.type)
+        converted, problem = convert(CONTACT, target, value, kind, clear=rule.clear_nulls)
         if attribute.overwrite != "always":
             converted, problem = _hold_back(attribute, converted, problem)
         if target in options and _is_outside(converted, options[target]):
@@ -106,7 +98,9 @@ def map_contact(  # noqa: C901 - one loop, for it is most of what a sync itself 
             (fields if target in FIELDS else attributes)[target] = converted
     if_empty = rule.if_empty
     if rule.members:
-        if_empty |= _add_members(rule.members, data, types, fields=fields, attributes=attributes, trims=trims)
+        if_empty |= add_members(
+            rule.members, data, types, model=CONTACT, fields=fields, attributes=attributes, trims=trims
+        )
         outside += [
             name for name in options if name not in outside and _is_outside(attributes.get(name), options[name])
         ]
@@ -117,46 +111,6 @@ def map_contact(  # noqa: C901 - one loop, for it is most of what a sync itself 
 def _is_outside(converted: Any, options: frozenset[str]) -> bool:
     """Say whether a value is none of its attribute's list: Intercom takes such ones as a rule, and says if not."""
     return isinstance(converted, str) and converted != "" and converted not in options
-
-
-def _add_members(
-    rules: Iterable[AttributeMembers],
-    data: dict[str, Any],
-    types: Mapping[str, str],
-    *,
-    fields: dict[str, Any],
-    attributes: dict[str, Any],
-    trims: list[Trim],
-) -> set[str]:
-    """Add the members of a record's objects that nobody has named; return the names to write only where there is none.
-
-    A problem is counted under the wildcard: a member's name may be personal data, and is told to nobody.
-    """
-    if_empty: set[str] = set()
-    for rule in rules:
-        for name, value in rule.read(data).items():
-            target = rename(rule.pattern, name)
-            if target in rule.taken or name in rule.left_out or target in fields or target in attributes:
-                continue
-            converted, problem = _convert_member(target, value, types)
-            if problem and (rule.path, problem) not in trims:
-                trims.append((rule.path, problem))
-            if converted is not MISSING:
-                (fields if target in FIELDS else attributes)[target] = converted
-                if_empty |= {target} if rule.if_empty else set()
-    return if_empty
-
-
-def _convert_member(target: str, value: Any, types: Mapping[str, str]) -> Converted:
-    standard = FIELDS.get(target)
-    if target in NEVER_BY_WILDCARD:
-        return MISSING, "not_by_wildcard"
-    if standard is None and target not in types:
-        return MISSING, "no_attribute"
-    try:
-        return convert_typed(types[target], value) if standard is None else standard.convert(value)
-    except ValueError:
-        return MISSING, _unconverted(standard, types.get(target))
 
 
 def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim]) -> None:
@@ -180,39 +134,3 @@ def _hold_back(attribute: AttributeRule, converted: Any, problem: str) -> Conver
     if converted is None or attribute.overwrite == "only_true":
         return MISSING, "kept_back" if converted is False else problem
     return converted, problem
-
-
-def _convert(rule: UserRule, target: str, value: Any, kind: str | None) -> Converted:
-    standard = FIELDS.get(target)
-    if not is_set(value):
-        return (None if rule.clear_nulls and (standard is None or standard.clearable) else MISSING), ""
-    try:
-        return _TYPES.get(kind or "", convert_text)(value) if standard is None else standard.convert(value)
-    except ValueError:
-        return MISSING, _unconverted(standard, kind)
-
-
-def _unconverted(standard: StandardField | None, kind: str | None) -> str:
-    expected = (str(kind) if kind in _TYPES else "scalar") if standard is None else standard.kind
-    return "no_" + expected.removesuffix("time")
-
-
-def convert_typed(kind: str | None, value: Any) -> Converted:
-    """Convert a value to a custom attribute's type.
-
-    A type that Intercom may come to have is no reason to stop: it is sent as text.
-
-    Raises:
-        ValueError: it cannot be converted without loss.
-    """
-    return _TYPES.get(kind or "", convert_text)(value)
-
-
-_TYPES: Final[dict[str, Callable[[Any], Converted]]] = {
-    "string": convert_text,
-    "integer": convert_exactly(to_integer),
-    "float": convert_exactly(to_float),
-    "boolean": convert_exactly(to_boolean),
-    "date": convert_exactly(to_time),
-    "datetime": convert_exactly(to_time),
-}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.known import wanted_digest
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.intercom.answers import Answer
 from destination_intercom.standard_fields import FIELDS
 from destination_intercom.values import Trim
-
-REFUSING: Final = frozenset({400, 413, 422})
-"""Statuses of a write that one of its values may be the reason for."""
 
 REFUSED, NO_OPTION, NO_EMAIL = "refused", "no_option", "no_email"
 
@@ -26,12 +21,8 @@ MOST_VALUES: Final = 10_000
 SURE_AFTER: Final = 3
 """So many contacts that refuse one value alone, and nothing else of which was taken, speak against the value."""
 
-SHORTEST_HINT: Final = 5
-
 Piece: TypeAlias = tuple[str, ...]
 """Names that are sent or left out together; the first of them is what is said to be left out."""
-
-_QUOTED: Final = re.compile(r"'([^']+)'|\"([^\"]+)\"")
 
 
 def pieces_of(change: ContactChange) -> list[Piece]:
@@ -62,44 +53,6 @@ def trims_of(piece: Piece, reason: str) -> Iterator[Trim]:
 def is_opt_out(change: ContactChange, name: str) -> bool:
     """Say whether a change holds under `name` the word of a person that must not be lost."""
     return name in FIELDS and FIELDS[name].is_opt_out and change.fields.get(name) is True
-
-
-def _errors(answer: Answer) -> list[dict[str, Any]]:
-    errors = answer.body.get("errors") if isinstance(answer.body, dict) else None
-    return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
-
-
-def _texts(answer: Answer) -> list[str]:
-    return [each["message"] for each in _errors(answer) if isinstance(each.get("message"), str)]
-
-
-def text_of(answer: Answer) -> str:
-    """Tell what a refusal says, to compare it with another one's words; it may quote a value."""
-    return "\n".join(_texts(answer))
-
-
-def named_in(answer: Answer, names: Collection[str]) -> set[str]:
-    """Tell which of `names` a refusal names beyond doubt: as its field, or as a custom attribute in quotes."""
-    found: set[str] = set()
-    for each in _errors(answer):
-        named = each.get("field")
-        if isinstance(named, str):
-            found |= {named, named.removeprefix("custom_attributes.")}
-    for text in _texts(answer):
-        quoted = (match[1] or match[2] for match in _QUOTED.finditer(text))
-        # What else it quotes may be an option of the list, or the value.
-        found |= {next((name for name in quoted if name in names), "")}
-    return found & {*names}
-
-
-def hinted_in(answer: Answer, names: Collection[str]) -> set[str]:
-    """Tell which of `names` the words of a refusal may mean: "The owner specified …" may mean owner_id."""
-    words = {word for text in _texts(answer) for word in re.findall(r"\w+", text.lower())}
-    return {name for name in names if words & {name.lower(), *_telling(name)}}
-
-
-def _telling(name: str) -> Iterator[str]:
-    return (word for word in name.lower().split("_") if len(word) >= SHORTEST_HINT)
 
 
 class RefusedValues:

@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from destination_intercom.airbyte.catalog import CatalogStream
-from destination_intercom.airbyte.schemas import declared_members, declared_properties, type_in_schema, undeclared
+from destination_intercom.airbyte.schemas import declared_properties, undeclared
+from destination_intercom.attributes.rules import AttributeMembers, AttributeRule, compile_attributes, form_entries
 from destination_intercom.configuration.config import NamedAttribute, UsersEnabled, UserStream
-from destination_intercom.configuration.entries import Attribute
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
-from destination_intercom.contacts.attribute_types import Origin, read_origin
 from destination_intercom.identity import IdentityRule
-from destination_intercom.paths import MembersReader, PathReader, is_wildcard, rename
+from destination_intercom.paths import is_wildcard
 from destination_intercom.payloads import FormEntry
 from destination_intercom.properties import is_template
-from destination_intercom.standard_fields import Overwrite
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeRule:
-    """One property that is written to contacts.
-
-    `type` is None where nobody tells it; `place` is the entry's place in the form, `property` what it selects.
-    """
-
-    read: PathReader
-    target: str
-    type: str | None
-    overwrite: Overwrite = "always"
-    place: str = ""
-    origin: Origin | None = None
-    property: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeMembers:
-    """All members of an object as attributes, under names that `pattern` makes.
-
-    `path` is the wildcard; `taken` are names that have an entry of their own, `left_out` members that are never
-    written, `declared` the types of those that the stream's schema has.
-    """
-
-    path: str
-    read: MembersReader
-    pattern: str
-    taken: frozenset[str]
-    left_out: frozenset[str] = frozenset()
-    if_empty: bool = False
-    declared: Mapping[str, str | None] = field(default_factory=dict)
-    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +33,7 @@ class UserRule:
     @property
     def entries(self) -> dict[str, FormEntry]:
         """Tell the entry in the form of each name under which something may be left out."""
-        return {each.target: FormEntry(each.place, each.property) for each in self.attributes} | {
-            each.path: FormEntry(each.place, each.path) for each in self.members
-        }
+        return form_entries(self.attributes, self.members)
 
 
 def compile_user_rules(users: UsersEnabled, stream: CatalogStream, checks: PlanChecks) -> list[UserRule]:
@@ -128,47 +89,19 @@ def _has_besides_identity(path: str, stream: CatalogStream, entry: UserStream, c
 
 def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogStream, checks: PlanChecks) -> UserRule:
     named = users.attributes_of(name, own)
-    attributes = [each for _, each in named]
-    return UserRule(
-        identity=checks.identity_rule(own.identity_property, stream, entry=name, field=own.intercom_field),
-        is_deleted=checks.deletion(own.deleted_property, stream, name),
-        holds=(
-            *checks.predicates(users.filters, stream, "users.filters"),
-            *checks.predicates(own.filters, stream, f"{name}, filters"),
-        ),
-        attributes=tuple(_attribute_rule(each, entry, stream, checks) for entry, each in named if not each.is_many),
-        clear_nulls=users.null_values == "clear",
-        if_empty=frozenset(each.target for each in attributes if each.overwrites == "if_empty" and not each.is_many),
-        members=tuple(
-            AttributeMembers(
-                path=each.path,
-                read=checks.read_members(each.path, stream, entry),
-                pattern=each.target,
-                taken=frozenset(other.target for other in attributes if not other.is_many),
-                left_out=checks.identity_members(each.path, own.identity_property),
-                if_empty=each.overwrites == "if_empty",
-                declared=_declared(each, stream, checks.identity_members(each.path, own.identity_property)),
-                place=entry,
-            )
-            for entry, each in named
-            if each.is_many
-        ),
+    identity = checks.identity_rule(own.identity_property, stream, entry=name, field=own.intercom_field)
+    is_deleted = checks.deletion(own.deleted_property, stream, name)
+    holds = (
+        *checks.predicates(users.filters, stream, "users.filters"),
+        *checks.predicates(own.filters, stream, f"{name}, filters"),
     )
-
-
-def _declared(entry: Attribute, stream: CatalogStream, left_out: frozenset[str]) -> dict[str, str | None]:
-    """Tell the attributes that a wildcard writes as far as the stream's schema knows them, each with its type."""
-    members = declared_members(entry.path, stream.schema)
-    return {rename(entry.target, name): kind for name, kind in members.items() if name not in left_out}
-
-
-def _attribute_rule(entry: Attribute, place: str, stream: CatalogStream, checks: PlanChecks) -> AttributeRule:
-    kind = entry.type or _type_in_schema(entry.path, stream.schema)
-    read = checks.read_selected(entry.path, stream, place)
-    origin = read_origin(entry.path, entry.type, stream.schema)
-    return AttributeRule(read, entry.target, kind, entry.overwrites, place, origin, entry.path)
-
-
-def _type_in_schema(text: str, schema: dict[str, Any]) -> str | None:
-    # Of what a template makes of a property no schema speaks.
-    return None if is_template(text) else type_in_schema(text, schema)
+    rules = compile_attributes(named, stream, checks, identity=checks.identity_property(own.identity_property))
+    return UserRule(
+        identity=identity,
+        is_deleted=is_deleted,
+        holds=holds,
+        attributes=rules.named,
+        clear_nulls=users.null_values == "clear",
+        if_empty=frozenset(each.target for _, each in named if each.overwrites == "if_empty" and not each.is_many),
+        members=rules.members,
+    )

@@ -11,21 +11,18 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from destination_intercom.attributes.new_attributes import NewAttributes
+from destination_intercom.attributes.refusal_words import REFUSING, hinted_in, named_in, text_of
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import CONFLICT_STATUS, is_another
-from destination_intercom.contacts.new_attributes import NewAttributes
 from destination_intercom.contacts.refusals import (
     NO_OPTION,
     REFUSED,
-    REFUSING,
     Piece,
     RefusedValues,
-    hinted_in,
     is_opt_out,
-    named_in,
     only,
     pieces_of,
-    text_of,
     trims_of,
 )
 from destination_intercom.contacts.turns import Turn

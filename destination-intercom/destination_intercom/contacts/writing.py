@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from destination_intercom import outcomes
 from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.diff import diff
-from destination_intercom.contacts.known import UNKNOWN, ContactReader, KnownContact, wanted_digest
+from destination_intercom.contacts.known import ContactReader, KnownContact, wanted_digest
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import id_in, is_free, is_known_as_another, keys_of
 from destination_intercom.contacts.policy import Policy
@@ -21,6 +21,7 @@ from destination_intercom.contacts.refusals import Piece, only, pieces_of, trims
 from destination_intercom.contacts.sending import ADDRESS, Sending
 from destination_intercom.contacts.turns import Turn, Waits
 from destination_intercom.delivery.tasks import Pause, Step, Steps
+from destination_intercom.digests import UNKNOWN
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import OK, GetContact
 from destination_intercom.intercom.classify import read_refusal

@@ -110,7 +110,7 @@ def _event_rule(
                 read=checks.read_members(each.path, stream, f"{section}, {name_entry(place, each.path)}"),
                 pattern=each.key,
                 taken=frozenset(other.key for other in metadata if not other.is_many),
-                left_out=checks.identity_members(each.path, entry.identity_property),
+                left_out=checks.identity_members(each.path, checks.identity_property(entry.identity_property)),
                 place=f"{section}, {name_entry(place, each.path)}",
             )
             for place, each in enumerate(metadata)

@@ -144,8 +144,9 @@ class GetMe(ReadCall):
 
 @dataclass(frozen=True, slots=True)
 class ListDataAttributes(ReadCall):
-    """The definitions of contact attributes, archived ones included."""
+    """The definitions of the attributes of a model, `contact` or `company`, archived ones included."""
 
+    model: str = "contact"
     endpoint: ClassVar[str] = "GET /data_attributes"
     permission: ClassVar[str] = "Write data attributes"
     about_workspace: ClassVar[bool] = True
@@ -153,7 +154,7 @@ class ListDataAttributes(ReadCall):
     @property
     def path(self) -> str:
         """Tell the path with its query."""
-        return "/data_attributes?model=contact&include_archived=true"
+        return f"/data_attributes?model={_quote(self.model)}&include_archived=true"
 
     def is_answered_by(self, answer: Answer) -> bool:
         """Say whether it lists anything."""
@@ -162,7 +163,7 @@ class ListDataAttributes(ReadCall):
 
 @dataclass(frozen=True, slots=True)
 class CreateDataAttribute(_PayloadCall, WriteCall):
-    """Create a contact attribute."""
+    """Create an attribute of people or of companies."""
 
     endpoint: ClassVar[str] = "POST /data_attributes"
     permission: ClassVar[str] = "Write data attributes"

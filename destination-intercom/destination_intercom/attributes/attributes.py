@@ -1,4 +1,4 @@
-"""The attributes of one sync: those that are wanted, settled with the workspace before the first record."""
+"""The attributes of one model: those that a sync wants, settled with the workspace before the first record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from destination_intercom.contacts.attribute_types import (
+from destination_intercom.attributes.attribute_types import (
     FROM_SCHEMA,
     UNFIT,
     UNTOLD,
@@ -17,7 +17,7 @@ from destination_intercom.contacts.attribute_types import (
     find_unfit,
     list_types,
 )
-from destination_intercom.contacts.workspace import (
+from destination_intercom.attributes.workspace import (
     Workspace,
     check_attributes,
     explain_flags,
@@ -29,16 +29,10 @@ from destination_intercom.errors import ConfigurationError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes
 from destination_intercom.intercom.classify import read_refusal
-from destination_intercom.standard_fields import FIELDS, NEVER_BY_WILDCARD
+from destination_intercom.models import CONTACT, Model
 
 MOST_ATTRIBUTES: Final = 250
 """Custom attributes of a workspace (Intercom's help centre)."""
-
-_BEFORE: Final = 'If one is a time, set the type of its entry in users.attributes to "date" before the first sync.'
-_TOO_LATE: Final = (
-    "If one is a time, archive the new attribute in Intercom, and write another one, with the type of its entry in"
-    ' users.attributes set to "date".'
-)
 
 
 @dataclass(slots=True)
@@ -46,18 +40,19 @@ class Attributes:
     """The attributes of one sync, settled with the workspace before the first record.
 
     `wanted` maps each name to the type that it would be created with, None where nobody tells it; `fields`
-    are the standard ones that are written, or compared in any case. `types` and `options` are the
+    are the standard ones of `model` that are written, or compared in any case. `types` and `options` are the
     workspace's, `skipped` what it lacks and may lack, `created` what was made just now.
     `create` says that missing ones may be created: a dry run only says that they would be, and `watch` then looks
     at their values. What there is to say goes into `notes`, before the call that it is about.
     """
 
     missing: str
+    model: Model = CONTACT
     create: bool = True
     notes: Notes = field(default_factory=Notes)
     created: tuple[str, ...] = ()
     wanted: dict[str, str | None] = field(default_factory=dict)
-    fields: frozenset[str] = frozenset({"email"})
+    fields: frozenset[str] = frozenset()
     types: dict[str, str] = field(default_factory=dict)
     options: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     skipped: frozenset[str] = frozenset()
@@ -66,6 +61,26 @@ class Attributes:
     _origins: dict[str, list[Origin]] = field(default_factory=dict)
     _members: dict[str, str | None] = field(default_factory=dict)
     _takes_all: bool = False
+
+    def __post_init__(self) -> None:
+        """Begin with the fields that are compared in any case."""
+        self.fields |= self.model.fields.keys() & {"email"}
+
+    @property
+    def _section(self) -> str:
+        return self.model.section
+
+    @property
+    def _before(self) -> str:
+        entry = f"its entry in {self._section}.attributes"
+        return f'If one is a time, set the type of {entry} to "date" before the first sync.'
+
+    @property
+    def _too_late(self) -> str:
+        return (
+            "If one is a time, archive the new attribute in Intercom, and write another one, with the type of its entry"
+            f' in {self._section}.attributes set to "date".'
+        )
 
     def want(self, name: str, kind: str | None, *, only_true: bool = False, origin: Origin | None = None) -> None:
         """Note that an attribute is written, or a true of it only, and the type that one of the streams tells.
@@ -79,14 +94,14 @@ class Attributes:
         # What is a whole number in one stream only may have a fraction in another.
         kind = "float" if {told, kind} == {"integer", "float"} else told or kind
         self.wanted[name] = next(iter(_own_types(origins)), kind)
-        self.fields |= FIELDS.keys() & {name}
+        self.fields |= self.model.fields.keys() & {name}
         if only_true:
             self._only_true.add(name)
 
     def assume(self) -> Iterator[str]:
         """Take what the entries and the schemas tell for the workspace's types; tell what that is."""
         wanted = {**self._members, **self.wanted}
-        custom = {name: kind for name, kind in wanted.items() if name not in FIELDS}
+        custom = {name: kind for name, kind in wanted.items() if name not in self.model.fields}
         self.types.update({name: kind for name, kind in custom.items() if kind is not None})
         if custom:
             told = ", ".join(f'"{name}" ({kind or "text, for nobody tells its type"})' for name, kind in custom.items())
@@ -99,10 +114,10 @@ class Attributes:
         """
         self._takes_all = True
         for name, kind in declared.items():
-            if name not in NEVER_BY_WILDCARD:
+            if name not in self.model.never_by_wildcard:
                 self._members[name] = self._members.get(name) or kind
-                self.fields |= FIELDS.keys() & {name}
-        self.fields |= FIELDS.keys() - NEVER_BY_WILDCARD
+                self.fields |= self.model.fields.keys() & {name}
+        self.fields |= self.model.fields.keys() - self.model.never_by_wildcard
 
     def check(self) -> Generator[Call, Answer, None]:
         """Yield the call that shows what is wrong as far as entries tell it, for a test knows no streams.
@@ -110,11 +125,11 @@ class Attributes:
         Raises:
             ConfigurationError: what is wanted cannot be had.
         """
-        workspace = self._compare((yield ListDataAttributes()), untold=FROM_SCHEMA)
+        workspace = self._compare((yield ListDataAttributes(self.model.name)), untold=FROM_SCHEMA)
         if self.missing == "create" and workspace.missing:
             planned = {name: self.wanted[name] for name in workspace.missing}
             self._refuse(workspace, planned)
-            self._announce(planned, "which the first sync creates", _BEFORE)
+            self._announce(planned, "which the first sync creates", self._before)
 
     def settle(self) -> Generator[Call, Answer, None]:
         """Yield the calls to make, taking the answer to each.
@@ -124,7 +139,7 @@ class Attributes:
         """
         if not self.wanted and not self._takes_all:
             return
-        listing = yield ListDataAttributes()
+        listing = yield ListDataAttributes(self.model.name)
         workspace = self._compare(listing)
         if self._takes_all:
             for name, (kind, options) in list_writable(listing.body).items():
@@ -135,14 +150,14 @@ class Attributes:
         planned.update(self._plan_members(listing, room=MOST_ATTRIBUTES - workspace.custom_count - len(planned)))
         self._begin(planned)
         for name, kind in planned.items() if self.create else ():
-            call = CreateDataAttribute({"name": name, "model": "contact", "data_type": kind})
+            call = CreateDataAttribute({"name": name, "model": self.model.name, "data_type": kind})
             answer = yield call
             if call.is_answered_by(answer):
                 self._say(f'Created the custom attribute "{name}" ({kind}).')
                 self.created = (*self.created, name)
             else:
                 # It may be there by now: made by another app, or by an attempt of ours whose answer was lost.
-                listing = yield ListDataAttributes()
+                listing = yield ListDataAttributes(self.model.name)
                 self._find_refused(name, answer, listing)
 
     def summary(self) -> Iterator[str]:
@@ -150,7 +165,7 @@ class Attributes:
         if self.watch is not None and (times := self.watch.find()):
             yield (
                 "Dry run: every value of these attributes, which would be created, looks like a time:"
-                f" {list_types(times)}. {_BEFORE}"
+                f" {list_types(times)}. {self._before}"
             )
 
     def _compare(self, answer: Answer, *, untold: str = UNTOLD) -> Workspace:
@@ -160,6 +175,7 @@ class Attributes:
             missing=self.missing,
             only_true=self._only_true,
             described=describe_types(self.wanted, self._origins, untold=untold),
+            model=self.model,
         )
         self.types.update(workspace.types)
         self.options.update(workspace.options)
@@ -178,7 +194,7 @@ class Attributes:
             others = [own for own in _own_types(self._origins.get(name, ())) if own != kind.removesuffix("time")]
             if others:
                 self._say(
-                    f'users.attributes: "{name}" is of the type {kind} in the workspace, and of the type'
+                    f'{self._section}.attributes: "{name}" is of the type {kind} in the workspace, and of the type'
                     f" {' or '.join(others)} by its entry: the workspace's counts.",
                     heading="Attributes of another type in the workspace than by their entries",
                     name=name,
@@ -186,13 +202,13 @@ class Attributes:
 
     def _find_refused(self, name: str, refused: Answer, listing: Answer) -> None:
         """Go on if the attribute that was not created is there all the same, with the type that is wanted."""
-        workspace = check_attributes({name: None}, listing.body, missing="skip")
+        workspace = check_attributes({name: None}, listing.body, missing="skip", model=self.model)
         if workspace.types.get(name) == self.types[name]:
             return
         words = read_refusal(refused).message or f"status {refused.status}"
         problem = f'Intercom does not create the custom attribute "{name}": {words}.'
         if name in self.wanted:
-            raise ConfigurationError(f"users.attributes: {problem}")
+            raise ConfigurationError(f"{self._section}.attributes: {problem}")
         self._say(f"{problem} What * has for it is left out.")
         self.skipped |= {name}
         del self.types[name]
@@ -206,8 +222,8 @@ class Attributes:
         planned = {name: kind for name, kind in kinds.items() if kind is not None}
         if untyped := [name for name in kinds if name not in planned]:
             raise ConfigurationError(
-                f"users.attributes: nobody tells the type of {quote_names(untyped)}, which the workspace lacks: set it."
-                " It is never guessed, for it cannot be changed afterwards."
+                f"{self._section}.attributes: nobody tells the type of {quote_names(untyped)}, which the workspace"
+                " lacks: set it. It is never guessed, for it cannot be changed afterwards."
             )
         return planned
 
@@ -220,7 +236,7 @@ class Attributes:
             if name in self.wanted:
                 continue
             try:
-                workspace = check_attributes({name: kind}, listing.body, missing="skip")
+                workspace = check_attributes({name: kind}, listing.body, missing="skip", model=self.model)
             except ConfigurationError:
                 left_out[name] = "archived, or not writable"
                 continue
@@ -250,9 +266,9 @@ class Attributes:
             return
         self.types.update(planned)
         if self.create:
-            self._announce(planned, "which are created", _TOO_LATE)
+            self._announce(planned, "which are created", self._too_late)
         else:
-            self._announce(planned, "which would be created", _BEFORE)
+            self._announce(planned, "which would be created", self._before)
             self.watch = TimeWatch(planned)
 
     def _refuse(self, workspace: Workspace, kinds: Mapping[str, str | None]) -> None:
@@ -275,7 +291,7 @@ class Attributes:
                 f" no room for {quote_names(workspace.missing)}"
             )
         if problems:
-            raise ConfigurationError("users.attributes: " + "; ".join(problems) + ".")
+            raise ConfigurationError(f"{self._section}.attributes: " + "; ".join(problems) + ".")
 
     def _announce(self, kinds: Mapping[str, str | None], when: str, cure: str) -> None:
         """Name each attribute with the type that it is to have for ever, and those that look like a mistake."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from destination_intercom.contacts.attribute_types import (
+from destination_intercom.attributes.attribute_types import (
     MAY_BE_TIMES,
     UNFIT,
     Origin,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from destination_intercom.errors import ConfigurationError
-from destination_intercom.standard_fields import FIELDS, RESERVED_FIELDS
+from destination_intercom.models import CONTACT, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ def check_attributes(
     missing: str = "fail",
     only_true: Collection[str] = (),
     described: Mapping[str, str] | None = None,
+    model: Model = CONTACT,
 ) -> Workspace:
-    """Compare the attributes to write with the answer of `GET /data_attributes`.
+    """Compare the attributes of `model` to write with the answer of `GET /data_attributes`.
 
     `wanted` maps each name to the type that it would be created with, None where nobody tells it.
     `missing` is what to do with custom attributes that are not there: `fail`, `create` or `skip`.
@@ -56,17 +57,17 @@ def check_attributes(
         if isinstance(attribute, dict) and isinstance(attribute.get("name"), str)
     ]
     # Of several with one name, the likeliest counts.
-    known = {entry["name"]: entry for entry in sorted(named, key=_likelihood)}
-    absent = [name for name in wanted if name not in known and name not in FIELDS]
+    known = {entry["name"]: entry for entry in sorted(named, key=lambda entry: _likelihood(entry, model))}
+    absent = [name for name in wanted if name not in known and name not in model.fields]
     found = [name for name in wanted if name in known]
-    near = {name: other for name in absent if (other := _near(name, known)) is not None}
+    near = {name: other for name in absent if (other := _near(name, known, model)) is not None}
     kinds = {name: (described or wanted)[name] or "of a type that nobody tells" for name in absent}
-    problems = [*_lacks(kinds, near, missing=missing), *_unusable(found, known)]
+    problems = [*_lacks(kinds, near, missing=missing, model=model), *_unusable(found, known, model)]
     if others := [name for name in found if name in only_true and known[name].get("data_type") != "boolean"]:
         problems.append(explain_flags(others))
     if problems:
-        raise ConfigurationError("users.attributes: " + "; ".join(problems) + ".")
-    custom = [name for name in found if name not in FIELDS]
+        raise ConfigurationError(f"{model.section}.attributes: " + "; ".join(problems) + ".")
+    custom = [name for name in found if name not in model.fields]
     return Workspace(
         {name: kind for name in custom if isinstance(kind := known[name].get("data_type"), str)},
         {name: options for name in custom if (options := _options(known[name]))},
@@ -90,7 +91,7 @@ def list_writable(listing: Any) -> dict[str, tuple[str, frozenset[str]]]:
     }
 
 
-def _lacks(absent: Mapping[str, str], near: Mapping[str, Near], *, missing: str) -> list[str]:
+def _lacks(absent: Mapping[str, str], near: Mapping[str, Near], *, missing: str, model: Model) -> list[str]:
     """Tell what is wrong with attributes that the workspace lacks; `absent` says of which type each would be."""
     if missing == "create":
         return _duplicates(absent, near)
@@ -98,8 +99,12 @@ def _lacks(absent: Mapping[str, str], near: Mapping[str, Near], *, missing: str)
         return []
     hints = {name: f"; {other.text}" for name, other in near.items()}
     names = ", ".join(f'"{name}" ({kind}{hints.get(name, "")})' for name, kind in absent.items())
-    cure = "create them in Intercom under Settings > Data > People, set users.missing_attributes to create or skip"
-    return [f"the workspace lacks the custom attributes {names}: {cure}, or leave them out of users.attributes"]
+    section = model.section
+    cure = (
+        f"create them in Intercom under Settings > Data > {model.page}, set {section}.missing_attributes to create or"
+        " skip"
+    )
+    return [f"the workspace lacks the custom attributes {names}: {cure}, or leave them out of {section}.attributes"]
 
 
 def _duplicates(absent: Iterable[str], near: Mapping[str, Near]) -> list[str]:
@@ -112,13 +117,13 @@ def _duplicates(absent: Iterable[str], near: Mapping[str, Near]) -> list[str]:
     ]
 
 
-def _unusable(found: Sequence[str], known: Mapping[str, Any]) -> list[str]:
+def _unusable(found: Sequence[str], known: Mapping[str, Any], model: Model) -> list[str]:
     problems = []
     if archived := [name for name in found if known[name].get("archived") is True]:
         problems.append(f"archived in Intercom, so not writable: {quote_names(archived)}: restore or leave them out")
     if locked := [name for name in found if known[name].get("api_writable") is False]:
         problems.append(
-            f"not writable through Intercom's API: {quote_names(locked)}: leave them out of users.attributes"
+            f"not writable through Intercom's API: {quote_names(locked)}: leave them out of {model.section}.attributes"
         )
     return problems
 
@@ -130,33 +135,35 @@ def _options(attribute: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def _likelihood(attribute: Mapping[str, Any]) -> tuple[bool, bool]:
+def _likelihood(attribute: Mapping[str, Any], model: Model) -> tuple[bool, bool]:
     # A custom attribute may bear the name of one of Intercom's own that nobody can write, such as "country".
     is_own = attribute.get("custom") is False
-    return is_own is (attribute["name"] in FIELDS), attribute.get("archived") is not True
+    return is_own is (attribute["name"] in model.fields), attribute.get("archived") is not True
 
 
-def _near(name: str, known: Mapping[str, Any]) -> Near | None:
+def _near(name: str, known: Mapping[str, Any], model: Model) -> Near | None:
     """Find the attribute that may be meant by a name that the workspace lacks; if there are several, one to write."""
     wanted = name.casefold()
     labels = {other: label for other, entry in known.items() if isinstance(label := entry.get("label"), str)}
     found = {
         **{other: "this is the label of" for other, label in labels.items() if label.casefold() == wanted},
         **{
-            other: "names are case-sensitive, and there is" for other in (*known, *FIELDS) if other.casefold() == wanted
+            other: "names are case-sensitive, and there is"
+            for other in (*known, *model.fields)
+            if other.casefold() == wanted
         },
     }
     if not found:
         return None
-    other = min(found, key=lambda each: _obstacle(each, known) != "")
-    obstacle = _obstacle(other, known)
+    other = min(found, key=lambda each: _obstacle(each, known, model) != "")
+    obstacle = _obstacle(other, known, model)
     cure = "choose another name" if obstacle else "write that one, or choose another name"
     return Near(f'{found[other]} "{other}"{obstacle}', cure)
 
 
-def _obstacle(name: str, known: Mapping[str, Any]) -> str:
+def _obstacle(name: str, known: Mapping[str, Any], model: Model) -> str:
     """Say why nothing can be written to an attribute; "" if nothing speaks against it."""
-    if name in RESERVED_FIELDS:
+    if name in model.reserved:
         return ", which is Intercom's own or the identity"
     entry = known.get(name, {})
     if entry.get("archived") is True:

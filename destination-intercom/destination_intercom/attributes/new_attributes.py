@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from destination_intercom.contacts.refusals import named_in
+from destination_intercom.attributes.refusal_words import named_in
 from destination_intercom.delivery.tasks import Pause
 from destination_intercom.intercom.answers import Answer
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from destination_intercom.contacts.attribute_types import Origin
-from destination_intercom.contacts.attributes import MOST_ATTRIBUTES, Attributes
+from destination_intercom.attributes.attribute_types import Origin
+from destination_intercom.attributes.attributes import MOST_ATTRIBUTES, Attributes
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateDataAttribute, ListDataAttributes

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from destination_intercom.contacts.workspace import Workspace, check_attributes
+from destination_intercom.attributes.workspace import Workspace, check_attributes
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.standard_fields import STANDARD_FIELDS
 from unit_tests.data_attributes import attribute
