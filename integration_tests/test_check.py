@@ -143,6 +143,21 @@ def test_check_of_a_token_without_a_scope_names_the_permission() -> None:
     assert "data attributes" in verdict.message
 
 
+def test_check_of_companies_compares_their_attributes_and_names_what_the_app_needs() -> None:
+    """Of the model company; nothing is written."""
+    companies = {
+        "mode": "enabled",
+        "streams": [{"stream": "accounts", "company_id_property": "id"}],
+        "attributes": [{"property": "name"}, {"property": "tier", "type": "string"}],
+    }
+    verdict = check(config(events=None, users=None, companies=companies))
+    assert "FAILED" == verdict.status
+    assert 'companies.attributes: the workspace lacks the custom attributes "tier" (string)' in verdict.message
+    verdict = check(config(events=None, users=None, companies={**companies, "attributes": [{"property": "name"}]}))
+    assert "SUCCEEDED" == verdict.status
+    assert b'for companies \\"Write users and companies\\", \\"Write data attributes\\".' in b"".join(verdict.lines)
+
+
 def test_check_of_a_workspace_without_the_api_names_the_subscription() -> None:
     """403 api_plan_restricted."""
     verdict = check(plan_restricted=True)
@@ -383,7 +398,7 @@ BAD: list[tuple[Any, str]] = [
     (config(access_token=7), "access_token"),
     (config(api_endpoint="uk"), "api_endpoint"),
     (config(api_base_url="http://example.com"), "api_base_url"),
-    (config(events=None, users=None), "both disabled"),
+    (config(events=None, users=None), "all disabled"),
     (config(events={"mode": "enabled"}), "selected_events"),
     (config(users={"mode": "enabled"}), "users"),
     (config(delivery={"concurrency": 0}), "delivery.concurrency"),

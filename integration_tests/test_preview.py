@@ -84,6 +84,21 @@ def test_preview_shows_what_would_be_sent_and_what_would_be_left_out() -> None:
     assert any('assumed, for the workspace is not asked: "seats" (integer)' in text for text in warnings)
 
 
+def test_preview_shows_the_company_of_a_record_and_whom_a_person_belongs_to() -> None:
+    """By your own ids; a stream that is listed twice is two companies."""
+    streams = [{"stream": "people", "company_id_property": name} for name in ("account", "partner")]
+    document = configuration(
+        users={"streams": [{"stream": "people"}], "member_of": [{"property": "account"}]},
+        companies={"streams": streams, "attributes": [{"property": "seats", "attribute": "size"}]},
+    )
+    people = catalog(people=declared(user_id="string", account="integer", partner="string", seats="integer"))
+    rows = [record("people", user_id="u1", account=7, partner="p", seats=3), record("people", user_id="u2", account=7)]
+    (both, one), _ = show(rows, document, people)
+    assert {"role": "user", "external_id": "u1", "companies": ["7"]} == both["contact"]
+    assert [{"company_id": "7", "size": 3}, {"company_id": "p", "size": 3}] == both["company"]
+    assert {"company_id": "7"} == one["company"]
+
+
 def test_preview_with_a_limit_shows_so_many_records() -> None:
     """States are no records."""
     rows = [state("people", 1), *(record("people", **ADA) for _ in range(5))]

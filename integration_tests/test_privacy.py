@@ -365,6 +365,8 @@ SHOWN = {
         AttributeRule.target AttributeRule.type Attributes._members Attributes._only_true Attributes._origins Attributes.created
         Attributes.fields Attributes.missing ContactChange.if_empty ContactChange.outside UserRule.if_empty
         Attributes.skipped Attributes.types Attributes.wanted CatalogStream.schema Near.cure Near.text Origin.property Origin.type
+        AttributeRule.property MetadataRule.property Part.entries RecordRule.entries MembershipRule.name
+        MembershipRule.place MembershipRule.property ListDataAttributes.model
         EventRule.metadata EventRule.name EventRule.renamed MetadataRule.name MetadataRule.type Money.currency Plan._by_name Plan.warnings Policy.write_mode RecordMessage.namespace
         RecordMessage.stream StreamPlan.refuse_records Undeclared.near Workspace.missing Workspace.near Workspace.types _Object.key
     """,
@@ -374,11 +376,13 @@ SHOWN = {
     """,
     "written down in the table of standard fields": """
         StandardField.convert StandardField.kind StandardField.name StandardField.shown_in
+        Model.fields Model.name Model.never_by_wildcard Model.page Model.reserved Model.section
     """,
     "Intercom's own id of a contact or a request": """
         Answer.canonical_id Answer.request_id ArchiveContact.contact_id GetContact.contact_id KnownContact.contact_id
         Sending.contact_id Taken.holder UnarchiveContact.contact_id UpdateContact.contact_id _ContactCall.contact_id
-        _Lead.contact_id
+        _Lead.contact_id AttachCompany.contact_id AttachCompany.company ListContactCompanies.contact_id
+        UpdateCompany.known_id
     """,
     "the name of an event": "EventPayload.name Note.name",
     "shows nothing of what it holds": """

@@ -27,7 +27,8 @@ def catalog_of(stream: str, schema: dict[str, Any]) -> dict[str, Any]:
 def configuration(**sections: Any) -> dict[str, Any]:
     """A configuration with a token; sections that have a mode are enabled."""
     enabled = {
-        name: {"mode": "enabled", **each} if name in {"events", "users"} else each for name, each in sections.items()
+        name: {"mode": "enabled", **each} if name in {"events", "users", "companies"} else each
+        for name, each in sections.items()
     }
     return {"access_token": TOKEN, **enabled}
 

@@ -5,6 +5,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from destination_intercom.airbyte.catalog import CatalogStream
+from destination_intercom.companies.rules import CompanyRule, compile_company_rules
+from destination_intercom.configuration.companies_config import CompaniesEnabled
 from destination_intercom.configuration.config import EventsEnabled, UsersEnabled, parse_config
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.rules import UserRule, compile_user_rules
@@ -77,6 +79,23 @@ def event_rule(entry: dict[str, Any] | None = None, identity: dict[str, Any] | N
     stream = catalog_stream()
     assert isinstance(config.events, EventsEnabled)
     (rule,) = compile_event_rules(config.events, stream, PlanChecks(config, [stream]))
+    return rule
+
+
+def company_rule(
+    *attributes: dict[str, Any],
+    entry: dict[str, Any] | None = None,
+    identity: dict[str, Any] | None = None,
+    schema: dict[str, Any] | None = None,
+    **companies: Any,
+) -> CompanyRule:
+    """Compile the rule of one company stream that writes `attributes`; `entry` adds to its entry."""
+    listed = {"stream": "s", "company_id_property": "id", **(entry or {})}
+    section = {"mode": "enabled", "streams": [listed], "attributes": list(attributes), **companies}
+    config = parse_config(base_config(identity=identity or {}, companies=section))
+    stream = catalog_stream(**(schema or {}))
+    assert isinstance(config.companies, CompaniesEnabled)
+    (rule,) = compile_company_rules(config.companies, stream, PlanChecks(config, [stream]))
     return rule
 
 

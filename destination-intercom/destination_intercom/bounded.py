@@ -19,6 +19,9 @@ class Bounded(Generic[K, V]):
     def __contains__(self, key: K) -> bool:
         return key in self._entries
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def get(self, key: K) -> V | None:
         """Tell what was noted for `key` last, or None."""
         return self._entries.get(key)

@@ -25,8 +25,7 @@ COMPANY_FIELDS: Final = {
     field.name: field
     for field in (
         StandardField(name="name", convert=convert_text, kind="scalar"),
-        # Sent as its name; answers show an object.
-        StandardField(name="plan", convert=convert_text, kind="scalar", shown_in="name"),
+        StandardField(name="plan", convert=convert_text, kind="scalar"),
         StandardField(name="size", convert=convert_exactly(to_integer), kind="integer"),
         StandardField(name="website", convert=convert_url, kind="scalar"),
         StandardField(name="industry", convert=convert_text, kind="scalar"),

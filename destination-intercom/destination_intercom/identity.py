@@ -1,4 +1,4 @@
-"""Who a record is about: the key of a person, and how it is read from a record. Pure."""
+"""Whom a record is about: the key of a person or a company, and how it is read from a record. Pure."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ IdentityField: TypeAlias = Literal["external_id", "email"]
 """What an identity is in Intercom; the external_id is its "User ID"."""
 
 
+KeyField: TypeAlias = IdentityField | Literal["company_id"]
+"""What a key is in Intercom: a person's identity, or the id that the source gives a company."""
+
+
 Question: TypeAlias = Callable[[dict[str, Any]], bool]
 """Something to know of a record's data."""
 
 
 class Key(NamedTuple):
-    """A person as a record names them: the kind of identity, and its value.
+    """A person, or a company, as a record names it: the kind of identity, and its value.
 
     One text as a User ID and as an e-mail address is two keys: nothing says that they are one person.
     """
 
-    field: IdentityField
+    field: KeyField
     value: str
 
     def __repr__(self) -> str:
@@ -51,7 +55,7 @@ class IdentityRule:
     """
 
     read: PathReader
-    field: IdentityField
+    field: KeyField
     reject_missing: bool
     is_declared: bool = False
     leads_into_null: Question = lambda _: False

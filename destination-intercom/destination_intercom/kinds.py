@@ -1,6 +1,7 @@
 """The kinds of object that a sync delivers: the one place where they are registered.
 
-A kind's place in `KINDS` is its place among the payloads of a record: contacts come before what needs them.
+A kind's place in `KINDS` is its place among the payloads of a record: companies come before the people who belong to
+them, and contacts before what needs them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Final, TypeAlias
 
+from destination_intercom.companies.directory import CompanyDirectory
+from destination_intercom.companies.kind import Companies
 from destination_intercom.configuration.config import Config, EventsEnabled
 from destination_intercom.contacts.kind import Contacts
 from destination_intercom.delivery.kinds import Kind, Kinds
@@ -31,10 +34,21 @@ class KindParts:
     @cached_property
     def contacts(self) -> Contacts:
         """Give the contacts, of which other kinds ask who is known."""
-        return Contacts(self.config, now=self.now, look_up=partial(self.look_up, Contacts.name))
+        look_up = partial(self.look_up, Contacts.name)
+        return Contacts(self.config, now=self.now, look_up=look_up, companies=self.companies)
+
+    @cached_property
+    def companies(self) -> CompanyDirectory:
+        """Give what is known of companies, which people belong to."""
+        return CompanyDirectory(self.now, asks_first=self.config.delivery.dry_run)
 
 
 MakeKind: TypeAlias = Callable[[KindParts], Kind]
+
+
+def make_companies(parts: KindParts) -> Kind:
+    """Make the companies."""
+    return Companies(parts.config, directory=parts.companies, now=parts.now)
 
 
 def make_contacts(parts: KindParts) -> Kind:
@@ -49,7 +63,7 @@ def make_events(parts: KindParts) -> Kind:
     return Events(parts.config, people=parts.contacts.people(create_unknown=creates), now=parts.now)
 
 
-KINDS: Final[tuple[MakeKind, ...]] = (make_contacts, make_events)
+KINDS: Final[tuple[MakeKind, ...]] = (make_companies, make_contacts, make_events)
 
 
 def make_kinds(parts: KindParts) -> Kinds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from destination_intercom.configuration.companies_config import CompaniesEnabled
 from destination_intercom.configuration.config import Config, EventsEnabled, UsersEnabled
 from destination_intercom.configuration.plan import Plan, StreamPlan
 from destination_intercom.intercom.client import API_VERSION
@@ -29,6 +30,9 @@ def write_opening(config: Config, plan: Plan) -> Iterator[str]:
             f" {users.null_values}, unchanged_contacts {users.unchanged_contacts}, archived_contacts"
             f" {users.archived_contacts}, email_match {users.email_match}, deleted_records {users.deleted_records}."
         )
+    if isinstance(config.companies, CompaniesEnabled):
+        companies = config.companies
+        yield f"Companies: missing_attributes {companies.missing_attributes}, null_values {companies.null_values}."
     if isinstance(config.events, EventsEnabled):
         events = config.events
         since = f", not before {events.not_before}" if events.not_before else ", of any age"

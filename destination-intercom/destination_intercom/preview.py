@@ -82,17 +82,20 @@ def _show(plan: StreamPlan, data: dict[str, Any], kinds: Kinds) -> dict[str, Any
         name, body = kinds[part.kind].show(made)
         shown.setdefault(name, []).append(body)
         left_out += [_name_trim(part, *trim) for trim in made.trims]
-    contacts = shown.get("contact", [])
     whole = combine(parts)
     return {
-        # A stream may be listed twice as one of users: a record is then two contacts.
-        "contact": contacts if len(contacts) > 1 else next(iter(contacts), None),
-        "company": next(iter(shown.get("company", [])), None),
+        "contact": _one(shown.get("contact", [])),
+        "company": _one(shown.get("company", [])),
         "events": shown.get("events", []),
         "tags": shown.get("tags", []),
         "left_out": left_out,
         "outcome": whole.reason if whole.status in {Status.FILTERED, Status.REJECTED} else None,
     }
+
+
+def _one(shown: list[Any]) -> Any:
+    """Show what there is one of by itself: a stream may be listed twice, and its record is then two of a kind."""
+    return shown if len(shown) > 1 else next(iter(shown), None)
 
 
 def _name_trim(part: Part, name: str, reason: str) -> dict[str, str]:

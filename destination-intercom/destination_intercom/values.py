@@ -70,6 +70,11 @@ TRIM_REASONS: Final = {
     "no_attribute": "members that the workspace has no attribute for were left out",
     "not_by_wildcard": "members that only an entry of their own writes, or nobody, were left out",
     "no_email": "values without an e-mail address beside them were left out",
+    "no_company_id": "company ids that are neither a text nor a whole number, or too long, were left out",
+    "company_limit": "companies beyond those that Intercom lets a person have were left out",
+    "company_refused": "companies that Intercom refused were left out",
+    "cut_spend": "fractions of the monthly spend were cut, as Intercom does",
+    "large_spend": "amounts beyond 2147483647 were left out",
 }
 
 

@@ -53,6 +53,16 @@ def draft(number: int) -> Message:
     return record("users", user_id=f"p{number}", mail=mail(number), name=f"Draft {number}")
 
 
+def account(number: int) -> Message:
+    """A record of the company of a person."""
+    return record("accounts", id=f"c{number}", name=f"Company {number}")
+
+
+def member(number: int) -> Message:
+    """A record that renames a person, and says which company is theirs."""
+    return update(number, account=f"c{number}")
+
+
 def event(number: int, second: int = 0) -> Message:
     """A record of an event of a person."""
     return record("events", user_id=f"p{number}", mail=mail(number), name="Played", at=T0 + second)
@@ -68,6 +78,12 @@ def users(*more: Message, **options: Any) -> dict[str, Any]:
     return {"mode": "enabled", "streams": [{"stream": "users"}], "attributes": [{"property": "name"}, *more], **options}
 
 
+COMPANIES: Final = {
+    "mode": "enabled",
+    "streams": [{"stream": "accounts", "company_id_property": "id"}],
+    "attributes": [{"property": "name"}],
+}
+MEMBERS: Final = {"users": users(member_of=[{"property": "account"}]), "companies": COMPANIES}
 BY_ADDRESS: Final = {"property": "mail", "intercom_field": "email"}
 WITH_MAIL: Final = {"property": "mail", "attribute": "email"}
 PLANS: Final = [{"property": f"plan{n}", "type": "string"} for n in range(PEOPLE)]
@@ -158,6 +174,8 @@ class Situation:
             held = Counter(each[key] for each in people if each[key])
             found += [f"{count} contacts with {value}" for value, count in held.items() if count > 1]
         found += [f"a contact {each['external_id']}: {each['name']}" for each in people if not _is_somebody(each)]
+        companies = Counter(each["company_id"] for each in contents["companies"])
+        found += [f"{count} companies {name}" for name, count in companies.items() if count > 1]
         attributes = Counter(each["name"] for each in contents["data_attributes"] if each["custom"])
         return found + [f"{count} attributes {name}" for name, count in attributes.items() if count > 1]
 
@@ -188,6 +206,10 @@ class Situation:
         if _is(message, "events"):
             return _event_of(message) in events
         data = message["record"]["data"]
+        if _is(message, "accounts"):
+            return any(
+                (data["id"], data["name"]) == (each["company_id"], each.get("name")) for each in contents["companies"]
+            )
         found = [each for each in contents["contacts"] if each["email"] == data["mail"]] or [
             each for each in contents["contacts"] if each["external_id"] == data["user_id"]
         ]
@@ -201,7 +223,10 @@ class Situation:
         plans = {name: value for name, value in data.items() if name.startswith("plan")}
         has_plans = plans.items() <= found[0]["custom_attributes"].items()
         has_id = self.is_by_address or found[0]["external_id"] == data["user_id"]
-        is_up_to_date = not found[0]["archived"] and found[0]["name"] == data["name"].replace("Draft", "New")
+        belongs = "account" not in data or found[0]["id"] in _people_of(contents, data["account"])
+        is_up_to_date = (
+            belongs and not found[0]["archived"] and found[0]["name"] == data["name"].replace("Draft", "New")
+        )
         return bool(is_up_to_date and has_plans and has_id)
 
     @property
@@ -215,6 +240,12 @@ class Situation:
         total = sum(message["type"] == "RECORD" for messages in self.pieces() for message in messages)
         lost = len(self.lost(PEOPLE + 1)) + (PEOPLE if self.rejected or self.undeliverable else 0)
         return total - lost, lost
+
+
+def _people_of(contents: Mapping[str, Any], company_id: str) -> list[str]:
+    return [
+        contact for each in contents["companies"] if each["company_id"] == company_id for contact in each["contacts"]
+    ]
 
 
 def _is_somebody(contact: Contact) -> bool:
@@ -340,6 +371,21 @@ SITUATIONS: Final[dict[str, Situation]] = {
         settings={"create_with_known_email": "second"},
         sections={"users": users(WITH_MAIL)},
         seed=lambda number: someone(number, external_id=None),
+    ),
+    "company": Situation(
+        calls("POST /companies"), sections=MEMBERS, records=lambda number: [account(number), member(number)]
+    ),
+    "company-by-id": Situation(calls("POST /companies"), sections=MEMBERS, records=lambda number: [member(number)]),
+    "attach": Situation(
+        calls("POST /contacts/{id}/companies"),
+        sections=MEMBERS,
+        records=lambda number: [member(number), account(number)],
+    ),
+    "companies-of": Situation(
+        calls("GET /contacts/{id}/companies"),
+        sections=MEMBERS,
+        seed=lambda number: someone(number, companies=[{"company_id": f"old{number}-{each}"} for each in range(12)]),
+        records=lambda number: [member(number)],
     ),
     "event": Situation(calls("POST /events"), records=lambda number: [event(number), event(number, 1), event(number)]),
     "store": STORED,

@@ -21,10 +21,12 @@ from destination_intercom import destination
 from destination_intercom.errors import ConfigurationError, DeliveryError
 from integration_tests.faults.faults import FAULTS, NEVER, SCHEDULES, Saboteur, Schedule
 from integration_tests.faults.situations import (
+    MEMBERS,
     SITUATIONS,
     STORED,
     T0,
     Situation,
+    account,
     calls,
     event,
     everything,
@@ -79,6 +81,27 @@ lying-headers  DDDD DDDD   DDDD         DDDD   DDDD  DDDD       DDDD      DDDD  
 408-json       DDDT DDDT   DDDT         DDDT   DDDU  DDDT       DDDT      DDDT    DDDT
 no-address     DDDT DDDT   DDDT         DDDT   DDDT  DDDT       DDDT      DDDT    DDDT
 refused        DDDT DDDT   DDDT         DDDT   DDDT  DDDT       DDDT      DDDT    DDDT
+
+               company company-by-id attach companies-of
+reset-before   DDDT    DDDT          DDDT   DDDT
+reset-after    DDDT    DDDT          DDDT   DDDT
+stall          DDDT    DDDT          DDDT   DDDT
+truncated      DDDT    DDDT          DDDT   DDDT
+502-html       DDDT    DDDT          DDDT   DDDT
+503-html       DDDT    DDDT          DDDT   DDDT
+504-html       DDDT    DDDT          DDDT   DDDT
+500-json       DDDT    DDDT          DDDT   DDDT
+null           DDDT    DDDT          DDDT   DDDT
+no-fields      DDDT    DDDT          DDDT   DDDT
+429-storm      DDDT    DDDT          DDDT   DDDT
+429-bare       DDDT    DDDT          DDDT   DDDT
+429-lies       DDDT    DDDT          DDDT   DDDT
+lying-headers  DDDD    DDDD          DDDD   DDDD
+403-html       DDDT    DDDT          DDDT   DDDT
+404-html       DDDT    DDDT          DDDT   DDDT
+408-json       DDDT    DDDT          DDDT   DDDT
+no-address     DDDT    DDDT          DDDT   DDDT
+refused        DDDT    DDDT          DDDT   DDDT
 
                store
 reset-before   DDDT
@@ -346,4 +369,33 @@ def test_table_has_a_column_for_each_call_that_the_connector_can_make() -> None:
     """A new endpoint needs a situation in which it is called again and again."""
     aims = [*CHECKED.values(), *(situation.aim for situation in SITUATIONS.values())]
     aimed_at = {aim.template for aim in aims if isinstance(aim, calls)}
-    assert {kind.endpoint for kind in CALLS} == aimed_at
+    assert {kind.endpoint for kind in CALLS} - IN_A_DRY_RUN == aimed_at
+
+
+IN_A_DRY_RUN: Final = {"GET /companies"}
+"""What no sync calls that writes, so that it has no column: the test below is its row."""
+
+
+@pytest.mark.parametrize("schedule", ["once", "fifth", "outage"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_dry_run_when_its_question_fails_for_a_while_still_tells_what_a_sync_would_do(
+    fault: str, schedule: str
+) -> None:
+    """Half of the companies are there; whatever fails is asked again."""
+    clock = VirtualClock()
+    intercom = Intercom(clock=clock.wall)
+    intercom.seed({"contacts": [someone(1, companies=[{"company_id": f"c{number}"} for number in range(5)])]})
+    planned = Schedule(schedule, clock, outage=FAULTS[fault].outage, first=2)
+    saboteur = Saboteur(
+        intercom, clock, blow=FAULTS[fault].blow, schedule=planned, aims_at=calls("GET /companies"), from_time=0.0
+    )
+    result = write(
+        [account(number) for number in range(10)],
+        configuration=config(**{**MEMBERS, "delivery": {"dry_run": True}}),
+        intercom=intercom,
+        clock=clock,
+        transport=saboteur,
+    )
+    assert planned.fired
+    assert isinstance(result.error, ConfigurationError), result.error
+    assert result.logged("Dry run: 5 companies would be created, 5 companies updated")

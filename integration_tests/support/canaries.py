@@ -59,6 +59,18 @@ EVENTS: dict[str, Any] = {
         {"property": "deep.when", "name": "ends_date"},
     ],
 }
+COMPANIES: dict[str, Any] = {
+    "mode": "enabled",
+    "streams": [{"stream": "users", "company_id_property": "account.id"}],
+    "attributes": [
+        {"property": "account.name", "attribute": "name"},
+        {"property": "account.site", "attribute": "website"},
+        {"property": "account.spend", "attribute": "monthly_spend"},
+        {"property": "account.size", "attribute": "size"},
+        {"property": "account.tier", "attribute": "tier"},
+    ],
+}
+MEMBERS: dict[str, Any] = {"member_of": [{"property": "account.id"}, {"property": "account.others"}]}
 SEED: dict[str, Any] = {
     "data_attributes": [
         {"name": "plan", "data_type": "string"},
@@ -67,6 +79,7 @@ SEED: dict[str, Any] = {
         {"name": "paying", "data_type": "boolean"},
         {"name": "renewed_at", "data_type": "date"},
         {"name": "level", "options": ["canary gold", "canary silver"]},
+        {"name": "tier", "model": "company"},
     ],
     "contacts": [{"id": A, "external_id": KEY, "email": ADDRESS, "name": "canary as it was"}],
 }
@@ -100,6 +113,21 @@ def event(**data: Any) -> dict[str, Any]:
         **data,
     }
     return record("events", **{key: value for key, value in whole.items() if value is not None})
+
+
+def account(**data: Any) -> dict[str, Any]:
+    """A company with a value in every place; `data` replaces some."""
+    return {
+        "id": "canary account/1",
+        "name": "canary company",
+        "site": "https://canary.example/company",
+        "spend": PHONE % 1000,
+        "size": 7,
+        "tier": "canary tier",
+        "others": ["canary account 2"],
+        "canary_key": {"canary_deeper_key": "canary"},
+        **data,
+    }
 
 
 class EchoingIntercom(Intercom):
@@ -160,6 +188,7 @@ class Situation:
     error: str = ""
     users: Mapping[str, Any] = field(default_factory=dict)
     events: Mapping[str, Any] = field(default_factory=dict)
+    companies: Mapping[str, Any] | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
     delivery: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -173,6 +202,7 @@ class Situation:
             identity={"property": "user_id", **self.identity},
             users={**USERS, **self.users},
             events={**EVENTS, **self.events},
+            companies=None if self.companies is None else {**COMPANIES, **self.companies},
             delivery=dict(self.delivery) or None,
         )
 
@@ -461,6 +491,60 @@ SITUATIONS: dict[str, Situation] = {
             "long_url",
             "nested",
         ),
+    ),
+    "companies": Situation(
+        [user(account=account()), user(user_id=OTHER, email=OTHER_ADDRESS, account=account(name="canary other"))],
+        ("companies delivered 2", "contacts delivered 2"),
+        users=MEMBERS,
+        companies={},
+    ),
+    "companies without people": Situation(
+        [user(account=account()), user(account=account(id={"canary": "canary"})), user(account=account(id=""))],
+        ("as far as it knows: 1.", "invalid_identity 1", "companies filtered 1"),
+        companies={},
+    ),
+    "companies trimmed": Situation(
+        [
+            user(account=account(spend=f"{PHONE}")),
+            user(account=account(spend="155.98", size="canary size", site=LONG, others=[{"canary": "canary"}])),
+        ],
+        ("1 large_spend", "1 cut_spend", '"size": 1 no_integer', '"website": 1 long_url', "1 no_company_id"),
+        users=MEMBERS,
+        companies={},
+    ),
+    "companies refused": Situation(
+        [user(account=account()), user(account=account(id="canary account 3", others=["canary account 4"]))],
+        ('"tier": 2 refused', '"member_of account.others": 1 company_refused'),
+        users=MEMBERS,
+        companies={},
+        settings={
+            "faults": [
+                fault("POST /companies", "status", status=400, matching="canary tier"),
+                fault("POST /companies", "status", status=422, matching="canary account 4"),
+            ]
+        },
+    ),
+    "companies beyond the limit": Situation(
+        [user(account=account(others=[f"canary {number}" for number in range(3)]))],
+        ('"member_of account.others": 3 company_limit',),
+        users=MEMBERS,
+        companies={},
+        settings={"contact_company_limit": 1},
+    ),
+    "companies undeliverable": Situation(
+        [user(user_id=OTHER, email=OTHER_ADDRESS, account=account()), user(account=account(name="canary poison"))],
+        ("undeliverable 1", "companies rejected 1"),
+        users=MEMBERS,
+        companies={},
+        settings={"faults": [fault("POST /companies", "html", status=403, matching="canary poison")]},
+    ),
+    "companies in a dry run": Situation(
+        [user(account=account()), user(account=account(id="canary account 2"))],
+        ("companies would be created", "people attached to a company"),
+        error="ConfigurationError",
+        users=MEMBERS,
+        companies={},
+        delivery={"dry_run": True},
     ),
     "token refused": Situation([user()], error="ConfigurationError", settings={"tokens": {}}),
     "plan restricted": Situation([user()], error="ConfigurationError", settings={"plan_restricted": True}),

@@ -244,7 +244,7 @@ def catalog(*names: str, **changes: Any) -> dict[str, Any]:
 
 def listed_streams(configuration: Mapping[str, Any]) -> list[str]:
     """The streams that a configuration names, each once."""
-    sections = (configuration.get("users", {}), configuration.get("events", {}))
+    sections = [configuration.get(name, {}) for name in ("companies", "users", "events")]
     return list(dict.fromkeys(entry["stream"] for section in sections for entry in section.get("streams", ())))
 
 

@@ -55,7 +55,10 @@ class Toys(Kind):
     """The toys of one sync."""
 
     name: ClassVar[str] = Toy.kind
-    writes: ClassVar[tuple[type[WriteCall], ...]] = (PostToy,)
+
+    @property
+    def writes(self) -> Sequence[type[WriteCall]]:
+        return (PostToy,)
 
     def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
         return (

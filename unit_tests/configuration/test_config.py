@@ -35,6 +35,11 @@ def _users(**fields: Any) -> dict[str, Any]:
     return base_config(users={**USERS, **fields})
 
 
+def _companies(**fields: Any) -> dict[str, Any]:
+    streams = [{"stream": "s", "company_id_property": "id"}]
+    return base_config(companies={"mode": "enabled", "streams": streams, **fields})
+
+
 def _filters(operator: str, *values: Any) -> dict[str, Any]:
     return _events(filters=[{"property": "p", "operator": operator, "values": list(values)}])
 
@@ -247,19 +252,46 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         ({**_events(), "dry_run": CANARY}, "dry_run: there is no such field"),
         ({**_events(), "object_storage": CANARY}, "object_storage: there is no such field"),
         ({**_events(), "enabled": CANARY}, "enabled: there is no such field"),
-        (base_config(), "events and users are both disabled"),
-        (base_config(events={"mode": "disabled"}, users={"mode": "disabled"}), "events and users are both disabled"),
+        (base_config(), "events, users and companies are all disabled"),
+        (base_config(events={"mode": "disabled"}, users={"mode": "disabled"}), "users and companies are all disabled"),
         ({**_events(), "identity": CANARY}, "identity: must be an object"),
         ({**_events(), "identity": {"property": 5}}, "identity.property"),
         ({**_events(), "identity": {"property": " "}}, "identity.property"),
         ({**_events(), "identity": {"path": CANARY}}, "identity.path: there is no such field"),
         ({**_events(), "identity": {"intercom_field": CANARY}}, "identity.intercom_field"),
         ({**_events(), "identity": {"missing": CANARY}}, "identity.missing"),
-        (base_config(events={}), "events and users are both disabled"),
+        (base_config(events={}), "events, users and companies are all disabled"),
         (base_config(events={"mode": CANARY}), 'events.mode: must be "enabled" or "disabled"'),
         (base_config(events={"mode": [CANARY]}), "events"),
         (base_config(events=CANARY), "events"),
         (base_config(users=[CANARY]), "users"),
+        (base_config(companies={"mode": CANARY}), 'companies.mode: must be "enabled" or "disabled"'),
+        (base_config(companies={"mode": "enabled"}), "companies: streams is empty: name the streams whose records are"),
+        (_companies(streams=[{"stream": "s"}]), "company_id_property: this field is required"),
+        (
+            _companies(streams=[{"stream": "s", "company_id_property": "a.*"}]),
+            "a property that ends in * stands for many",
+        ),
+        (_companies(attributes=[{"property": "created_at"}]), 'set "attribute" to remote_created_at'),
+        (_companies(attributes=[{"property": "id"}]), "see company_id_property"),
+        (_companies(attributes=[{"property": "user_count"}]), "of a company is Intercom's own"),
+        (_companies(attributes=[{"property": "name", "overwrite": "always"}]), "overwrite: there is no such field"),
+        (_companies(attributes=[{"property": "a.*", "type": "string"}]), 'members of * have no "type"'),
+        (
+            _companies(attributes=[{"property": "name"}, {"property": "b.name"}]),
+            'companies.attributes, entry 2 has the name of entry 1: set "attribute"',
+        ),
+        (_companies(attributes=[{"property": "{{ record.a }}"}]), 'a template needs a name: set "attribute"'),
+        (_companies(attributes_text="plan\ncreated_at"), 'companies.attributes_text, line 2 ("created_at"): the field'),
+        (
+            _companies(attributes=[{"property": "plan"}], attributes_text="plan = tier"),
+            'line 1 ("tier") has the name of companies.attributes, entry 1',
+        ),
+        (_companies(unchanged_contacts="send"), "companies.unchanged_contacts: there is no such field"),
+        (_users(member_of=[{"property": " "}]), "users.member_of, entry 1"),
+        (_users(member_of=[{"property": "a.*"}]), "stands for many"),
+        (_users(member_of=[{"property": "{{ record.get('a') }}"}]), "write record.a"),
+        (_users(member_of="account_id"), "users.member_of"),
         (base_config(events={"mode": "enabled"}), "selected_events is needed"),
         (_events(selected_events=[]), "selected_events is needed"),
         (_events(selected_events=CANARY), "events.selected_events"),

@@ -32,6 +32,7 @@ ATTRIBUTES = [
     {"property": "user_properties.plan", "attribute": "plan", "type": "string"},
     {"property": "email", "overwrite": "if_empty"},
 ]
+COMPANY_ATTRIBUTES = [{"property": "name"}, {"property": "traits.tier", "attribute": "tier", "type": "string"}]
 WHOLE: dict[str, Any] = {
     "api_endpoint": "eu",
     "access_token": "test-token",
@@ -85,6 +86,26 @@ WHOLE: dict[str, Any] = {
         "unchanged_contacts": "send",
         "archived_contacts": "unarchive",
         "email_match": "reject",
+        "member_of": [{"property": "account_id"}],
+    },
+    "companies": {
+        "mode": "enabled",
+        "streams": [
+            {"stream": "accounts", "company_id_property": "id"},
+            {
+                "stream": "teams",
+                "company_id_property": "team.id",
+                "filters": FILTERS,
+                "attributes": COMPANY_ATTRIBUTES,
+                "deleted_property": "gone",
+                "namespace": "public",
+            },
+        ],
+        "attributes": COMPANY_ATTRIBUTES,
+        "attributes_text": "plan\nseats: integer = billing.seats",
+        "filters": FILTERS,
+        "missing_attributes": "create",
+        "null_values": "clear",
     },
     "delivery": {"max_calls_per_minute": 5000, "concurrency": 8, "stop_after_rejected": 0, "dry_run": True},
     "object_storage_config": {

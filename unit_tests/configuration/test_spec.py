@@ -180,6 +180,7 @@ def test_spec_holds_nothing_that_the_form_cannot_show() -> None:
 
 
 VARIANTS = {
+    "companies": ("mode", ["disabled", "enabled"]),
     "events": ("mode", ["enabled", "disabled"]),
     "object_storage_config": ("storage_type", ["None", "S3"]),
     "object_storage_config[S3].compression": ("compression_type", ["No Compression", "GZIP"]),
@@ -250,6 +251,15 @@ ALWAYS_SHOWN = [
     "users[Enabled].attributes[].type",
     "users[Enabled].attributes_text",
     "users[Enabled].filters[].values",
+    "companies[Enabled].streams",
+    "companies[Enabled].streams[].attributes[].attribute",
+    "companies[Enabled].streams[].attributes[].type",
+    "companies[Enabled].streams[].filters[].values",
+    "companies[Enabled].attributes",
+    "companies[Enabled].attributes[].attribute",
+    "companies[Enabled].attributes[].type",
+    "companies[Enabled].attributes_text",
+    "companies[Enabled].filters[].values",
     "object_storage_config[S3].s3_bucket_region",
     "object_storage_config[S3].access_key_id",
     "object_storage_config[S3].secret_access_key",
@@ -288,7 +298,8 @@ def test_spec_gives_each_section_a_card_with_a_title() -> None:
 
 def test_spec_has_room_for_lines_where_lines_are_asked_for() -> None:
     """A field of one line would make one line of what is pasted."""
-    assert ["users[Enabled].attributes_text"] == [place for place, field in FIELDS.items() if field.get("multiline")]
+    expected = [f"{section}[Enabled].attributes_text" for section in ("users", "companies")]
+    assert expected == [place for place, field in FIELDS.items() if field.get("multiline")]
 
 
 def test_spec_masks_the_secrets_and_nothing_else() -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from destination_intercom import outcomes
+from destination_intercom.companies.directory import CompanyDirectory
 from destination_intercom.configuration.config import parse_config
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.batches import ContactBatch
@@ -38,7 +39,7 @@ class Desk(Bench):
         super().__init__()
         section = {"mode": "enabled", "streams": [{"stream": "s"}], **users}
         config = parse_config(base_config(users=section))
-        self.contacts = Contacts(config, now=self.time.now, look_up=_nobody)
+        self.contacts = Contacts(config, now=self.time.now, look_up=_nobody, companies=CompanyDirectory(lambda: 0.0))
         self.contacts.attributes.want("name", None)
 
     def look_up(self, batch: ContactBatch, *answers: Answer) -> list[Call]:
@@ -198,7 +199,10 @@ def test_attributes_in_a_dry_run_are_not_created(dry_run: bool, creates: bool) -
     """Nothing is; it is said that they would be."""
     users = {"mode": "enabled", "streams": [{"stream": "s"}]}
     config = parse_config(base_config(users=users, delivery={"dry_run": dry_run}))
-    assert creates == Contacts(config, now=lambda: 0.0, look_up=_nobody).attributes.create
+    assert (
+        creates
+        == Contacts(config, now=lambda: 0.0, look_up=_nobody, companies=CompanyDirectory(lambda: 0.0)).attributes.create
+    )
 
 
 def test_batch_when_it_cannot_be_looked_up_holds_nobody() -> None:
@@ -221,7 +225,7 @@ def test_values_in_a_dry_run_are_looked_at_as_they_would_be_written() -> None:
         "missing_attributes": "create",
     }
     config = parse_config(base_config(users=users, delivery={"dry_run": True}))
-    contacts = Contacts(config, now=lambda: 0.0, look_up=_nobody)
+    contacts = Contacts(config, now=lambda: 0.0, look_up=_nobody, companies=CompanyDirectory(lambda: 0.0))
     (rule,) = contacts.compile(stream, PlanChecks(config, [stream]))
     steps = contacts.prepare()
     next(steps)

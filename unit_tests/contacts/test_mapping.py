@@ -54,6 +54,48 @@ def test_contact_bodies_hold_fields_and_custom_attributes_apart() -> None:
     assert {"role": "user", "external_id": "42", **update} == change.create_body
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("acme", ["acme"]),
+        (7, ["7"]),
+        (42.0, ["42"]),
+        (["a", 8, " ", None, "a"], ["a", "8"]),
+        ('["a", 8]', ["a", "8"]),
+        (" [1, 2", [" [1, 2"]),
+        ("[]", []),
+        (None, []),
+        ("  ", []),
+        ([], []),
+    ],
+)
+def test_companies_when_a_property_holds_one_or_a_list_then_their_ids_are_texts(
+    value: Any, expected: list[str]
+) -> None:
+    """As those of companies' own records; no value takes anything off."""
+    change = _change(user_rule(member_of=[{"property": "account"}]), account=value)
+    assert dict.fromkeys(expected, "member_of account") == dict(change.companies)
+    assert ((), {}) == (change.trims, change.update_body)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, {"id": "a"}, ["a", ["b"]], LONG, '[{"id": 1}]'])
+def test_companies_when_a_value_is_no_id_then_it_is_left_out_and_counted(value: Any) -> None:
+    """The others of the list are kept."""
+    rule = user_rule(member_of=[{"property": "account"}])
+    change = _change(rule, account=value)
+    assert (("member_of account", "no_company_id"),) == change.trims
+    assert set(change.companies) <= {"a"}
+    entry = rule.entries["member_of account"]
+    assert ('users.member_of, entry 1 ("account")', "account") == (entry.place, entry.property)
+
+
+def test_companies_when_several_entries_and_templates_name_them_then_they_add_up() -> None:
+    """A template alone keeps a list; a decimal loses its fraction where the schema declares a number."""
+    entries = [{"property": "a"}, {"property": "{{ record.b }}"}, {"property": "shop-{{ record.c }}"}]
+    change = _change(user_rule(member_of=entries), a=["x"], b=["y", "x"], c=3)
+    assert ["x", "y", "shop-3"] == list(change.companies)
+
+
 def test_contact_of_an_email_identity_is_created_with_it_and_never_loses_it() -> None:
     """The identity is the address: another property does not replace it."""
     rule = user_rule({"property": "email"}, {"property": "name"}, identity=BY_EMAIL)

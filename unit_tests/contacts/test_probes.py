@@ -7,10 +7,12 @@ from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.identity import Key
 from destination_intercom.intercom.calls import (
     ArchiveContact,
+    AttachCompany,
     Call,
     CreateContact,
     FindByExternalId,
     GetContact,
+    ListContactCompanies,
     PostEvent,
     SearchContacts,
     UnarchiveContact,
@@ -79,6 +81,14 @@ def test_probe_of_a_question_is_one_that_was_answered_and_then_one_about_nobody(
     assert [Probe(read), Probe(GetContact("0" * 24))] == probes(
         GetContact("9"), (by_id("k"), found), (by_id("k"), read)
     )
+
+
+def test_probe_of_an_attachment_is_one_that_was_made_again_and_then_one_of_nobody() -> None:
+    """Both change nothing, and so does a list of companies."""
+    made, read = AttachCompany("1", "c"), ListContactCompanies("1")
+    taken: list[Taken] = [(by_id("k"), made), (by_id("k"), read), (by_id("k"), GetContact("1"))]
+    assert [Probe(made), Probe(AttachCompany("0" * 24, "0" * 24))] == probes(AttachCompany("9", "c"), *taken)
+    assert [Probe(read), Probe(ListContactCompanies("0" * 24))] == probes(ListContactCompanies("9"), *taken)
 
 
 def test_probe_of_anything_else_is_none() -> None:

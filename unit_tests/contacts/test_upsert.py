@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,13 +14,15 @@ from destination_intercom.contacts.creating import MAX_CREATE_ATTEMPTS
 from destination_intercom.contacts.known import ContactReader
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
+from destination_intercom.contacts.memberships import Memberships
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.upsert import ContactUpserter
-from destination_intercom.delivery.tasks import Acquire, Release, UndeliverableError
+from destination_intercom.delivery.tasks import Acquire, Release, Step, UndeliverableError
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
     ArchiveContact,
+    AttachCompany,
     Call,
     CreateContact,
     FindByExternalId,
@@ -627,6 +629,118 @@ def test_changes_when_written_together_and_all_equal_cost_nothing() -> None:
     written, calls, _ = Bench().write([NAMED, NAMED], EQUAL, Policy(), [])
     assert [U, U] == [outcome.status for outcome in written]
     assert [] == calls
+
+
+SEEING = ContactReader(Names({"plan": "string"}), with_companies=True)
+"""Reads the companies of contacts, too."""
+
+
+class Attaching(Bench):
+    """Contacts whose companies are attached, of which Intercom has no more than two of the letters."""
+
+    def write(
+        self, changes: list[ContactChange], found: Found, policy: Policy, answers: list[Answer]
+    ) -> tuple[list[Outcome], list[Call], list[float]]:
+        companies = FakeCompanies(refused={"c"})
+        memberships = Memberships(companies, self.time.now)
+        upserter = ContactUpserter(cache=self.cache, policy=policy, reader=SEEING, memberships=memberships)
+        return self.drive(upserter.write(changes, found), *answers)
+
+
+class FakeCompanies:
+    """Companies whose ids in Intercom are ours in upper case."""
+
+    def __init__(self, refused: set[str]) -> None:
+        self._refused = refused
+
+    def find(self, company_id: str) -> Generator[Step, Answer, str | None]:
+        yield from ()
+        return None if company_id in self._refused else company_id.upper()
+
+    def forget(self, company_id: str) -> None:
+        """Nothing is remembered."""
+
+    def note_people(self, company_id: str) -> None:
+        """Nobody is counted."""
+
+
+def member(*companies: str, **fields: Any) -> ContactChange:
+    """A change to the contact `k`, who belongs to these companies."""
+    return replace(change(**fields), companies=dict.fromkeys(companies, "member_of account"))
+
+
+ATTACHED = Answer(200, "json", {"type": "company", "id": "A"})
+MEMBER = Found(
+    (SEEING.read({"id": ID, "role": "user", "external_id": "k", "name": "N", "companies": {"data": [{"id": "A"}]}}),)
+)
+
+
+def test_companies_when_the_contact_shows_them_then_it_is_unchanged_and_else_delivered() -> None:
+    """Whether a property has changed or not; a refused company is left out and counted."""
+    written, calls, _ = Attaching().write([member("a", name="N")], MEMBER, Policy(), [])
+    assert ([outcomes.UNCHANGED], []) == (written, calls)
+    written, calls, _ = Attaching().write([member("a", "b", "c", name="N")], MEMBER, Policy(), [ATTACHED])
+    assert [(D, (("member_of account", "company_refused"),))] == [(each.status, each.trims) for each in written]
+    assert [AttachCompany(ID, "B")] == calls
+
+
+def test_companies_when_the_contact_is_written_then_they_are_attached_afterwards() -> None:
+    """To the contact that was created, updated, or that another was merged into."""
+    for found, answers, expected in (
+        (Found(), [UPDATED, ATTACHED], [CREATE, AttachCompany(ID, "A")]),
+        (OLD, [UPDATED, ATTACHED], [UPDATE, AttachCompany(ID, "A")]),
+        (OLD, [MERGED_INTO, shown(OTHER_ID), shown(OTHER_ID), ATTACHED], [AttachCompany(OTHER_ID, "A")]),
+    ):
+        written, calls, _ = Attaching().write([member("a", name="N")], found, Policy(), answers)
+        assert [outcomes.DELIVERED] == written
+        assert expected == calls[-len(expected) :]
+
+
+def test_companies_when_records_are_merged_then_they_add_up_and_each_is_told_of_its_own() -> None:
+    """Two of them name the company that is refused."""
+    changes = [member("a", "c", name="N"), member("b", name="N"), member("c", name="N")]
+    written, calls, _ = Attaching().write(changes, MEMBER, Policy(), [ATTACHED])
+    assert [AttachCompany(ID, "B")] == calls
+    refused = (("member_of account", "company_refused"),)
+    assert [(D, refused), (D, ()), (D, refused)] == [(each.status, each.trims) for each in written]
+
+
+@pytest.mark.parametrize(
+    ("policy", "found", "answers"),
+    [
+        (CREATE_ONLY, MEMBER, []),
+        (UPDATE_ONLY, Found(), [NOT_FOUND]),
+        (Policy(), TAKEN_BY_EMAIL, [refusal(422, "no")] * 2),
+    ],
+)
+def test_companies_when_the_contact_is_left_alone_or_rejected_then_nothing_is_attached(
+    policy: Policy, found: Found, answers: list[Answer]
+) -> None:
+    """Not even found."""
+    written, calls, _ = Attaching().write([member("b", name="N")], found, policy, answers)
+    assert [D] != [each.status for each in written]
+    assert not [each for each in calls if isinstance(each, AttachCompany)]
+
+
+def test_companies_when_the_contact_turns_out_to_be_somebody_elses_then_nothing_is_attached_to_it() -> None:
+    """It was found as the person's, and the answer to its update shows another one."""
+    written, calls, _ = Attaching().write([member("b", name="N")], OLD, Policy(), [ANOTHER])
+    assert [outcomes.rejected(outcomes.IDENTITY_CONFLICT)] == written
+    assert [UPDATE] == calls
+
+
+def test_companies_when_an_answer_does_not_show_them_then_they_are_known_as_they_were_found() -> None:
+    """It may show less than all of a contact."""
+    bench = Attaching()
+    written, calls, _ = bench.write([member("a", name="Other")], MEMBER, Policy(), [shown(external_id="k")])
+    assert ([outcomes.DELIVERED], [UpdateContact(ID, {"name": "Other"})]) == (written, calls)
+    assert None is not bench.cache.written.get(by_id("k"))
+
+
+def test_companies_when_nothing_is_to_be_attached_then_the_answer_is_not_asked_for_them() -> None:
+    """A sync without `member_of` keeps no companies of anybody."""
+    reader = ContactReader(Names({}))
+    assert None is reader.read({"id": ID, "companies": {"data": [{"id": "A"}]}}).companies
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

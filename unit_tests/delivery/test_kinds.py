@@ -77,9 +77,9 @@ def test_writes_when_a_dry_run_counts_them_are_those_of_all_kinds() -> None:
 
 
 def test_kinds_when_listed_come_in_the_order_of_a_records_parts() -> None:
-    """The contact before the events that need it."""
+    """The company before its people, the contact before the events that need it."""
     kinds, _ = sync_parts(lambda: 0.0)
-    assert (["contacts", "events"], 2) == (list(kinds), len(kinds))
+    assert (["companies", "contacts", "events"], 3) == (list(kinds), len(kinds))
     assert [kinds["contacts"].batches] == kinds.batches
 
 

@@ -84,6 +84,15 @@ KNOWN_CODES: Final = (
     KnownCode("POST /contacts/{id}/unarchive", 500, "server_error", Source.RECORDED),
     KnownCode("POST /contacts/search", 400, "invalid_field", Source.SDK),
     KnownCode("POST /contacts/search", 400, "invalid_sort_order", Source.DESCRIPTION),
+    # A field that no company has.
+    KnownCode("POST /companies", 400, "bad_request", Source.DESCRIPTION),
+    # Two creates of one id at once.
+    KnownCode("POST /companies", 400, "unique_company_constraint", Source.SDK),
+    KnownCode("GET /companies", 404, "company_not_found", Source.DESCRIPTION),
+    KnownCode("POST /contacts/{id}/companies", 400, "parameter_not_found", Source.DESCRIPTION),
+    KnownCode("POST /contacts/{id}/companies", 400, "contact_company_limit_exceeded", Source.DESCRIPTION),
+    KnownCode("POST /contacts/{id}/companies", 404, "company_not_found", Source.DESCRIPTION),
+    KnownCode("GET /contacts/{id}/companies", 404, "not_found", Source.DESCRIPTION),
     # An e-mail address that several users share.
     KnownCode("POST /events", 400, "conflict", Source.PAGES),
     KnownCode("POST /events", 404, "not_found", Source.DESCRIPTION_TEXT),

@@ -24,15 +24,20 @@ from requests.adapters import BaseAdapter
 from destination_intercom.errors import AttemptError, InternalError, MaybeSentError, NotSentError
 from destination_intercom.intercom.answers import Answer, RateHeaders, server_time
 from destination_intercom.intercom.calls import (
+    AttachCompany,
     Call,
     CreateContact,
     FindByExternalId,
+    FindCompany,
     GetContact,
     GetMe,
+    ListContactCompanies,
     ListDataAttributes,
     PostEvent,
     SearchContacts,
+    UpdateCompany,
     UpdateContact,
+    UpsertCompany,
 )
 from destination_intercom.intercom.client import LARGEST_BODY, Client
 
@@ -65,6 +70,13 @@ BIG = 10**25
 CALLS: list[tuple[Call, str, str, Any]] = [
     (GetMe(), "GET", "/me", None),
     (ListDataAttributes(), "GET", "/data_attributes?model=contact&include_archived=true", None),
+    (ListDataAttributes("company"), "GET", "/data_attributes?model=company&include_archived=true", None),
+    (UpsertCompany({"company_id": "a"}), "POST", "/companies", {"company_id": "a"}),
+    (UpdateCompany({"company_id": "a"}, "6745"), "POST", "/companies", {"company_id": "a"}),
+    (FindCompany("a&b=c/é"), "GET", "/companies?company_id=a%26b%3Dc%2F%C3%A9", None),
+    (AttachCompany("67/45", "5da6"), "POST", "/contacts/67%2F45/companies", {"id": "5da6"}),
+    (ListContactCompanies("67/45"), "GET", "/contacts/67%2F45/companies", None),
+    (ListContactCompanies("6745", 2), "GET", "/contacts/6745/companies?page=2", None),
     (CreateContact({"external_id": "42", "n": BIG}), "POST", "/contacts", {"external_id": "42", "n": BIG}),
     (UpdateContact("6745", {"name": "Ада"}), "PUT", "/contacts/6745", {"name": "Ада"}),
     (UpdateContact("a/b?c", {}), "PUT", "/contacts/a%2Fb%3Fc", {}),

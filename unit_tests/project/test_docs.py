@@ -36,7 +36,9 @@ USER_PAGE = "docs/intercom.md"
 PAGES = ("README.md", "CONTRIBUTING.md", USER_PAGE, "docs/emulator.md", "docs/recipes.md", "docs/logs.md")
 SPEC = load_spec()["connectionSpecification"]
 
-_SHARED = re.compile(r"^.*\.(?=(?:filters|metadata)\[\])|(?<=^users\.)streams\[\]\.(?=attributes\[\])")
+_SHARED = re.compile(
+    r"^.*\.(?=(?:filters|metadata)\[\])|(?:(?<=^users\.)|(?<=^companies\.))streams\[\]\.(?=attributes\[\])"
+)
 """Filters, metadata and attributes have the same entries wherever they are listed; the page explains them once."""
 
 

@@ -59,6 +59,7 @@ def test_form_page_when_nothing_is_unfolded_shows_what_a_first_user_needs(render
         "Name in Intercom",
         "Type",
         "Properties to Write, as Text",
+        "Send Companies",
         "Storage for Rejected Records",
     ] == titles
     assert "API Base URL" not in page

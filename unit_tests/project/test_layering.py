@@ -37,7 +37,7 @@ ON_THE_GROUND = {
 }
 FLOORS = (
     {TOP},
-    {"contacts", "events", "rejects"},
+    {"companies", "contacts", "events", "rejects"},
     {"attributes"},
     {"delivery"},
     {"configuration"},

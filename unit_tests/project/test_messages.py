@@ -50,7 +50,7 @@ ROWS = [
     ("event names are selected, but", USER, "select fewer"),
     ("streams is empty", USER, "name the streams"),
     ("access_token is empty", USER, "copy it again"),
-    ("events and users are both disabled", USER, "enable one of them"),
+    ("events, users and companies are all disabled", USER, "enable one of them"),
     ("this name is renamed twice", USER, "take one of the two out"),
     ("is written only beside an email", USER, "select email too"),
     ("not_before is a time", USER, "such as"),
@@ -98,10 +98,10 @@ ROWS = [
 ASSEMBLED = {
     "{}",
     "{} ({}).",
-    "users.attributes: {}.",
+    "{}.attributes: {}.",
     "{}{}",
     "The configuration is not valid: {}.",
-    "users.attributes: {}",
+    "{}.attributes: {}",
 }
 """Messages that are put together of others, whose tests hold their cures (a permission, a region, an attribute)."""
 

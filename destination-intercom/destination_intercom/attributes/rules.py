@@ -9,7 +9,7 @@ from typing import Any
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.airbyte.schemas import declared_members, type_in_schema
 from destination_intercom.attributes.attribute_types import Origin, read_origin
-from destination_intercom.configuration.entries import Attribute
+from destination_intercom.configuration.entries import AttributeEntry
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.paths import MembersReader, PathReader, rename
 from destination_intercom.payloads import FormEntry
@@ -60,7 +60,7 @@ class AttributeRules:
 
 
 def compile_attributes(
-    entries: Sequence[tuple[str, Attribute]], stream: CatalogStream, checks: PlanChecks, *, identity: str
+    entries: Sequence[tuple[str, AttributeEntry]], stream: CatalogStream, checks: PlanChecks, *, identity: str
 ) -> AttributeRules:
     """Compile a list of attributes, each after its place in the form; `identity` is what holds the identity."""
     taken = frozenset(each.target for _, each in entries if not each.is_many)
@@ -81,7 +81,7 @@ def form_entries(named: Sequence[AttributeRule], members: Sequence[AttributeMemb
     }
 
 
-def _attribute_rule(entry: Attribute, place: str, stream: CatalogStream, checks: PlanChecks) -> AttributeRule:
+def _attribute_rule(entry: AttributeEntry, place: str, stream: CatalogStream, checks: PlanChecks) -> AttributeRule:
     kind = entry.type or _type_in_schema(entry.path, stream.schema)
     read = checks.read_selected(entry.path, stream, place)
     origin = read_origin(entry.path, entry.type, stream.schema)
@@ -94,7 +94,7 @@ def _type_in_schema(text: str, schema: dict[str, Any]) -> str | None:
 
 
 def _members_rule(
-    entry: Attribute,
+    entry: AttributeEntry,
     place: str,
     stream: CatalogStream,
     checks: PlanChecks,

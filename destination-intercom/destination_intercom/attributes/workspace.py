@@ -135,10 +135,12 @@ def _options(attribute: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def _likelihood(attribute: Mapping[str, Any], model: Model) -> tuple[bool, bool]:
-    # A custom attribute may bear the name of one of Intercom's own that nobody can write, such as "country".
-    is_own = attribute.get("custom") is False
-    return is_own is (attribute["name"] in model.fields), attribute.get("archived") is not True
+def _likelihood(attribute: Mapping[str, Any], model: Model) -> tuple[bool, bool, bool]:
+    # A custom attribute may bear the name of one of Intercom's own that nobody can write, such as "country"; and of a
+    # company "name" is also the name of its plan, in full "plan.name" (Intercom's API description).
+    name, is_own = attribute["name"], attribute.get("custom") is False
+    is_whole = attribute.get("full_name", name) == name
+    return is_own is (name in model.fields), is_whole, attribute.get("archived") is not True
 
 
 def _near(name: str, known: Mapping[str, Any], model: Model) -> Near | None:

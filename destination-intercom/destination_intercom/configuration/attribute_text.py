@@ -9,11 +9,11 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, Generic, TypeVar, get_args
 
 from pydantic import PlainValidator, ValidationError, WithJsonSchema
 
-from destination_intercom.configuration.entries import Attribute, AttributeType
+from destination_intercom.configuration.entries import Attribute, AttributeEntry, AttributeType, CompanyAttribute
 from destination_intercom.configuration.sections import EntryError, name_entry, name_line
 from destination_intercom.properties import is_template
 
@@ -24,12 +24,15 @@ MOST_TOLD: Final = 5
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 
 
+A = TypeVar("A", bound=AttributeEntry)
+
+
 @dataclass(frozen=True, slots=True)
-class AttributeLine:
-    """What the line with this number, counted from 1, writes to contacts."""
+class AttributeLine(Generic[A]):
+    """What the line with this number, counted from 1, writes."""
 
     number: int
-    attribute: Attribute
+    attribute: A
 
     @property
     def name(self) -> str:
@@ -37,8 +40,8 @@ class AttributeLine:
         return name_line(self.number, self.attribute.path)
 
 
-def read_lines(text: Any) -> tuple[AttributeLine, ...]:
-    """Read the attributes of a text; blank lines are none.
+def read_lines(text: Any, entry: type[A]) -> tuple[AttributeLine[A], ...]:
+    """Read the attributes of a text, each as such an `entry` of a list; blank lines are none.
 
     Raises:
         EntryError: says which lines are wrong, and what they may be.
@@ -50,7 +53,7 @@ def read_lines(text: Any) -> tuple[AttributeLine, ...]:
         if not line.strip():
             continue
         try:
-            lines.append(AttributeLine(number, _read_line(line.strip())))
+            lines.append(AttributeLine(number, _read_line(line.strip(), entry)))
         except ValidationError as error:
             path = _split(line.strip())[-1]
             problems += [f"{name_line(number, path)}: {_explain(each['msg'])}" for each in error.errors()]
@@ -62,21 +65,21 @@ def read_lines(text: Any) -> tuple[AttributeLine, ...]:
     return tuple(lines)
 
 
-def refuse_repeated(attributes: Sequence[Attribute], lines: Sequence[AttributeLine], section: str) -> None:
+def refuse_repeated(attributes: Sequence[A], lines: Sequence[AttributeLine[A]], section: str) -> None:
     """Refuse a line that has the name of a line before it, or of an entry of the list `section`.
 
     Raises:
         EntryError: names both.
     """
     first: dict[object, str] = {}
-    for place, entry in enumerate(attributes):
-        first.setdefault(entry.distinct_name, f"{section}, {name_entry(place, entry.path)}")
+    for place, each in enumerate(attributes):
+        first.setdefault(each.distinct_name, f"{section}, {name_entry(place, each.path)}")
     for line in lines:
         if (other := first.setdefault(line.attribute.distinct_name, line.name)) != line.name:
             raise EntryError(f"{line.name} has the name of {other}: give one of the two another name")
 
 
-def _read_line(line: str) -> Attribute:
+def _read_line(line: str, entry: type[A]) -> A:
     name, kind, path = _split(line)
     if name is None and is_template(path):
         raise ValueError("a template needs a name before it, as in name = {{ … }}")
@@ -88,7 +91,7 @@ def _read_line(line: str) -> Attribute:
         raise ValueError('there is no property after "="')
     if name is not None and kind is None and any(_misspelled(name)):
         raise ValueError(f"a type is one of {', '.join(TYPES)}")
-    return Attribute.model_validate({"property": path, "attribute": name, "type": kind})
+    return entry.model_validate({"property": path, "attribute": name, "type": kind})
 
 
 def _split(line: str) -> tuple[str | None, str | None, str]:
@@ -123,4 +126,13 @@ def _explain(message: str) -> str:
     return told.replace('another "attribute"', 'another name before "="').replace('"attribute"', 'the name before "="')
 
 
-AttributeText = Annotated[tuple[AttributeLine, ...], PlainValidator(read_lines), WithJsonSchema({"type": "string"})]
+AttributeText = Annotated[
+    tuple[AttributeLine[Attribute], ...],
+    PlainValidator(lambda text: read_lines(text, Attribute)),
+    WithJsonSchema({"type": "string"}),
+]
+CompanyAttributeText = Annotated[
+    tuple[AttributeLine[CompanyAttribute], ...],
+    PlainValidator(lambda text: read_lines(text, CompanyAttribute)),
+    WithJsonSchema({"type": "string"}),
+]

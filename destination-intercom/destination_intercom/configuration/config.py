@@ -20,10 +20,11 @@ from pydantic import (
 )
 
 from destination_intercom.configuration.attribute_text import AttributeLine, AttributeText, refuse_repeated
+from destination_intercom.configuration.companies_config import Companies, CompaniesEnabled, CompanyStream
 from destination_intercom.configuration.config_errors import explain_error
 from destination_intercom.configuration.entries import Attribute, AttributeList, Filter, MetadataList
 from destination_intercom.configuration.sections import (
-    Absent,
+    Disabled,
     Property,
     Section,
     SourceName,
@@ -154,12 +155,6 @@ class EventsEnabled(Section):
         return self
 
 
-class Disabled(Absent):
-    """Neither sent nor looked at."""
-
-    mode: Literal["disabled"] = "disabled"
-
-
 class UserStream(Section):
     """A stream whose records update contacts."""
 
@@ -180,6 +175,12 @@ def _name_attributes(section: str, attributes: list[Attribute]) -> list[NamedAtt
     return list(zip(name_entries(section, [each.path for each in attributes]), attributes, strict=True))
 
 
+class Membership(Section):
+    """A property that holds the id of the person's company, or a list of them."""
+
+    path: Annotated[Property, Field(alias="property")]
+
+
 class UsersEnabled(Section):
     """Send Users."""
 
@@ -188,6 +189,7 @@ class UsersEnabled(Section):
     attributes: AttributeList = []
     attributes_text: AttributeText = Field(default_factory=tuple)
     filters: list[Filter] = []
+    member_of: list[Membership] = []
     deleted_records: Literal["ignore"] = "ignore"
     write_mode: Literal["upsert", "update_only", "create_only"] = "upsert"
     missing_attributes: Literal["fail", "create", "skip"] = "fail"
@@ -225,7 +227,9 @@ class UsersEnabled(Section):
 
     @field_validator("attributes_text")
     @classmethod
-    def _check_repeated(cls, lines: tuple[AttributeLine, ...], info: ValidationInfo) -> tuple[AttributeLine, ...]:
+    def _check_repeated(
+        cls, lines: tuple[AttributeLine[Attribute], ...], info: ValidationInfo
+    ) -> tuple[AttributeLine[Attribute], ...]:
         refuse_repeated(info.data.get("attributes", []), lines, "users.attributes")
         return lines
 
@@ -258,15 +262,17 @@ class Config(Section):
     identity: Identity = Identity()
     events: Events = Disabled()
     users: Users = Disabled()
+    companies: Companies = Disabled()
     delivery: Delivery = Delivery()
     object_storage_config: ObjectStorage = NoStorage()
 
     @property
-    def listed_streams(self) -> list[EventStream | UserStream]:
+    def listed_streams(self) -> list[EventStream | UserStream | CompanyStream]:
         """Tell the entries of all lists of streams."""
         events = self.events.entries if isinstance(self.events, EventsEnabled) else []
         users = self.users.streams if isinstance(self.users, UsersEnabled) else []
-        return [*events, *users]
+        companies = self.companies.streams if isinstance(self.companies, CompaniesEnabled) else []
+        return [*events, *users, *companies]
 
     @property
     def base_url(self) -> str:
@@ -284,8 +290,8 @@ class Config(Section):
             raise ValueError("access_token is empty or holds characters that no token has: copy it again")
         if self.api_base_url is not None:
             check_address("api_base_url", self.api_base_url)
-        if self.events.mode == "disabled" and self.users.mode == "disabled":
-            raise ValueError("events and users are both disabled: enable one of them")
+        if {"disabled"} == {self.events.mode, self.users.mode, self.companies.mode}:
+            raise ValueError("events, users and companies are all disabled: enable one of them")
         for attributes in self._lists_without_address():
             targets = [entry.target for _, entry in attributes]
             needing = [

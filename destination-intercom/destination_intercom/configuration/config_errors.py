@@ -18,6 +18,7 @@ from destination_intercom.configuration.sections import EntryError, Section, nam
 _VARIANTS: Final[dict[int | str | None, tuple[str, tuple[str, str]]]] = {
     "events": ("mode", ("enabled", "disabled")),
     "users": ("mode", ("enabled", "disabled")),
+    "companies": ("mode", ("enabled", "disabled")),
     "object_storage_config": ("storage_type", ("None", "S3")),
     "compression": ("compression_type", ("No Compression", "GZIP")),
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from destination_intercom.company_fields import COMPANY_RESERVED
 from destination_intercom.configuration.sections import (
     EntryError,
     ManyProperties,
@@ -143,12 +144,11 @@ def _refuse_repeated(entries: Sequence[Selected], names: Sequence[object], name:
 MetadataList = Annotated[list[Metadata], AfterValidator(_check_metadata)]
 
 
-class Attribute(Selected):
-    """A property that is written to contacts; `attribute` defaults to the last part of the path."""
+class AttributeEntry(Selected):
+    """A property that is written; `attribute` defaults to the last part of the path."""
 
     attribute: Text | None = None
     type: AttributeType | None = None
-    overwrite: Overwrite | None = None
 
     @property
     def target(self) -> str:
@@ -159,6 +159,17 @@ class Attribute(Selected):
     def distinct_name(self) -> object:
         """Tell what no other entry may have alike: the name, or for a wildcard what it stands for, too."""
         return self.target, self.is_many and self.path
+
+    @property
+    def overwrites(self) -> Overwrite:
+        """Tell when it is written to what is there already."""
+        return "always"
+
+
+class Attribute(AttributeEntry):
+    """A property that is written to contacts."""
+
+    overwrite: Overwrite | None = None
 
     @property
     def overwrites(self) -> Overwrite:
@@ -180,6 +191,31 @@ class Attribute(Selected):
         return self
 
 
+class CompanyAttribute(AttributeEntry):
+    """A property that is written to companies."""
+
+    @model_validator(mode="after")
+    def _check(self) -> CompanyAttribute:
+        self._check_name(self.attribute, "attribute")
+        if self.is_many and self.type is not None:
+            raise ValueError('members of * have no "type": name a property to give it one')
+        if self.target in COMPANY_RESERVED:
+            raise ValueError(_explain_reserved_of_company(self.target))
+        return self
+
+
+_RESERVED_OF_COMPANIES: Final = {
+    "created_at": 'is Intercom\'s own: for when the company signed up with you, set "attribute" to remote_created_at',
+    "id": 'is Intercom\'s own: for your own id, see company_id_property; else set another "attribute"',
+    "company_id": "is written by itself: see company_id_property, and take this entry out",
+}
+
+
+def _explain_reserved_of_company(name: str) -> str:
+    text = _RESERVED_OF_COMPANIES.get(name, 'is Intercom\'s own: set another "attribute"')
+    return f'the field "{name}" of a company {text}'
+
+
 _RESERVED: Final = {
     "created_at": 'is Intercom\'s own: for when somebody signed up, set "attribute" to signed_up_at',
     "id": 'is Intercom\'s own: for your own id, see identity; else set another "attribute"',
@@ -193,9 +229,13 @@ def _explain_reserved(name: str) -> str:
     return f'the field "{name}" of a contact {text}'
 
 
-def _check_attributes(attributes: list[Attribute]) -> list[Attribute]:
+A = TypeVar("A", bound=AttributeEntry)
+
+
+def _check_attributes(attributes: list[A]) -> list[A]:
     _refuse_repeated(attributes, [entry.distinct_name for entry in attributes], "attribute")
     return attributes
 
 
 AttributeList = Annotated[list[Attribute], AfterValidator(_check_attributes)]
+CompanyAttributeList = Annotated[list[CompanyAttribute], AfterValidator(_check_attributes)]

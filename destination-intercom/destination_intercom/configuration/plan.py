@@ -21,7 +21,7 @@ from destination_intercom.configuration.filters import Predicate, compile_filter
 from destination_intercom.configuration.sections import name_entry
 from destination_intercom.configuration.usage import Usage, Watch
 from destination_intercom.errors import ConfigurationError, InputError, StreamName
-from destination_intercom.identity import IdentityField, IdentityRule, Question
+from destination_intercom.identity import IdentityField, IdentityRule, KeyField, Question
 from destination_intercom.paths import MembersReader, PathReader, compile_members, compile_null_check, compile_path
 from destination_intercom.payloads import FormEntry, MapRecord, RecordRule
 from destination_intercom.properties import compile_property, is_template, read_paths
@@ -141,8 +141,9 @@ class PlanChecks:
     def refuse_unlisted(self, stream: CatalogStream) -> str | None:
         """Refuse a stream that no list names; with overwrite only its records, for "Clear data" sends none."""
         problem = (
-            f'The stream "{stream.name}" is in no list: name it in users.streams or events.streams, or leave it out'
-            f" of the connection. The connection's streams are: {', '.join(str(name) for name in self._names)}."
+            f'The stream "{stream.name}" is in no list: name it in users.streams, events.streams or companies.streams,'
+            " or leave it out of the connection. The connection's streams are:"
+            f" {', '.join(str(name) for name in self._names)}."
         )
         if not stream.overwrite:
             self._unlisted[stream.name] = problem
@@ -159,7 +160,8 @@ class PlanChecks:
         names = ", ".join(str(name) for name in self._unlisted)
         self.problems.append(
             f'The connection gives its streams the prefix "{prefix}", which the configuration does not have: write it'
-            f" before their names in events.streams and users.streams. The connection's streams are: {names}."
+            f" before their names in events.streams, users.streams and companies.streams. The connection's streams are:"
+            f" {names}."
         )
 
     def _find_prefix(self) -> str | None:
@@ -188,21 +190,36 @@ class PlanChecks:
     ) -> IdentityRule:
         """Compile where the identity stands; `own` and `field` are the own property and kind of `entry`, if any."""
         identity = self._config.identity
-        text = own or identity.path
         place = f"{entry}, identity_property" if own else "identity.property"
+        return self._identity_rule(own or identity.path, stream, place, field or identity.intercom_field)
+
+    def company_rule(self, text: str, stream: CatalogStream, *, entry: str) -> IdentityRule:
+        """Compile where `entry` says that the company's id stands."""
+        return self._identity_rule(text, stream, f"{entry}, company_id_property", "company_id")
+
+    def _identity_rule(self, text: str, stream: CatalogStream, place: str, field: KeyField) -> IdentityRule:
         read = self.read_required(text, stream, place, needs_all=True)
         paths = read_paths(text)
-        if not is_template(text):
-            self._identities.setdefault(stream.name, set()).add(text)
+        self._note_identity(text, stream)
         return IdentityRule(
             read,
-            field or identity.intercom_field,
-            identity.missing == "reject",
+            field,
+            self._config.identity.missing == "reject",
             is_declared=any(is_declared(path, stream.schema) for path in paths),
             leads_into_null=_compile_any([compile_null_check(path) for path in paths]),
             is_present=_compile_presence(paths),
             is_lost=compile_loss_check(paths, stream.schema),
         )
+
+    def _note_identity(self, text: str, stream: CatalogStream) -> None:
+        if not is_template(text):
+            self._identities.setdefault(stream.name, set()).add(text)
+
+    def read_company_ids(self, text: str, stream: CatalogStream, place: str) -> PathReader:
+        """Compile the reader of the ids of a person's companies: written as where a company's own record has it."""
+        read = self.read_selected(text, stream, place)
+        self._note_identity(text, stream)
+        return read
 
     def predicates(self, filters: Iterable[Filter], stream: CatalogStream, section: str) -> tuple[Predicate, ...]:
         """Compile the conditions of the list `section` that a record must meet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
@@ -109,6 +109,12 @@ class Absent(Section):
 def drop_empty_list(entries: list[Any] | None) -> list[Any] | None:
     """Take an empty list for an absent one: Airbyte's form leaves one behind wherever it has shown a list."""
     return entries or None
+
+
+class Disabled(Absent):
+    """Neither sent nor looked at."""
+
+    mode: Literal["disabled"] = "disabled"
 
 
 def check_address(name: str, url: str) -> None:

@@ -61,7 +61,9 @@ class _Entry:
         contact = self.contact
         texts = sum(len(text) for text in (contact.email, contact.external_id) if text)
         values = 0 if contact.values is None else contact.values.itemsize * len(contact.values)
-        return _ENTRY_BYTES + texts + values + sum(map(_key_size, self.keys)) + _FORM_BYTES * len(self.forms)
+        companies = 0 if contact.companies is None else _KEY_BYTES + 8 * len(contact.companies.ids)
+        keys = sum(map(_key_size, self.keys))
+        return _ENTRY_BYTES + texts + values + companies + keys + _FORM_BYTES * len(self.forms)
 
 
 def _key_size(key: Key) -> int:

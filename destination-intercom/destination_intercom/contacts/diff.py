@@ -80,4 +80,5 @@ def _follow(first: ContactChange, then: ContactChange) -> ContactChange:
         attributes={**first.attributes, **attributes},
         if_empty=(first.if_empty - now) | (now & filling),
         outside=(first.outside - now) | (now & then.outside),
+        companies={**first.companies, **then.companies},
     )

@@ -18,6 +18,7 @@ from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.lookup import LookUp
 from destination_intercom.contacts.mapping import ContactChange, map_contact
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
+from destination_intercom.contacts.memberships import Companies, Memberships
 from destination_intercom.contacts.people import People
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.probes import find_probes
@@ -29,12 +30,14 @@ from destination_intercom.delivery.tasks import Batch, Step, WriteTask
 from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
+    AttachCompany,
     Call,
     CreateContact,
     GetContact,
     ListDataAttributes,
     SearchContacts,
     UpdateContact,
+    UpsertCompany,
     WriteCall,
 )
 from destination_intercom.outcomes import Outcome
@@ -42,12 +45,13 @@ from destination_intercom.payloads import Payload, RecordRule
 
 
 class Contacts(Kind):
-    """The contacts of one sync; `look_up` has a batch looked up, `now` tells seconds."""
+    """The contacts of one sync; `look_up` has a batch looked up, `now` tells seconds, `companies` knows companies."""
 
     name: ClassVar[str] = ContactChange.kind
-    writes: ClassVar[tuple[type[WriteCall], ...]] = (CreateContact, UpdateContact)
 
-    def __init__(self, config: Config, *, now: Callable[[], float], look_up: Callable[[Batch], None]) -> None:
+    def __init__(
+        self, config: Config, *, now: Callable[[], float], look_up: Callable[[Batch], None], companies: Companies
+    ) -> None:
         super().__init__()
         self._users = config.users
         self.cache = ContactCache(now)
@@ -55,8 +59,14 @@ class Contacts(Kind):
         missing = config.users.missing_attributes if isinstance(config.users, UsersEnabled) else "fail"
         self.attributes = Attributes(missing, create=not config.delivery.dry_run, notes=self.notes)
         self._policy = make_policy(config)
-        self._reader = ContactReader(self.attributes)
-        self.upserter = ContactUpserter(cache=self.cache, policy=self._policy, reader=self._reader)
+        self._attaches = isinstance(config.users, UsersEnabled) and bool(config.users.member_of)
+        self._reader = ContactReader(self.attributes, with_companies=self._attaches)
+        self.upserter = ContactUpserter(
+            cache=self.cache,
+            policy=self._policy,
+            reader=self._reader,
+            memberships=Memberships(companies, now) if self._attaches else None,
+        )
         self._batches = ContactBatches(written=self.cache.written, look_up=look_up)
         self._somebody: Key | None = None
 
@@ -64,6 +74,12 @@ class Contacts(Kind):
     def makes_people(self) -> bool:
         """Say that contacts are created, unless only those are written that are there."""
         return isinstance(self._users, UsersEnabled) and self._policy.write_mode != "update_only"
+
+    @property
+    def writes(self) -> Sequence[type[WriteCall]]:
+        """Tell what writes a contact, and what makes it a member of a company, where any is."""
+        attaching: tuple[type[WriteCall], ...] = (UpsertCompany, AttachCompany) if self._attaches else ()
+        return (CreateContact, UpdateContact, *attaching)
 
     @property
     def batches(self) -> Batches:
@@ -101,8 +117,10 @@ class Contacts(Kind):
         return change
 
     def show(self, payload: Payload) -> tuple[str, Any]:
-        """Tell the body that creates the contact."""
-        return "contact", _change(payload).create_body
+        """Tell the body that creates the contact, with the companies that it is then attached to, by our ids."""
+        change = _change(payload)
+        companies = {"companies": list(change.companies)} if change.companies else {}
+        return "contact", {**change.create_body, **companies}
 
     def assume(self) -> Iterable[str]:
         """Take the types of the entries and of the schemas for the workspace's."""

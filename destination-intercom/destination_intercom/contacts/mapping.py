@@ -17,8 +17,11 @@ from destination_intercom.contacts.rules import UserRule
 from destination_intercom.identity import Key, identify
 from destination_intercom.models import CONTACT
 from destination_intercom.outcomes import Outcome, filtered
+from destination_intercom.paths import DOCUMENTS
 from destination_intercom.standard_fields import FIELDS
-from destination_intercom.values import MISSING, Converted, Trim
+from destination_intercom.values import MISSING, Converted, Trim, is_set, to_identity
+
+NO_COMPANIES: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class ContactChange:
     """What a contact is to become: `fields` are Intercom's own, `attributes` the custom ones.
 
     What is in `if_empty` is written only where the contact has no value; values in `outside` are none of their
-    attribute's options.
+    attribute's options. `companies` are the ids of the person's companies, each with the name of its entry.
     """
 
     kind: ClassVar[str] = "contacts"
@@ -36,6 +39,7 @@ class ContactChange:
     trims: tuple[Trim, ...] = ()
     if_empty: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
+    companies: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def by_email(self) -> bool:
@@ -104,13 +108,33 @@ def map_contact(  # noqa: C901 - one loop, for it is most of what a sync itself 
         outside += [
             name for name in options if name not in outside and _is_outside(attributes.get(name), options[name])
         ]
+    companies = _read_companies(rule, data, trims) if rule.member_of else NO_COMPANIES
     _settle_email(fields, key.value if key.field == "email" else None, trims)
-    return ContactChange(key, fields, attributes, tuple(trims), if_empty, frozenset(outside))
+    return ContactChange(key, fields, attributes, tuple(trims), if_empty, frozenset(outside), companies)
 
 
 def _is_outside(converted: Any, options: frozenset[str]) -> bool:
     """Say whether a value is none of its attribute's list: Intercom takes such ones as a rule, and says if not."""
     return isinstance(converted, str) and converted != "" and converted not in options
+
+
+def _read_companies(rule: UserRule, data: dict[str, Any], trims: list[Trim]) -> dict[str, str]:
+    """Read the ids of the person's companies, written as those of the companies' own records are."""
+    companies: dict[str, str] = {}
+    for entry in rule.member_of:
+        value = entry.read(data)
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            # A list in a text, as columns of the type VARIANT or jsonb arrive.
+            parsed = DOCUMENTS.of(data).read(value)
+            value = parsed if isinstance(parsed, list) else value
+        for each in value if isinstance(value, list) else [value]:
+            if not is_set(each):
+                continue
+            try:
+                companies.setdefault(to_identity(each, email=False), entry.name)
+            except ValueError:
+                trims.append((entry.name, "no_company_id"))
+    return companies
 
 
 def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim]) -> None:

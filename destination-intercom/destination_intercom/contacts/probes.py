@@ -10,10 +10,12 @@ from destination_intercom.contacts.lookup import search_query
 from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.identity import Key
 from destination_intercom.intercom.calls import (
+    AttachCompany,
     Call,
     CreateContact,
     FindByExternalId,
     GetContact,
+    ListContactCompanies,
     SearchContacts,
     UpdateContact,
 )
@@ -48,6 +50,12 @@ def find_probes(
     elif isinstance(call, GetContact):
         yield from (Probe(each) for _, each in taken if isinstance(each, GetContact))
         yield Probe(GetContact(NOBODYS_ID))
+    elif isinstance(call, AttachCompany):
+        yield from (Probe(each) for _, each in taken if isinstance(each, AttachCompany))
+        yield Probe(AttachCompany(NOBODYS_ID, NOBODYS_ID))
+    elif isinstance(call, ListContactCompanies):
+        yield from (Probe(each) for _, each in taken if isinstance(each, ListContactCompanies))
+        yield Probe(ListContactCompanies(NOBODYS_ID))
 
 
 def _creates(taken: Iterable[Taken], somebody: Key | None) -> Iterator[Probe]:

@@ -11,10 +11,21 @@ from destination_intercom.attributes.rules import AttributeMembers, AttributeRul
 from destination_intercom.configuration.config import NamedAttribute, UsersEnabled, UserStream
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
+from destination_intercom.configuration.sections import name_entries
 from destination_intercom.identity import IdentityRule
-from destination_intercom.paths import is_wildcard
+from destination_intercom.paths import PathReader, is_wildcard
 from destination_intercom.payloads import FormEntry
 from destination_intercom.properties import is_template
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRule:
+    """Where the ids of a person's companies stand; `name` is what something left out is counted under."""
+
+    read: PathReader
+    name: str
+    place: str = ""
+    property: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +40,14 @@ class UserRule:
     if_empty: frozenset[str] = frozenset()
     """What is written only to a contact that has no value of it."""
     members: tuple[AttributeMembers, ...] = ()
+    member_of: tuple[MembershipRule, ...] = ()
 
     @property
     def entries(self) -> dict[str, FormEntry]:
         """Tell the entry in the form of each name under which something may be left out."""
-        return form_entries(self.attributes, self.members)
+        return form_entries(self.attributes, self.members) | {
+            each.name: FormEntry(each.place, each.property) for each in self.member_of
+        }
 
 
 def compile_user_rules(users: UsersEnabled, stream: CatalogStream, checks: PlanChecks) -> list[UserRule]:
@@ -104,4 +118,12 @@ def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogS
         clear_nulls=users.null_values == "clear",
         if_empty=frozenset(each.target for _, each in named if each.overwrites == "if_empty" and not each.is_many),
         members=rules.members,
+        member_of=_membership_rules([each.path for each in users.member_of], stream, checks),
+    )
+
+
+def _membership_rules(paths: list[str], stream: CatalogStream, checks: PlanChecks) -> tuple[MembershipRule, ...]:
+    return tuple(
+        MembershipRule(checks.read_company_ids(path, stream, place), f"member_of {path}", place, path)
+        for path, place in zip(paths, name_entries("users.member_of", paths), strict=True)
     )

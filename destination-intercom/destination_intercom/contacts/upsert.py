@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from destination_intercom import outcomes
@@ -13,6 +13,7 @@ from destination_intercom.contacts.diff import merge
 from destination_intercom.contacts.known import ContactReader
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose, go_alone
+from destination_intercom.contacts.memberships import Memberships
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.refusals import is_opt_out
 from destination_intercom.contacts.turns import Waits
@@ -37,10 +38,13 @@ class Alone:
 class ContactUpserter:
     """Makes the steps that write contacts; `reader` keeps of those that are read what is compared."""
 
-    def __init__(self, *, cache: ContactCache, policy: Policy, reader: ContactReader) -> None:
+    def __init__(
+        self, *, cache: ContactCache, policy: Policy, reader: ContactReader, memberships: Memberships | None = None
+    ) -> None:
         self._cache = cache
         self._policy = policy
         self._reader = reader
+        self._memberships = memberships
 
     @property
     def looks_by_email(self) -> bool:
@@ -61,9 +65,9 @@ class ContactUpserter:
         differing = any(change.update_body != merged.update_body for change, _ in taken)
         is_one = len(changes) == 1
         try:
-            outcome = yield from self._write(merged, found, neighbours, always=differing, whole=not is_one)
-            if is_one or not go_alone(changes, outcome):
-                return [_with_trims(outcome, trims) for _, trims in taken]
+            ends = yield from self._write(merged, found, neighbours, always=differing, whole=not is_one)
+            if is_one or not go_alone(changes, ends.outcome):
+                return [ends.of(change, trims) for change, trims in taken]
         except UndeliverableError:
             # One of them may be the cause.
             if is_one:
@@ -72,15 +76,15 @@ class ContactUpserter:
         for each in changes:
             change, trims = self._cache.refused_values.leave_out(each)
             try:
-                outcome = yield from self._write(change, found, neighbours, always=True, whole=False)
-                alone.append(_with_trims(outcome, trims))
+                ends = yield from self._write(change, found, neighbours, always=True, whole=False)
+                alone.append(ends.of(change, trims))
             except UndeliverableError as error:
                 alone.append(error.outcome)
         return alone
 
     def _write(
         self, change: ContactChange, found: Found | None, neighbours: Neighbours, *, always: bool, whole: bool
-    ) -> Steps:
+    ) -> Generator[Step, Answer, _Ends]:
         write = ContactWrite(
             change,
             cache=self._cache,
@@ -99,7 +103,17 @@ class ContactUpserter:
             raise
         yield from write.turn.leave()
         self._note_opt_out(change, outcome)
-        return outcome
+        return (yield from self._attach(write, outcome))
+
+    def _attach(self, write: ContactWrite, outcome: Outcome) -> Generator[Step, Answer, _Ends]:
+        """Attach the contact to its companies, once it is there and as it is to be."""
+        companies, contact = write.change.companies, write.contact
+        if self._memberships is None or not companies or contact is None or outcome.status is Status.REJECTED:
+            return _Ends(outcome)
+        attached = yield from self._memberships.attach(contact, companies)
+        if attached.any and outcome.status is Status.UNCHANGED:
+            outcome = replace(outcome, status=Status.DELIVERED)
+        return _Ends(outcome, attached.refused)
 
     def _note_opt_out(self, change: ContactChange, outcome: Outcome) -> None:
         """Remember an opt-out that could not be written, so that nobody creates the person without it."""
@@ -128,5 +142,15 @@ class ContactUpserter:
         return (yield from ContactCreation(write, found).run())
 
 
-def _with_trims(outcome: Outcome, trims: tuple[Trim, ...]) -> Outcome:
-    return replace(outcome, trims=(*trims, *outcome.trims)) if trims else outcome
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """What came of a change, and why companies of it were left out, by our id of them."""
+
+    outcome: Outcome
+    refused: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def of(self, change: ContactChange, trims: tuple[Trim, ...]) -> Outcome:
+        """Tell what came of one of the changes, `trims` of which were left out before."""
+        companies = [(entry, self.refused[each]) for each, entry in change.companies.items() if each in self.refused]
+        added = (*trims, *companies)
+        return replace(self.outcome, trims=(*added, *self.outcome.trims)) if added else self.outcome

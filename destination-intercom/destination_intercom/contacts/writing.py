@@ -68,6 +68,8 @@ class ContactWrite:
         self._reader = reader
         self._always = always
         self._whole = whole
+        self.contact: KnownContact | None = None
+        """The contact that the change went to, or that was as it says; None while nobody knows whose it is."""
         self._trims: list[Trim] = []
         self._holder: str | None = None
 
@@ -85,6 +87,7 @@ class ContactWrite:
             return outcomes.UNCHANGED
         always = (self._always and not is_fresh) or self.policy.send_unchanged
         least = self._least(known, always=always)
+        self.contact = self.cache.written.by_id(known.contact_id) or known
         if isinstance(least, Outcome) or not least.update_body:
             return least if isinstance(least, Outcome) else self._conclude()
         yield from self.turn.take_contact(known.contact_id)
@@ -141,6 +144,7 @@ class ContactWrite:
 
     def finish(self, sending: Sending, answer: Answer | None, known: KnownContact | None = None) -> Steps:
         """Tell what sending has come to, and remember the contact as it is now."""
+        contact = known
         if sending.shown is not None and not sending.may_be_another:
             contact = self._reader.fill(known, self._reader.read(sending.shown))
             if sending.is_anothers:
@@ -148,6 +152,8 @@ class ContactWrite:
                 self.cache.note_stranger(self.change.key, contact)
                 return rejected(outcomes.IDENTITY_CONFLICT)
             self._note(sending, contact)
+        if contact is not None:
+            self.contact = contact
         if answer is not None:
             return reject(answer)
         yield from self._offer_address_again(sending)
@@ -188,7 +194,7 @@ class ContactWrite:
         sending = self.sending(self._without_taken(least, contact_id), contact_id)
         sending.may_be_another = True
         ended = yield from sending.send()
-        return (yield from self.finish(sending, ended))
+        return (yield from self.finish(sending, ended, contact))
 
     def _without_taken(self, change: ContactChange, contact_id: str) -> ContactChange:
         """Leave out an address that is known to be somebody else's."""

@@ -83,13 +83,17 @@ class Batches(Protocol):
 
 
 class Kind(ABC):
-    """One kind of object; `name` is its name in counts and summaries, `writes` are what a dry run counts."""
+    """One kind of object; `name` is its name in counts and summaries."""
 
     name: ClassVar[str]
-    writes: ClassVar[tuple[type[WriteCall], ...]] = ()
 
     def __init__(self) -> None:
         self.notes = Notes()
+
+    @property
+    def writes(self) -> Sequence[type[WriteCall]]:
+        """Tell the calls that a dry run counts, also where none of them was to be made."""
+        return ()
 
     @property
     def batches(self) -> Batches | None:

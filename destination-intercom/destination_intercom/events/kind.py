@@ -38,7 +38,6 @@ class Events(Kind):
     """The data events of one sync; `now` tells seconds."""
 
     name: ClassVar[str] = EventPayload.kind
-    writes: ClassVar[tuple[type[WriteCall], ...]] = (PostEvent,)
 
     def __init__(self, config: Config, *, people: KnownPeople, now: Callable[[], float]) -> None:
         super().__init__()
@@ -46,6 +45,11 @@ class Events(Kind):
         self._told_of_hyphens = False
         self.cache = EventCache()
         self._sender = EventSender(cache=self.cache, people=people, notes=self.notes, now=now)
+
+    @property
+    def writes(self) -> Sequence[type[WriteCall]]:
+        """Tell what sends an event."""
+        return (PostEvent,)
 
     def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
         """Compile the rules of `events.streams`."""

@@ -310,6 +310,95 @@ class SearchContacts(ReadCall):
 
 
 @dataclass(frozen=True, slots=True)
+class UpsertCompany(_PayloadCall, WriteCall):
+    """Create the company that has a `company_id` of ours, or update it; what is not sent is kept."""
+
+    endpoint: ClassVar[str] = "POST /companies"
+    permission: ClassVar[str] = "Write users and companies"
+    dry_run_label: ClassVar[str] = "companies would be created"
+
+    def dry_run_answer(self, number: int) -> Answer:
+        """Answer with the company."""
+        return Answer(OK, "json", {"id": f"dry-run-{number}", **self.payload})
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateCompany(UpsertCompany):
+    """The same call, to a company that is known to be there, as `known_id`: a dry run counts it as an update."""
+
+    known_id: str = ""
+    dry_run_label: ClassVar[str] = "companies updated"
+
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer with the company."""
+        return Answer(OK, "json", {**self.payload, "id": self.known_id})
+
+    @property
+    def written_names(self) -> Sequence[str]:
+        """Tell the names of the standard fields and of the custom attributes."""
+        fields = [name for name in self.payload if name not in {"company_id", "custom_attributes"}]
+        return fields + list(self.payload.get("custom_attributes", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class FindCompany(ReadCall):
+    """Read the company that has a `company_id` of ours; a dry run asks so whether it is there."""
+
+    company_id: str = field(repr=False)
+    endpoint: ClassVar[str] = "GET /companies"
+    permission: ClassVar[str] = "Read and list users and companies"
+
+    @property
+    def path(self) -> str:
+        """Tell the path with its query."""
+        return f"/companies?company_id={_quote(self.company_id)}"
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it shows a company: by itself (old pages, other clients), or in a list (the description)."""
+        if not _is_object(answer):
+            return False
+        return isinstance(answer.body.get("data"), list) or isinstance(answer.body.get("id"), str)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachCompany(_ContactCall, WriteCall):
+    """Make a contact belong to a company, both by Intercom's own ids; to repeat it changes nothing."""
+
+    company: str
+    endpoint: ClassVar[str] = "POST /contacts/{id}/companies"
+    permission: ClassVar[str] = "Write users and companies"
+    dry_run_label: ClassVar[str] = "people attached to a company"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Tell the JSON that is sent."""
+        return {"id": self.company}
+
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer with the company."""
+        return Answer(OK, "json", {"id": self.company})
+
+
+@dataclass(frozen=True, slots=True)
+class ListContactCompanies(_ContactCall, ReadCall):
+    """List all companies of a contact, page by page."""
+
+    page: int = 1
+    endpoint: ClassVar[str] = "GET /contacts/{id}/companies"
+    permission: ClassVar[str] = "Read one user and one company"
+
+    @property
+    def path(self) -> str:
+        """Tell the path; the first page has no query, for the description knows none."""
+        query = f"?page={self.page}" if self.page > 1 else ""
+        return f"/contacts/{_quote(self.contact_id)}/companies{query}"
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it lists any: in `data` (the description's example) or in `companies` (its schema)."""
+        return _is_object(answer) and any(isinstance(answer.body.get(name), list) for name in ("data", "companies"))
+
+
+@dataclass(frozen=True, slots=True)
 class PostEvent(_PayloadCall, WriteCall):
     """Submit one data event."""
 
