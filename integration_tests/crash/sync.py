@@ -1,7 +1,7 @@
 """Made-up syncs whose every record carries what is to become of it: an oracle that knows nothing of the connector.
 
-A sync has four streams about the same people, each with properties of its own; contacts change
-several times, some records are refused, some are not wanted. All is made from a seed.
+A sync has four streams about the same people, each with properties of its own, and one of companies that some of
+them belong to; contacts change several times, some records are refused, some are not wanted. All is made from a seed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from integration_tests.support.harness import config, record, state
 
 FIRST_SECOND = 1_700_000_000
-STREAMS = ("users", "profiles", "events", "orders")
+STREAMS = ("accounts", "users", "profiles", "events", "orders")
 SEEDED_NAME = "canary as it was"
 ARCHIVED, ADOPTED, KNOWN = "canary-archived", "canary-adopted", "canary-known"
 LAG = 300.0
@@ -24,10 +24,22 @@ PADDING = "canary padding " * 100
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The record sets these fields of a person; custom attributes are named `custom.NAME`."""
+    """The record sets these fields of a person; custom attributes are named `custom.NAME`.
+
+    It also makes them belong to `companies`.
+    """
 
     person: str
     values: Mapping[str, str]
+    companies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The record gives a company a name."""
+
+    company_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ class Step:
 
     message: dict[str, Any]
     stream: str | None
-    effect: Contact | Event | Nothing | None = None
+    effect: Contact | Company | Event | Nothing | None = None
     waits: bool = False
 
     @property
@@ -90,7 +102,15 @@ class Case:
         faults: list[dict[str, Any]] = []
         if chance.random() < 0.4:
             kind = chance.choice(["reset_after", "reset_before", "truncate", "html"])
-            faults = [{"endpoint": chance.choice(["POST /events", "POST /contacts"]), "kind": kind, "at": [2, 9]}]
+            faults = [
+                {
+                    "endpoint": chance.choice(
+                        ["POST /events", "POST /contacts", "POST /companies", "POST /contacts/{id}/companies"]
+                    ),
+                    "kind": kind,
+                    "at": [2, 9],
+                }
+            ]
         return cls(
             per_stream=per_stream,
             lag=LAG if lagging else 0.0,
@@ -138,8 +158,14 @@ class Case:
                 "metadata": [{"property": "note"}],
                 "unknown_users": "create" if self.create_unknown else "reject",
             },
+            "companies": {
+                "mode": "enabled",
+                "streams": [{"stream": "accounts", "company_id_property": "id"}],
+                "attributes": [{"property": "name"}],
+            },
             "users": {
                 "mode": "enabled",
+                "member_of": [{"property": "accounts"}],
                 "streams": [{"stream": "users"}, {"stream": "profiles", "identity_property": "id"}],
                 "attributes": [
                     {"property": "email"},
@@ -159,6 +185,7 @@ class Case:
         return config(**self.sections())
 
 
+COMPANIES = tuple(f"canary-company-{number}" for number in range(6))
 SEED: dict[str, Any] = {
     "data_attributes": [{"name": "plan", "data_type": "string"}, {"name": "home_town", "data_type": "string"}],
     "contacts": [
@@ -205,6 +232,7 @@ class _Maker:
         """Make one record."""
         kinds = {
             self._user: 30,
+            self._account: 10,
             self._profile: 18,
             self._event: 22,
             self._order: 12,
@@ -217,7 +245,7 @@ class _Maker:
         kind = self._chance.choices(list(kinds), list(kinds.values()))[0]
         return kind(ordinal)
 
-    def _step(self, stream: str, data: dict[str, Any], effect: Contact | Event | Nothing) -> Step:
+    def _step(self, stream: str, data: dict[str, Any], effect: Contact | Company | Event | Nothing) -> Step:
         if self._case.padded:
             data = {**data, "filler": PADDING}
         return Step(record(stream, **data), stream, effect)
@@ -237,8 +265,15 @@ class _Maker:
         values = {"email": f"{person}@example.com", "name": self._value("name", ordinal)}
         if self._chance.random() < 0.5:
             values["plan"] = self._value("plan", ordinal)
-        effect = Contact(person, {"custom.plan" if key == "plan" else key: each for key, each in values.items()})
-        return self._step("users", {"user_id": person, **values, "other": f"canary other {ordinal}"}, effect)
+        fields = {"custom.plan" if key == "plan" else key: each for key, each in values.items()}
+        # Of the companies that somebody names, one has no row of its own.
+        companies = self._chance.sample([*COMPANIES, "canary-made-by-id"], self._chance.choice([0, 0, 1, 1, 3]))
+        data = {"user_id": person, **values, "other": f"canary other {ordinal}", "accounts": companies}
+        return self._step("users", data, Contact(person, fields, tuple(companies)))
+
+    def _account(self, ordinal: int) -> Step:
+        company_id, name = self._chance.choice(COMPANIES), self._value("company", ordinal)
+        return self._step("accounts", {"id": company_id, "name": name}, Company(company_id, name))
 
     def _long_email(self, ordinal: int) -> Step:
         """Make an update of which one value is left out: an address that Intercom would not take."""
@@ -335,15 +370,22 @@ def expect(steps: Iterable[Step]) -> Expected:
 
 @dataclass(slots=True)
 class Expected:
-    """The people with the fields that were set, and the events."""
+    """The people with the fields that were set, the events, the companies' names, and who belongs to which."""
 
     people: dict[str, dict[str, str]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    companies: dict[str, str | None] = field(default_factory=dict)
+    members: set[tuple[str, str]] = field(default_factory=set)
 
     def take(self, step: Step) -> None:
         """Carry out one step."""
         if isinstance(step.effect, Contact):
             self.people.setdefault(step.effect.person, {}).update(step.effect.values)
+            for company_id in step.effect.companies:
+                self.companies.setdefault(company_id, None)
+                self.members.add((company_id, step.effect.person))
+        elif isinstance(step.effect, Company):
+            self.companies[step.effect.company_id] = step.effect.name
         elif isinstance(step.effect, Event):
             self.people.setdefault(step.effect.person, {})
             self.events.append(step.effect)
@@ -360,6 +402,8 @@ def hold_to_oracle(steps: Iterable[Step], contents: Mapping[str, Any]) -> None:
     for person, values in expected.people.items():
         assert values == {name: _read(live[person], name) for name in values}
     assert sorted(map(_shape, expected.events)) == sorted(_shape(each) for each in _events(contents))
+    assert expected.companies == _companies(contents)
+    assert expected.members == _members(contents)
 
 
 def hold_states(sent: Sequence[Step], given: Sequence[tuple[int, int, int]]) -> None:
@@ -402,6 +446,18 @@ def hold_acknowledged(sent: Sequence[Step], given: Iterable[int], contents: Mapp
     for person, values in due.people.items():
         for name, value in values.items():
             assert _read(live[person], name) in {value, *_later(sent[at:], person, name)}
+    companies = _companies(contents)
+    assert due.members <= _members(contents)
+    for company_id, told in due.companies.items():
+        # One that is only named by people may have got its own name from a run before.
+        assert told is None or companies[company_id] in {told, *_named_later(sent[at:], company_id)}
+        assert company_id in companies
+
+
+def _named_later(steps: Iterable[Step], company_id: str) -> Iterator[str]:
+    for step in steps:
+        if isinstance(step.effect, Company) and step.effect.company_id == company_id:
+            yield step.effect.name
 
 
 def _covers(step: Step, stream: str, given: Collection[int]) -> bool:
@@ -435,14 +491,31 @@ def in_full(contents: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "contacts": sorted(_anonymous(each) for each in contents["contacts"]),
         "events": sorted(json.dumps(each, sort_keys=True) for each in _events(contents, whole=True)),
+        "companies": sorted(json.dumps(each) for each in _companies(contents).items()),
+        "members": sorted(_members(contents)),
         "event_names": sorted(contents["event_names"]),
         "data_attributes": sorted(_anonymous(each) for each in contents["data_attributes"]),
     }
 
 
 def _anonymous(thing: Mapping[str, Any]) -> str:
-    text = json.dumps({key: each for key, each in thing.items() if not key.endswith("ated_at")}, sort_keys=True)
+    text = json.dumps(
+        {key: each for key, each in thing.items() if not key.endswith("ated_at") and key != "companies"}, sort_keys=True
+    )
     return text.replace(str(thing["id"]), "ID") if "id" in thing else text
+
+
+def _companies(contents: Mapping[str, Any]) -> dict[str, str | None]:
+    """Tell the names of the companies, each once."""
+    names = {each["company_id"]: each.get("name") for each in contents["companies"]}
+    assert len(names) == len(contents["companies"])
+    return names
+
+
+def _members(contents: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Tell who belongs to which company."""
+    people = {each["id"]: each["external_id"] for each in contents["contacts"]}
+    return {(each["company_id"], people[member]) for each in contents["companies"] for member in each["contacts"]}
 
 
 def _events(contents: Mapping[str, Any], *, whole: bool = False) -> list[Any]:
