@@ -30,6 +30,9 @@ CREATE: Final = "POST /contacts"
 UPDATE: Final = "PUT /contacts/{id}"
 SEARCH: Final = "POST /contacts/search"
 
+UPSERT: Final = "POST /companies"
+ATTACH: Final = "POST /contacts/{id}/companies"
+
 Message = dict[str, Any]
 
 
@@ -48,6 +51,21 @@ def user(number: int, *, poisoned: bool = False) -> Message:
     return record(
         "users", user_id=person(number, poisoned=poisoned), mail=mail(number, poisoned=poisoned), name=f"New {number}"
     )
+
+
+def account(number: int, *, poisoned: bool = False) -> Message:
+    """A company's name; what is poisoned is the name, and not the company."""
+    return record("accounts", id=f"company-{number}", name=note(poisoned))
+
+
+def member(number: int, *, poisoned: bool = False) -> Message:
+    """A person as they are, and their company."""
+    return record("users", user_id=person(number, poisoned=poisoned), name="Old", account=f"company-{number}")
+
+
+def member_of_poisoned(number: int) -> Message:
+    """A person whose company is poisoned."""
+    return record("users", user_id=person(number), name="Old", account=f"{POISON}-company")
 
 
 def event(number: int, *, poisoned: bool = False, people: int = 10) -> Message:
@@ -85,6 +103,14 @@ BY_ADDRESS: Final = {"property": "mail", "intercom_field": "email"}
 USERS: Final = {"mode": "enabled", "streams": [{"stream": "users"}], "attributes": [{"property": "name"}]}
 WITH_PHONE: Final = {**USERS, "attributes": [{"property": "name"}, {"property": "phone"}]}
 WITH_ADDRESS: Final = {**USERS, "attributes": [{"property": "name"}, {"property": "mail", "attribute": "email"}]}
+
+
+COMPANIES: Final = {
+    "mode": "enabled",
+    "streams": [{"stream": "accounts", "company_id_property": "id"}],
+    "attributes": [{"property": "name"}],
+}
+MEMBERS: Final = {"users": {**USERS, "member_of": [{"property": "account"}]}, "companies": COMPANIES}
 
 
 EVERYTHING: Final = {"type": "STATE", "state": {"type": "GLOBAL", "global": {"stream_states": []}, "id": 1}}
@@ -213,6 +239,39 @@ ROWS: Final[dict[str, Row]] = {
         (2,),
         held=FIVE_MINUTES,
         sections={"users": WITH_PHONE},
+    ),
+    "a company, 500 always": Row(
+        amid(account(9, poisoned=True), account, count=5),
+        [fault(UPSERT, **BROKEN)],
+        UPSERT,
+        (5,),
+        held=FIVE_MINUTES,
+        sections=MEMBERS,
+    ),
+    "a company's second name, 403 HTML always": Row(
+        [account(1), account(1, poisoned=True), account(2)],
+        [fault(UPSERT, kind="html", status=403)],
+        UPSERT,
+        (2,),
+        held=FIVE_MINUTES,
+        sections=MEMBERS,
+    ),
+    "a company that a person names, 500 always": Row(
+        amid(member_of_poisoned(9), member, count=6),
+        [fault(UPSERT, **BROKEN)],
+        UPSERT,
+        (5,),
+        held=FIVE_MINUTES,
+        sections=MEMBERS,
+    ),
+    "an attachment, 500 always": Row(
+        amid(member(0, poisoned=True), member, count=6),
+        [fault(ATTACH, **BROKEN)],
+        ATTACH,
+        (5,),
+        held=FIVE_MINUTES,
+        seed=seeded(poisoned=1),
+        sections=MEMBERS,
     ),
     "three records a day, one poisoned": Row(
         [event(0), event(99, poisoned=True), event(2)], [fault(EVENTS, **BROKEN)], EVENTS, (2,), held=FIVE_MINUTES
