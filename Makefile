@@ -11,7 +11,7 @@ $(error There is no wing $(UNKNOWN). T is one of: $(WINGS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test connector-test image image-test source-test lint format bench soak audit clean
+.PHONY: help demo unit test fault-test connector-test image image-test source-test lint format bench soak audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -24,6 +24,9 @@ unit: .venv/.ready ## run unit tests only: of one wing with T=contacts, of one f
 
 test: lint ## lint, then run every test that needs no network
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8
+
+fault-test: .venv/.ready ## run each cell of the fault matrix, of which `make test` runs a ninth
+	@$(BIN)/python -m pytest -q --all-faults -n auto --maxprocesses 8 integration_tests/faults
 
 connector-test: .venv-cdk/.ready ## run Airbyte's own tests of a connector, with Airbyte's own pytest
 	@.venv-cdk/bin/airbyte-cdk connector test ./destination-intercom

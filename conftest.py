@@ -21,6 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many syncs integration_tests/crash disturbs, of the seeds 0 to N - 1 (default 16)",
     )
+    parser.addoption(
+        "--all-faults",
+        action="store_true",
+        help="run each cell of the fault matrix in integration_tests/faults, and not a ninth of them only",
+    )
 
 
 def pytest_sessionstart() -> None:
