@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -32,6 +32,7 @@ from destination_intercom.intercom.quota import Permit, Quota
 from destination_intercom.outcomes import Outcome
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_id
+from unit_tests.scheduler_bench import AMPLE, closed_afterwards
 
 Step: TypeAlias = Literal["ok", "retry", "throttle", "fatal", "bug", "pause"]
 """What becomes of one call of a task; `pause` is no call but a wait of the task's own."""
@@ -42,7 +43,6 @@ RESULTS: dict[Step, tuple[Answer | AttemptError, Judgement]] = {
     "throttle": (Answer(429, "json"), Judgement(Verdict.THROTTLED, "status 429")),
     "fatal": (Answer(401, "json"), Judgement(Verdict.FATAL, "status 401")),
 }
-AMPLE = RateHeaders(10**12, 10**12, 1_700_000_010.0, 10.0)
 STREAM = StreamName("events")
 PAUSE_SECONDS = 20.0
 
@@ -182,15 +182,7 @@ class Floor:
 @pytest.fixture
 def make_floor() -> Iterator[Callable[..., Floor]]:
     """Make floors whose workers are ended afterwards."""
-    made: list[Floor] = []
-
-    def make(**options: Any) -> Floor:
-        made.append(Floor(**options))
-        return made[-1]
-
-    yield make
-    for floor in made:
-        floor.close()
+    yield from closed_afterwards(Floor)
 
 
 def failing(step: Step, times: int) -> list[Step]:

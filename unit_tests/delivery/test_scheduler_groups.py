@@ -15,16 +15,16 @@ from destination_intercom.delivery.mailbox import Concluded, Failed, LookedUp, M
 from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.errors import AnswerTooLargeError, AttemptError, DeliveryError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateContact, PostEvent, SearchContacts, UpdateContact
 from destination_intercom.intercom.classify import Judgement, Verdict, judge
-from destination_intercom.intercom.quota import Permit, Quota
+from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Status
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_id
+from unit_tests.scheduler_bench import AMPLE, ample_quota, closed_afterwards, end_workers
 from unit_tests.task_bench import listed, refusal, sync_parts
 
-AMPLE = RateHeaders(10_000_000, 10_000_000, 1_700_000_010.0, 10.0)
 SEARCH_SECONDS = 10.0
 CALL_SECONDS = 1.0
 BAD = refusal(400, "parameter_invalid", "name is refused")
@@ -51,10 +51,7 @@ class Floor:
         self._ledger = Ledger(stop_after_rejected=0)
         self._sent = 0
         self.mailbox = Mailbox(self.clock)
-        self.quota = Quota(self.clock)
-        permit = self.quota.acquire()
-        assert permit is not None
-        self.quota.settle(permit, AMPLE)
+        self.quota = ample_quota(self.clock)
         self.scheduler = Scheduler(
             attempt=self._attempt,
             make_steps=kinds.make_steps,
@@ -111,9 +108,7 @@ class Floor:
 
     def close(self) -> None:
         """End the workers; none may stay."""
-        self.scheduler.stop()
-        self.scheduler.join(self.clock.now() + 100.0)
-        assert 0 == self.scheduler.workers
+        end_workers(self.scheduler, self.clock)
 
     def told(self, key: str | None = None) -> list[str]:
         """What was written, of one person or of all, in the order of the answers."""
@@ -149,15 +144,7 @@ def contact(key: str, name: str | None) -> dict[str, Any]:
 @pytest.fixture
 def make_floor() -> Iterator[Callable[..., Floor]]:
     """Make floors whose workers are ended afterwards."""
-    made: list[Floor] = []
-
-    def make(**options: Any) -> Floor:
-        made.append(Floor(**options))
-        return made[-1]
-
-    yield make
-    for floor in made:
-        floor.close()
+    yield from closed_afterwards(Floor)
 
 
 def test_contact_when_its_batch_is_open_waits_and_what_follows_it_waits_too(make_floor: Callable[..., Floor]) -> None:

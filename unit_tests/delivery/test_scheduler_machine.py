@@ -33,7 +33,7 @@ from destination_intercom.errors import (
     StreamName,
 )
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
     Call,
     CreateContact,
@@ -48,6 +48,7 @@ from destination_intercom.intercom.quota import Permit, Quota
 from destination_intercom.outcomes import Status
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_id
+from unit_tests.scheduler_bench import AMPLE, ample_quota
 from unit_tests.task_bench import listed, refusal, sync_parts
 
 Fate: TypeAlias = Literal[
@@ -64,7 +65,6 @@ PEOPLE = (*SEEDED, "d", "e")
 """The first ones are contacts already."""
 
 STREAMS = (StreamName("users"), StreamName("events"), StreamName("events", "shop"))
-AMPLE = RateHeaders(10**12, 10**12, 1_700_000_010.0, 10.0)
 USUAL_SECONDS = 0.2
 SLOW_SECONDS = 15.0
 GRACE_SECONDS = 20.0
@@ -260,10 +260,7 @@ class WriterMachine(RuleBasedStateMachine):
         self.kind, self.cache = parts.contacts, parts.contacts.cache
         self.batches = self.kind.batches
         self.ledger = Ledger(stop_after_rejected=0)
-        quota = Quota(self.clock)
-        permit = quota.acquire()
-        assert permit is not None
-        quota.settle(permit, AMPLE)
+        quota = ample_quota(self.clock)
         self.intercom = SmallIntercom(self.clock, quota, fates)
         self.scheduler = Scheduler(
             attempt=self.intercom.attempt,

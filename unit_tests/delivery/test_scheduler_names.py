@@ -18,13 +18,14 @@ from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.delivery.tasks import Acquire, Pause, Release, Step, Task, TaskSteps, WriteTask
 from destination_intercom.errors import AttemptError, InternalError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, PostEvent
 from destination_intercom.intercom.classify import Judgement, Verdict
-from destination_intercom.intercom.quota import Permit, Quota
+from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Outcome
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_id
+from unit_tests.scheduler_bench import AMPLE, ample_quota, closed_afterwards
 
 End: TypeAlias = Literal["ok", "retry", "throttle", "stall"]
 """How one attempt of a call ends: `stall` as `ok`, but late."""
@@ -35,7 +36,6 @@ RESULTS: dict[End, tuple[Answer | AttemptError, Judgement]] = {
     "retry": (MaybeSentError("timeout"), Judgement(Verdict.RETRY, "timeout")),
     "throttle": (Answer(429, "json"), Judgement(Verdict.THROTTLED, "status 429")),
 }
-AMPLE = RateHeaders(10**12, 10**12, 1_700_000_010.0, 10.0)
 STREAM = StreamName("events")
 STALL_SECONDS = 100.0
 X, Y = Acquire("x"), Acquire("y")
@@ -68,10 +68,7 @@ class Lobby:
         self._scripts: list[tuple[str, Sequence[Step]]] = []
         self._ledger = Ledger(stop_after_rejected=0)
         self.mailbox = Mailbox(self.clock)
-        self._quota = Quota(self.clock)
-        permit = self._quota.acquire()
-        assert permit is not None
-        self._quota.settle(permit, AMPLE)
+        self._quota = ample_quota(self.clock)
         self.scheduler = Scheduler(
             attempt=self._attempt,
             make_steps=self._make_steps,
@@ -167,15 +164,7 @@ class Lobby:
 @pytest.fixture
 def make_lobby() -> Iterator[Callable[..., Lobby]]:
     """Make lobbies whose workers are ended afterwards."""
-    made: list[Lobby] = []
-
-    def make(**options: Any) -> Lobby:
-        made.append(Lobby(**options))
-        return made[-1]
-
-    yield make
-    for lobby in made:
-        lobby.close()
+    yield from closed_afterwards(Lobby)
 
 
 def test_name_when_several_want_it_goes_to_each_in_the_order_of_their_asking(make_lobby: Callable[..., Lobby]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
@@ -28,16 +27,16 @@ from destination_intercom.delivery.tasks import (
 from destination_intercom.errors import AttemptError, ConfigurationError, DeliveryError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.identity import Key
-from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, PostEvent
 from destination_intercom.intercom.classify import Judgement, judge
-from destination_intercom.intercom.quota import Permit, Quota
+from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Outcome
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_id
+from unit_tests.scheduler_bench import AMPLE, ample_quota, closed_afterwards, end_workers
 from unit_tests.task_bench import INVALID, NOT_FOUND, refusal
 
-AMPLE = RateHeaders(10**9, 10**9, 1_700_000_010.0, 10.0)
 STREAM = StreamName("events")
 BROKEN = refusal(500, "server_error")
 TAKEN = Answer(202, "empty")
@@ -67,10 +66,7 @@ class Floor:
         self._ledger = Ledger(stop_after_rejected=0)
         self._sent = 0
         self.mailbox = Mailbox(self.clock)
-        self._quota = Quota(self.clock)
-        permit = self._quota.acquire()
-        assert permit is not None
-        self._quota.settle(permit, AMPLE)
+        self._quota = ample_quota(self.clock)
         self.scheduler = Scheduler(
             attempt=self._attempt,
             make_steps=self._make_steps,
@@ -108,9 +104,7 @@ class Floor:
 
     def close(self) -> None:
         """End the workers; none may stay."""
-        self.scheduler.stop()
-        self.scheduler.join(self.clock.now() + 100.0)
-        assert 0 == self.scheduler.workers
+        end_workers(self.scheduler, self.clock)
 
     def _make_steps(self, tasks: Sequence[Task]) -> TaskSteps:
         (task,) = tasks
@@ -147,15 +141,7 @@ class Floor:
 @pytest.fixture
 def make_floor() -> Iterator[Callable[..., Floor]]:
     """Make floors whose workers are ended afterwards."""
-    made: list[Floor] = []
-
-    def make(**options: Any) -> Floor:
-        made.append(Floor(**options))
-        return made[-1]
-
-    yield make
-    for floor in made:
-        floor.close()
+    yield from closed_afterwards(Floor)
 
 
 def test_record_when_it_is_alone_and_probes_succeed_is_passed_over_after_five_minutes(

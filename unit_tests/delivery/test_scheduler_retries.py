@@ -14,16 +14,16 @@ from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.delivery.tasks import Pause, Step, Task, TaskSteps
 from destination_intercom.errors import AnswerTooLargeError, AttemptError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, GetContact, UnarchiveContact
 from destination_intercom.intercom.classify import Judgement, judge
-from destination_intercom.intercom.quota import Permit, Quota
+from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Outcome
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_id
+from unit_tests.scheduler_bench import AMPLE, ample_quota
 from unit_tests.task_bench import ID, refusal, shown
 
-AMPLE = RateHeaders(10_000_000, 10_000_000, 1_700_000_010.0, 10.0)
 FINE = shown()
 BROKEN = refusal(500, "server_error", "Server Error")
 HTML, HTML_500 = Answer(502, "other"), Answer(500, "other")
@@ -43,10 +43,7 @@ class Wire:
 
     def run(self, *steps: Step) -> list[Answer]:
         """Take these steps; return what the task was told, call by call."""
-        quota, mailbox = Quota(self.clock), Mailbox(self.clock)
-        permit = quota.acquire()
-        assert permit is not None
-        quota.settle(permit, AMPLE)
+        quota, mailbox = ample_quota(self.clock), Mailbox(self.clock)
 
         def attempt(call: Call, permit: Permit) -> tuple[Answer | AttemptError, Judgement]:
             seconds, result = self.script.pop(0)

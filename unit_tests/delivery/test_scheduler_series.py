@@ -18,17 +18,17 @@ from destination_intercom.delivery.scheduler import Rules, Scheduler
 from destination_intercom.errors import AttemptError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.identity import Key
-from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateContact, FindByExternalId, PostEvent, SearchContacts
 from destination_intercom.intercom.classify import Judgement, judge
-from destination_intercom.intercom.quota import Permit, Quota
+from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Status
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_email, by_id
+from unit_tests.scheduler_bench import AMPLE, ample_quota, closed_afterwards, end_workers
 from unit_tests.task_bench import INVALID, NOT_FOUND, listed, sync_parts
 
 K = by_id("k")
-AMPLE = RateHeaders(10**9, 10**9, 1_700_000_010.0, 10.0)
 
 
 @dataclass
@@ -54,10 +54,7 @@ class Floor:
         self._flying = 0
         self._guard = threading.Lock()
         self.mailbox = Mailbox(self.clock)
-        self._quota = Quota(self.clock)
-        permit = self._quota.acquire()
-        assert permit is not None
-        self._quota.settle(permit, AMPLE)
+        self._quota = ample_quota(self.clock)
         self.scheduler = Scheduler(
             attempt=self._attempt,
             make_steps=kinds.make_steps,
@@ -100,9 +97,7 @@ class Floor:
 
     def close(self) -> None:
         """End the workers; none may stay."""
-        self.scheduler.stop()
-        self.scheduler.join(self.clock.now() + 100.0)
-        assert 0 == self.scheduler.workers
+        end_workers(self.scheduler, self.clock)
 
     def _attempt(self, call: Call, permit: Permit) -> tuple[Answer | AttemptError, Judgement]:
         began, (what, result) = self.clock.now() - START, self._answer(call)
@@ -133,15 +128,7 @@ class Floor:
 @pytest.fixture
 def make_floor() -> Iterator[Callable[..., Floor]]:
     """Make floors whose workers are ended afterwards."""
-    made: list[Floor] = []
-
-    def make(**options: Any) -> Floor:
-        made.append(Floor(**options))
-        return made[-1]
-
-    yield make
-    for floor in made:
-        floor.close()
+    yield from closed_afterwards(Floor)
 
 
 def test_events_of_one_person_when_the_first_was_accepted_go_at_once(make_floor: Callable[..., Floor]) -> None:

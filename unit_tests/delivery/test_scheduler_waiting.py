@@ -17,16 +17,16 @@ from destination_intercom.delivery.waiting import WAIT_SECONDS
 from destination_intercom.errors import StreamName
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.identity import Key
-from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, PostEvent
 from destination_intercom.intercom.classify import Judgement, Verdict
-from destination_intercom.intercom.quota import Permit, Quota
+from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Outcome
 from destination_intercom.payloads import Payload
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_email, by_id
+from unit_tests.scheduler_bench import AMPLE, ample_quota, closed_afterwards, end_workers
 
-AMPLE = RateHeaders(10**9, 10**9, 1_700_000_010.0, 10.0)
 UNKNOWN = outcomes.rejected(outcomes.UNKNOWN_USER)
 K = by_id("k")
 
@@ -51,10 +51,7 @@ class Hall:
     def __post_init__(self) -> None:
         self._ledger = Ledger(stop_after_rejected=0)
         self._names: list[str] = []
-        self.mailbox, self._quota = Mailbox(self.clock), Quota(self.clock)
-        permit = self._quota.acquire()
-        assert permit is not None
-        self._quota.settle(permit, AMPLE)
+        self.mailbox, self._quota = Mailbox(self.clock), ample_quota(self.clock)
         self.scheduler = Scheduler(
             attempt=self._attempt,
             make_steps=self._make_steps,
@@ -101,9 +98,7 @@ class Hall:
 
     def close(self) -> None:
         """End the workers; none may stay."""
-        self.scheduler.stop()
-        self.scheduler.join(self.clock.now() + 100.0)
-        assert 0 == self.scheduler.workers
+        end_workers(self.scheduler, self.clock)
 
     def _attempt(self, _call: Call, permit: Permit) -> tuple[Answer, Judgement]:
         self.clock.sleep(1.0)
@@ -134,15 +129,7 @@ class Hall:
 @pytest.fixture
 def make_hall() -> Iterator[Callable[..., Hall]]:
     """Make halls, and close them."""
-    halls: list[Hall] = []
-
-    def make(concurrency: int = 8, *, expects: bool = True) -> Hall:
-        halls.append(Hall(concurrency, expects))
-        return halls[-1]
-
-    yield make
-    for hall in halls:
-        hall.close()
+    yield from closed_afterwards(Hall)
 
 
 def test_task_when_it_waits_lets_the_person_and_all_others_pass(make_hall: Callable[..., Hall]) -> None:

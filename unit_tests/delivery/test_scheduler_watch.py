@@ -14,16 +14,16 @@ from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.delivery.tasks import Pause, Step, Task, TaskSteps, WriteTask
 from destination_intercom.errors import AttemptError, MaybeSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
-from destination_intercom.intercom.answers import Answer, RateHeaders
+from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, PostEvent
 from destination_intercom.intercom.classify import Judgement, Verdict
-from destination_intercom.intercom.quota import Permit, Quota
+from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Outcome
 from integration_tests.support.virtual_clock import START, VirtualClock
 from unit_tests.keys import by_id
+from unit_tests.scheduler_bench import AMPLE, ample_quota
 
 STREAM = StreamName("events")
-AMPLE = RateHeaders(10_000_000, 10_000_000, 1_700_000_010.0, 10.0)
 STALL = 300.0
 LONGEST_FIRST_DELAY = 1.0
 """The first retry of a call comes within a second."""
@@ -42,10 +42,7 @@ class Shop:
         self._tried: set[str] = set()
         self._ledger = Ledger(stop_after_rejected=0)
         self._mailbox = Mailbox(self.clock)
-        self._quota = Quota(self.clock)
-        permit = self._quota.acquire()
-        assert permit is not None
-        self._quota.settle(permit, AMPLE)
+        self._quota = ample_quota(self.clock)
         self.scheduler = Scheduler(
             attempt=self._attempt,
             make_steps=self._make_steps,
