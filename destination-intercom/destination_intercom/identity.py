@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -63,8 +63,11 @@ class IdentityRule:
     is_lost: Question = lambda _: False
 
 
-def identify(rule: IdentityRule, data: dict[str, Any]) -> Key | Outcome:
-    """Read the identity, as Intercom is to know it; else the outcome of the record."""
+def identify(rule: IdentityRule, data: dict[str, Any], *, where: Iterable[Question] = ()) -> Key | Outcome:
+    """Read the identity, as Intercom is to know it, of a record that fits `where`; else the outcome of the record."""
+    for holds in where:
+        if not holds(data):
+            return filtered(outcomes.FILTERED_OUT)
     value = rule.read(data)
     if not is_set(value):
         return _explain_missing(rule, data, value)

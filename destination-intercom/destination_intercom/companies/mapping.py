@@ -57,9 +57,7 @@ def map_company(
     """
     if rule.is_deleted(data):
         return filtered(outcomes.DELETED)
-    if not all(holds(data) for holds in rule.holds):
-        return filtered(outcomes.FILTERED_OUT)
-    key = identify(rule.identity, data)
+    key = identify(rule.identity, data, where=rule.holds)
     if isinstance(key, Outcome):
         return key
     fields: dict[str, Any] = {}

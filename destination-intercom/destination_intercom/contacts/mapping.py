@@ -60,7 +60,7 @@ class ContactChange:
 NO_OPTIONS: Final[Mapping[str, frozenset[str]]] = {}
 
 
-def map_contact(  # noqa: C901 - one loop, for it is most of what a sync itself costs
+def map_contact(
     rule: UserRule,
     data: dict[str, Any],
     types: Mapping[str, str],
@@ -76,9 +76,7 @@ def map_contact(  # noqa: C901 - one loop, for it is most of what a sync itself 
     """
     if rule.is_deleted(data):
         return filtered(outcomes.DELETED)
-    if not all(holds(data) for holds in rule.holds):
-        return filtered(outcomes.FILTERED_OUT)
-    key = identify(rule.identity, data)
+    key = identify(rule.identity, data, where=rule.holds)
     if isinstance(key, Outcome):
         return key
     fields: dict[str, Any] = {}

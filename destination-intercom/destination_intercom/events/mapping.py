@@ -87,9 +87,7 @@ def map_event(rule: EventRule, data: dict[str, Any]) -> EventPayload | Outcome:
     name = _name(rule, data)
     if isinstance(name, Outcome):
         return name
-    if not all(holds(data) for holds in rule.holds):
-        return filtered(outcomes.FILTERED_OUT)
-    key = identify(rule.identity, data)
+    key = identify(rule.identity, data, where=rule.holds)
     if isinstance(key, Outcome):
         return key
     try:
