@@ -16,7 +16,9 @@ from destination_intercom.attributes.attribute_types import (
     find_times,
     find_unfit,
     list_types,
+    read_origin,
 )
+from destination_intercom.attributes.rules import AttributeMembers, AttributeRule
 from destination_intercom.attributes.workspace import (
     Workspace,
     check_attributes,
@@ -24,6 +26,7 @@ from destination_intercom.attributes.workspace import (
     list_writable,
     quote_names,
 )
+from destination_intercom.configuration.entries import AttributeEntry
 from destination_intercom.delivery.kinds import Note, Notes
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.intercom.answers import Answer
@@ -97,6 +100,20 @@ class Attributes:
         self.fields |= self.model.fields.keys() & {name}
         if only_true:
             self._only_true.add(name)
+
+    def want_rules(self, named: Iterable[AttributeRule], members: Iterable[AttributeMembers]) -> None:
+        """Note what the rules of a stream write, with the types that its schema tells."""
+        for rule in named:
+            self.want(rule.target, rule.type, only_true=rule.overwrite == "only_true", origin=rule.origin)
+        for many in members:
+            self.want_members(many.declared)
+
+    def want_entries(self, entries: Iterable[AttributeEntry]) -> None:
+        """Note what entries of the form name, where no stream is known that could tell more."""
+        for entry in entries:
+            if not entry.is_many:
+                origin = read_origin(entry.path, entry.type, {})
+                self.want(entry.target, entry.type, only_true=entry.overwrites == "only_true", origin=origin)
 
     def assume(self) -> Iterator[str]:
         """Take what the entries and the schemas tell for the workspace's types; tell what that is."""

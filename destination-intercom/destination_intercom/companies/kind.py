@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from destination_intercom.airbyte.catalog import CatalogStream
-from destination_intercom.attributes.attribute_types import read_origin
 from destination_intercom.attributes.attributes import Attributes
 from destination_intercom.attributes.new_attributes import NewAttributes
 from destination_intercom.companies.directory import CompanyDirectory
@@ -57,10 +56,7 @@ class Companies(Kind):
             return []
         rules = compile_company_rules(self._companies, stream, checks)
         for rule in rules:
-            for attribute in rule.attributes:
-                self.attributes.want(attribute.target, attribute.type, origin=attribute.origin)
-            for many in rule.members:
-                self.attributes.want_members(many.declared)
+            self.attributes.want_rules(rule.attributes, rule.members)
         return [RecordRule(partial(self._map, rule), rule.entries) for rule in rules]
 
     def _map(self, rule: CompanyRule, data: dict[str, Any]) -> CompanyChange | Outcome:
@@ -81,9 +77,7 @@ class Companies(Kind):
     def check(self) -> Generator[Call, Answer, None]:
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._companies, CompaniesEnabled):
-            for _, entry in self._companies.all_attributes:
-                if not entry.is_many:
-                    self.attributes.want(entry.target, entry.type, origin=read_origin(entry.path, entry.type, {}))
+            self.attributes.want_entries(entry for _, entry in self._companies.all_attributes)
             yield from self.attributes.check()
 
     @property

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from destination_intercom.airbyte.catalog import CatalogStream
-from destination_intercom.attributes.attribute_types import read_origin
 from destination_intercom.attributes.attributes import Attributes
 from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
@@ -102,11 +101,7 @@ class Contacts(Kind):
         warn_of_shared_properties(self._users, checks.catalog, checks)
         rules = compile_user_rules(self._users, stream, checks)
         for rule in rules:
-            for attribute in rule.attributes:
-                only_true = attribute.overwrite == "only_true"
-                self.attributes.want(attribute.target, attribute.type, only_true=only_true, origin=attribute.origin)
-            for many in rule.members:
-                self.attributes.want_members(many.declared)
+            self.attributes.want_rules(rule.attributes, rule.members)
         return [RecordRule(partial(self._map, rule), rule.entries) for rule in rules]
 
     def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | Outcome:
@@ -129,11 +124,7 @@ class Contacts(Kind):
     def check(self) -> Generator[Call, Answer, None]:
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._users, UsersEnabled):
-            for _, entry in self._users.all_attributes:
-                if entry.is_many:
-                    continue
-                only_true, origin = entry.overwrites == "only_true", read_origin(entry.path, entry.type, {})
-                self.attributes.want(entry.target, entry.type, only_true=only_true, origin=origin)
+            self.attributes.want_entries(entry for _, entry in self._users.all_attributes)
             yield from self.attributes.check()
 
     @property
