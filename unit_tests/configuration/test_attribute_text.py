@@ -54,7 +54,7 @@ def test_attribute_text_of_one_line_is_read_by_its_first_equals_sign_and_a_type_
     line: str, name: str, kind: str | None, path: str
 ) -> None:
     """A line is a name, perhaps a type, and a property; or a property alone. Blanks around them are dropped."""
-    [(place, attribute)] = users(line).shared_attributes
+    [(place, attribute)] = users(line).attribute_lists.shared
     assert (name, kind, path) == (attribute.target, attribute.type, attribute.path)
     assert f'users.attributes_text, line 1 ("{path}")' == place
 
@@ -66,7 +66,7 @@ def test_attribute_text_of_several_lines_comes_after_the_list_and_is_counted_by_
         ('users.attributes, entry 1 ("p")', "p"),
         ('users.attributes_text, line 2 ("x")', "a"),
         ('users.attributes_text, line 5 ("y")', "b"),
-    ] == [(place, each.target) for place, each in users(text, {"property": "p"}).shared_attributes]
+    ] == [(place, each.target) for place, each in users(text, {"property": "p"}).attribute_lists.shared]
 
 
 @pytest.mark.parametrize("text", [None, "", " ", "\n \r\n\t"])
@@ -80,9 +80,9 @@ def test_attribute_text_when_a_stream_has_its_own_list_does_not_count_for_it() -
     streams = [{"stream": "a"}, {"stream": "b", "attributes": [{"property": "own"}]}]
     parsed = users("x", {"property": "p"}, streams=streams)
     assert [["p", "x"], ["own"]] == [
-        [each.target for _, each in parsed.attributes_of(name, stream)] for name, stream in parsed.named_streams
+        [each.target for _, each in parsed.attribute_lists.of(name)] for name, _ in parsed.named_streams
     ]
-    assert ["p", "x", "own"] == [each.target for _, each in parsed.all_attributes]
+    assert ["p", "x", "own"] == [each.target for _, each in parsed.attribute_lists.all]
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_attribute_text_of_any_names_means_what_the_list_means(entries: list[tup
     text = "\n".join(f"{name}{f': {kind}' if kind else ''} = {path}" for name, kind, path in entries)
     listed = [{"property": path, "attribute": name, "type": kind} for name, kind, path in entries]
     try:
-        expected = [each for _, each in users(None, *listed).shared_attributes]
+        expected = [each for _, each in users(None, *listed).attribute_lists.shared]
     except ConfigurationError as error:
         places = re.findall(r"entry (\d+)", str(error))
         assert all(f"line {place}" in refusal(text) for place in places[:1])
         return
-    assert expected == [each for _, each in users(text).shared_attributes]
+    assert expected == [each for _, each in users(text).attribute_lists.shared]

@@ -77,7 +77,7 @@ class Companies(Kind):
     def check(self) -> Generator[Call, Answer, None]:
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._companies, CompaniesEnabled):
-            self.attributes.want_entries(entry for _, entry in self._companies.all_attributes)
+            self.attributes.want_entries(entry for _, entry in self._companies.attribute_lists.all)
             yield from self.attributes.check()
 
     @property

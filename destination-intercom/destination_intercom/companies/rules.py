@@ -48,6 +48,6 @@ def _company_rule(
         *checks.predicates(companies.filters, stream, "companies.filters"),
         *checks.predicates(own.filters, stream, f"{name}, filters"),
     )
-    named = companies.attributes_of(name, own)
+    named = companies.attribute_lists.of(name)
     rules = compile_attributes(named, stream, checks, identity=own.company_id_property)
     return CompanyRule(identity, is_deleted, holds, rules.named, rules.members, companies.null_values == "clear")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from functools import cached_property
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from destination_intercom.configuration.attribute_lists import AttributeLists, read_lists
 from destination_intercom.configuration.attribute_text import AttributeLine, CompanyAttributeText, refuse_repeated
 from destination_intercom.configuration.entries import CompanyAttribute, CompanyAttributeList, Filter
 from destination_intercom.configuration.sections import (
@@ -16,13 +18,6 @@ from destination_intercom.configuration.sections import (
     drop_empty_list,
     name_entries,
 )
-
-NamedAttribute: TypeAlias = tuple[str, CompanyAttribute]
-"""A property that is written to companies, after its place in the form."""
-
-
-def _name_attributes(section: str, attributes: list[CompanyAttribute]) -> list[NamedAttribute]:
-    return list(zip(name_entries(section, [each.path for each in attributes]), attributes, strict=True))
 
 
 class CompanyStream(Section):
@@ -49,29 +44,14 @@ class CompaniesEnabled(Section):
 
     @property
     def named_streams(self) -> list[tuple[str, CompanyStream]]:
-        """Tell each stream's entry, with its name in the form."""
-        names = name_entries("companies.streams", [each.stream for each in self.streams])
-        return list(zip(names, self.streams, strict=True))
+        """Tell each stream's entry, after its name in the form."""
+        return name_entries("companies.streams", self.streams, lambda each: each.stream)
 
-    @property
-    def shared_attributes(self) -> list[NamedAttribute]:
-        """Tell what is written of each stream without a list of its own: the list, and then the text."""
-        return [
-            *_name_attributes("companies.attributes", self.attributes),
-            *((f"companies.attributes_text, {line.name}", line.attribute) for line in self.attributes_text),
-        ]
-
-    def attributes_of(self, name: str, stream: CompanyStream) -> list[NamedAttribute]:
-        """Tell what is written of a stream, whose entry has this `name` in the form."""
-        if stream.attributes is None:
-            return self.shared_attributes
-        return _name_attributes(f"{name}, attributes", stream.attributes)
-
-    @property
-    def all_attributes(self) -> list[NamedAttribute]:
-        """Tell what is written of any stream."""
-        own = [(name, each) for name, each in self.named_streams if each.attributes is not None]
-        return [*self.shared_attributes, *(named for name, each in own for named in self.attributes_of(name, each))]
+    @cached_property
+    def attribute_lists(self) -> AttributeLists[CompanyAttribute]:
+        """Tell which attributes are written of which stream."""
+        own = [(name, each.attributes) for name, each in self.named_streams]
+        return read_lists("companies", self.attributes, self.attributes_text, own)
 
     @field_validator("attributes_text")
     @classmethod

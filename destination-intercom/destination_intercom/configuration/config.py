@@ -6,8 +6,9 @@ knows nothing of catalogs, records or Intercom's answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from destination_intercom.configuration.attribute_lists import AttributeLists, read_lists
 from destination_intercom.configuration.attribute_text import AttributeLine, AttributeText, refuse_repeated
 from destination_intercom.configuration.companies_config import Companies, CompaniesEnabled, CompanyStream
 from destination_intercom.configuration.config_errors import explain_error
@@ -167,14 +169,6 @@ class UserStream(Section):
     attributes: Annotated[AttributeList | None, AfterValidator(drop_empty_list)] = None
 
 
-NamedAttribute: TypeAlias = tuple[str, Attribute]
-"""A property that is written to contacts, after its place in the form."""
-
-
-def _name_attributes(section: str, attributes: list[Attribute]) -> list[NamedAttribute]:
-    return list(zip(name_entries(section, [each.path for each in attributes]), attributes, strict=True))
-
-
 class Membership(Section):
     """A property that holds the id of the person's company, or a list of them."""
 
@@ -200,30 +194,14 @@ class UsersEnabled(Section):
 
     @property
     def named_streams(self) -> list[tuple[str, UserStream]]:
-        """Tell each stream's entry, with its name in the form."""
-        return list(
-            zip(name_entries("users.streams", [each.stream for each in self.streams]), self.streams, strict=True)
-        )
+        """Tell each stream's entry, after its name in the form."""
+        return name_entries("users.streams", self.streams, lambda each: each.stream)
 
-    @property
-    def shared_attributes(self) -> list[NamedAttribute]:
-        """Tell what is written of each stream without a list of its own: the list, and then the text."""
-        return [
-            *_name_attributes("users.attributes", self.attributes),
-            *((f"users.attributes_text, {line.name}", line.attribute) for line in self.attributes_text),
-        ]
-
-    def attributes_of(self, name: str, stream: UserStream) -> list[NamedAttribute]:
-        """Tell what is written of a stream, whose entry has this `name` in the form."""
-        if stream.attributes is None:
-            return self.shared_attributes
-        return _name_attributes(f"{name}, attributes", stream.attributes)
-
-    @property
-    def all_attributes(self) -> list[NamedAttribute]:
-        """Tell what is written of any stream."""
-        own = [(name, each) for name, each in self.named_streams if each.attributes is not None]
-        return [*self.shared_attributes, *(named for name, each in own for named in self.attributes_of(name, each))]
+    @cached_property
+    def attribute_lists(self) -> AttributeLists[Attribute]:
+        """Tell which attributes are written of which stream."""
+        own = [(name, each.attributes) for name, each in self.named_streams]
+        return read_lists("users", self.attributes, self.attributes_text, own)
 
     @field_validator("attributes_text")
     @classmethod
@@ -302,13 +280,14 @@ class Config(Section):
                 raise ValueError(f"{place}: {name} is written only beside an email: select email too")
         return self
 
-    def _lists_without_address(self) -> Iterator[list[NamedAttribute]]:
+    def _lists_without_address(self) -> Iterator[Sequence[tuple[str, Attribute]]]:
         """Tell the lists of attributes that a stream uses whose identity is no e-mail."""
         if not isinstance(self.users, UsersEnabled):
             return
+        lists = self.users.attribute_lists
         for name, each in self.users.named_streams:
             if (each.intercom_field or self.identity.intercom_field) != "email":
-                yield self.users.attributes_of(name, each)
+                yield lists.of(name)
 
 
 def _needs_email(name: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
@@ -67,9 +67,15 @@ def _quote(name: Any) -> str:
     return f' ("{shown[:LONGEST_SHOWN]}{"…" if len(shown) > LONGEST_SHOWN else ""}")'
 
 
-def name_entries(section: str, names: Sequence[str]) -> list[str]:
-    """Name all entries of the list `section`: `users.attributes, entry 21 ("role")`."""
-    return [f"{section}, {name_entry(place, name)}" for place, name in enumerate(names)]
+E = TypeVar("E")
+
+
+def name_entries(section: str, entries: Iterable[E], about: Callable[[E], str]) -> list[tuple[str, E]]:
+    """Give each entry of the list `section` after its name, such as `users.attributes, entry 21 ("role")`.
+
+    `about` tells what an entry is about.
+    """
+    return [(f"{section}, {name_entry(place, about(entry))}", entry) for place, entry in enumerate(entries)]
 
 
 def drop_blanks(fields: Any) -> Any:

@@ -124,7 +124,7 @@ class Contacts(Kind):
     def check(self) -> Generator[Call, Answer, None]:
         """Compare the attributes of the configuration with the workspace's; without a catalog, by the entries alone."""
         if isinstance(self._users, UsersEnabled):
-            self.attributes.want_entries(entry for _, entry in self._users.all_attributes)
+            self.attributes.want_entries(entry for _, entry in self._users.attribute_lists.all)
             yield from self.attributes.check()
 
     @property

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.airbyte.schemas import declared_properties, undeclared
 from destination_intercom.attributes.rules import AttributeMembers, AttributeRule, compile_attributes, form_entries
-from destination_intercom.configuration.config import NamedAttribute, UsersEnabled, UserStream
+from destination_intercom.configuration.config import Membership, UsersEnabled, UserStream
+from destination_intercom.configuration.entries import Attribute
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.configuration.sections import name_entries
@@ -76,8 +77,8 @@ def warn_of_shared_properties(users: UsersEnabled, catalog: Sequence[CatalogStre
         for stream in catalog
         if checks.is_meant(entry.stream, entry.namespace, stream.name)
     ]
-    shared: dict[str, list[NamedAttribute]] = {}
-    for place, each in users.shared_attributes:
+    shared: dict[str, list[tuple[str, Attribute]]] = {}
+    for place, each in users.attribute_lists.shared:
         streams = [stream for stream, entry in sharing if _has_besides_identity(each.path, stream, entry, checks)]
         quoted = list(dict.fromkeys(f'"{stream.name}"' for stream in streams))
         if len(quoted) > 1:
@@ -102,7 +103,7 @@ def _has_besides_identity(path: str, stream: CatalogStream, entry: UserStream, c
 
 
 def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogStream, checks: PlanChecks) -> UserRule:
-    named = users.attributes_of(name, own)
+    named = users.attribute_lists.of(name)
     identity = checks.identity_rule(own.identity_property, stream, entry=name, field=own.intercom_field)
     is_deleted = checks.deletion(own.deleted_property, stream, name)
     holds = (
@@ -118,12 +119,14 @@ def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogS
         clear_nulls=users.null_values == "clear",
         if_empty=frozenset(each.target for _, each in named if each.overwrites == "if_empty" and not each.is_many),
         members=rules.members,
-        member_of=_membership_rules([each.path for each in users.member_of], stream, checks),
+        member_of=_membership_rules(users.member_of, stream, checks),
     )
 
 
-def _membership_rules(paths: list[str], stream: CatalogStream, checks: PlanChecks) -> tuple[MembershipRule, ...]:
+def _membership_rules(
+    entries: Sequence[Membership], stream: CatalogStream, checks: PlanChecks
+) -> tuple[MembershipRule, ...]:
     return tuple(
-        MembershipRule(checks.read_company_ids(path, stream, place), f"member_of {path}", place, path)
-        for path, place in zip(paths, name_entries("users.member_of", paths), strict=True)
+        MembershipRule(checks.read_company_ids(each.path, stream, place), f"member_of {each.path}", place, each.path)
+        for place, each in name_entries("users.member_of", entries, lambda each: each.path)
     )

@@ -57,10 +57,9 @@ class EventRule:
 
 def compile_event_rules(events: EventsEnabled, stream: CatalogStream, checks: PlanChecks) -> list[EventRule]:
     """Compile a rule for each entry of `events.streams` that means `stream`."""
-    names = name_entries("events.streams", [entry.stream for entry in events.entries])
     return [
         _event_rule(events, name, entry, stream, checks)
-        for name, entry in zip(names, events.entries, strict=True)
+        for name, entry in name_entries("events.streams", events.entries, lambda each: each.stream)
         if checks.is_meant(entry.stream, entry.namespace, stream.name)
     ]
 
