@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -182,7 +182,7 @@ class Attribute(AttributeEntry):
         if self.is_many and (self.type is not None or self.overwrite == "only_true"):
             raise ValueError('members of * have neither a "type" nor overwrite only_true: name a property for those')
         if self.target in RESERVED_FIELDS:
-            raise ValueError(_explain_reserved(self.target))
+            raise ValueError(_explain_reserved(self.target, "contact", _RESERVED))
         standard = FIELDS.get(self.target)
         if self.overwrite == "only_true" and (standard.kind if standard else self.type) not in {None, "boolean"}:
             raise ValueError("overwrite only_true is for properties that are true or false")
@@ -200,7 +200,7 @@ class CompanyAttribute(AttributeEntry):
         if self.is_many and self.type is not None:
             raise ValueError('members of * have no "type": name a property to give it one')
         if self.target in COMPANY_RESERVED:
-            raise ValueError(_explain_reserved_of_company(self.target))
+            raise ValueError(_explain_reserved(self.target, "company", _RESERVED_OF_COMPANIES))
         return self
 
 
@@ -211,11 +211,6 @@ _RESERVED_OF_COMPANIES: Final = {
 }
 
 
-def _explain_reserved_of_company(name: str) -> str:
-    text = _RESERVED_OF_COMPANIES.get(name, 'is Intercom\'s own: set another "attribute"')
-    return f'the field "{name}" of a company {text}'
-
-
 _RESERVED: Final = {
     "created_at": 'is Intercom\'s own: for when somebody signed up, set "attribute" to signed_up_at',
     "id": 'is Intercom\'s own: for your own id, see identity; else set another "attribute"',
@@ -224,9 +219,9 @@ _RESERVED: Final = {
 }
 
 
-def _explain_reserved(name: str) -> str:
-    text = _RESERVED.get(name, 'is Intercom\'s own: set another "attribute"')
-    return f'the field "{name}" of a contact {text}'
+def _explain_reserved(name: str, of: str, known: Mapping[str, str]) -> str:
+    text = known.get(name, 'is Intercom\'s own: set another "attribute"')
+    return f'the field "{name}" of a {of} {text}'
 
 
 A = TypeVar("A", bound=AttributeEntry)
