@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import requests
@@ -57,10 +58,24 @@ def order(number: int, **more: Any) -> Message:
 PEOPLE = {"contacts": [{"external_id": f"u{number}", "name": f"Name {number}"} for number in range(20)]}
 
 
-def run(stdin: Any, clock: VirtualClock, *, settings: Any = None, **more: Any) -> Result:
+def run(
+    stdin: Any,
+    clock: VirtualClock,
+    *,
+    transport: Callable[[Intercom, VirtualClock], EmulatorTransport] = EmulatorTransport,
+    **more: Any,
+) -> Result:
     """Run a sync of people who are there and of their orders."""
-    intercom = Intercom(Settings.from_dict({"latency": 0.05, **(settings or {})}), clock=clock.wall)
-    return write(stdin, intercom=intercom, clock=clock, configuration=CONFIGURATION, seed=PEOPLE, **more)
+    intercom = Intercom(Settings.from_dict({"latency": 0.05}), clock=clock.wall)
+    intercom.seed(PEOPLE)
+    return write(
+        stdin,
+        intercom=intercom,
+        clock=clock,
+        configuration=CONFIGURATION,
+        transport=transport(intercom, clock),
+        **more,
+    )
 
 
 def healthy() -> Result:
@@ -102,21 +117,13 @@ class Broken(EmulatorTransport):
 def outage() -> Result:
     """Intercom does not answer events for three minutes, in the middle of a sync."""
     clock = VirtualClock()
-    intercom = Intercom(Settings.from_dict({"latency": 0.05}), clock=clock.wall)
-    intercom.seed(PEOPLE)
     stdin = ScriptedStdin(
         clock,
         (0.0, to_lines([*map(user, range(20)), state("users", 1)])),
         (15.0, to_lines([*map(order, range(40)), state("orders", 2)])),
         (290.0, b""),
     )
-    return write(
-        stdin,
-        intercom=intercom,
-        clock=clock,
-        configuration=CONFIGURATION,
-        transport=Broken(intercom, clock, 15.0, 195.0),
-    )
+    return run(stdin, clock, transport=partial(Broken, begin=15.0, end=195.0))
 
 
 def hour() -> Result:
@@ -130,8 +137,6 @@ def stopped() -> Result:
     """Somebody cancels the sync while Intercom does not answer."""
     clock = VirtualClock()
     mailbox = Mailbox(clock)
-    intercom = Intercom(Settings.from_dict({"latency": 0.05}), clock=clock.wall)
-    intercom.seed(PEOPLE)
     first = [*map(user, range(20)), state("users", 1)]
     stdin = ScriptedStdin(
         clock,
@@ -140,14 +145,7 @@ def stopped() -> Result:
         (25.0, lambda: mailbox.stop("SIGTERM")),
         (9999.0, b""),
     )
-    return write(
-        stdin,
-        intercom=intercom,
-        clock=clock,
-        configuration=CONFIGURATION,
-        transport=Broken(intercom, clock, 5.0, 9999.0),
-        mailbox=mailbox,
-    )
+    return run(stdin, clock, transport=partial(Broken, begin=5.0, end=9999.0), mailbox=mailbox)
 
 
 class Buggy(EmulatorTransport):
@@ -163,12 +161,8 @@ class Buggy(EmulatorTransport):
 def crashed() -> Result:
     """The connector has a bug."""
     clock = VirtualClock()
-    intercom = Intercom(Settings.from_dict({"latency": 0.05}), clock=clock.wall)
-    intercom.seed(PEOPLE)
     messages = [*map(user, range(20)), state("users", 1), order(1), state("orders", 2)]
-    return write(
-        messages, intercom=intercom, clock=clock, configuration=CONFIGURATION, transport=Buggy(intercom, clock)
-    )
+    return run(messages, clock, transport=Buggy)
 
 
 SAMPLES: dict[str, Callable[[], Result]] = {
