@@ -20,14 +20,14 @@ from destination_intercom.contacts.matching import Found
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.tasks import Batch, Step, WriteTask
-from destination_intercom.errors import StreamName
+from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, CreateContact, SearchContacts, UpdateContact
-from unit_tests.data_attributes import listing_of
+from unit_tests.data_attributes import attribute, listing_of
 from unit_tests.keys import by_email, by_id
 from unit_tests.strategies import base_config, catalog_stream
-from unit_tests.task_bench import ID, INVALID, OTHER_ID, Bench, listed, shown
+from unit_tests.task_bench import ID, INVALID, OTHER_ID, Bench, FakeTime, listed, shown
 
 T = TypeVar("T")
 
@@ -238,3 +238,27 @@ def test_values_in_a_dry_run_are_looked_at_as_they_would_be_written() -> None:
     (text,) = contacts.summary()
     assert '"change" (string)' in text
     assert '"n"' not in text
+
+
+@pytest.mark.parametrize("has_stream", [False, True])
+def test_attribute_of_which_only_a_true_is_written_is_refused_where_the_workspace_has_another_type(
+    has_stream: bool,
+) -> None:
+    """The check tells so by the entry alone, before the first sync does."""
+    config = parse_config(
+        base_config(
+            users={
+                "mode": "enabled",
+                "streams": [{"stream": "s"}],
+                "attributes": [{"property": "vip", "overwrite": "only_true"}],
+            }
+        )
+    )
+    contacts = Contacts(config, now=FakeTime().now, look_up=_nobody, companies=CompanyDirectory(lambda: 0.0))
+    if has_stream:
+        stream = catalog_stream("s")
+        contacts.compile(stream, PlanChecks(config, (stream,)))
+    steps = contacts.prepare() if has_stream else contacts.check()
+    next(steps)
+    with pytest.raises(ConfigurationError, match=r'only_true is for attributes .* these are not: "vip"'):
+        steps.send(listing_of(attribute("vip", "string")))
