@@ -358,6 +358,7 @@ def classes() -> list[type[Any]]:
 
 SHOWN = {
     "the configuration's, the catalog's, or the workspace's own names and types": """
+        AttributeLists.own AttributeLists.shared
         AttributeRule.property MetadataRule.property Part.entries RecordRule.entries Sync.opening
         _Room.told AttributeMembers.declared AttributeMembers.left_out AttributeMembers.path AttributeMembers.pattern
         AttributeMembers.place AttributeMembers.taken MetadataMembers.left_out MetadataMembers.path
