@@ -450,7 +450,7 @@ def test_events_when_they_wait_beside_a_stream_that_looks_wrong_do_not_stop_read
 
 
 def test_dry_run_when_events_come_before_their_people_ends_as_ever() -> None:
-    """Nothing is refused, so nothing waits."""
+    """They wait for their people there, too."""
     settings = config(delivery={"dry_run": True})
     result = write([order(1), user(1), state("events", 1)], configuration=settings)
     assert isinstance(result.error, ConfigurationError)

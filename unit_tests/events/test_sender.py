@@ -8,6 +8,7 @@ import pytest
 
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
+from destination_intercom.contacts.batches import ContactBatches
 from destination_intercom.contacts.cache import LEAD_SECONDS
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import search_query
@@ -67,7 +68,9 @@ class Bench(TaskBench):
         super().__init__()
         self.notes = Notes()
         self.events = EventCache()
-        self.people = People(cache=self.cache, creator=self.upserter() if create_unknown else None)
+        creator = self.upserter() if create_unknown else None
+        batches = ContactBatches(written=self.cache.written, look_up=lambda _: None)
+        self.people = People(cache=self.cache, creator=creator, batches=batches)
         self.sender = EventSender(cache=self.events, people=self.people, notes=self.notes, now=self.time.now)
 
     @property

@@ -92,7 +92,7 @@ class Contacts(Kind):
             creator = ContactUpserter(
                 cache=self.cache, policy=replace(self._policy, write_mode="upsert"), reader=self._reader
             )
-        return People(cache=self.cache, creator=creator)
+        return People(cache=self.cache, creator=creator, batches=self._batches)
 
     def compile(self, stream: CatalogStream, checks: PlanChecks) -> Sequence[RecordRule]:
         """Compile the rules of `users.streams`, and note which attributes they write."""

@@ -6,13 +6,14 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from destination_intercom import outcomes
+from destination_intercom.contacts.batches import ContactBatch, ContactBatches
 from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose
 from destination_intercom.contacts.upsert import ContactUpserter
-from destination_intercom.delivery.tasks import Step
+from destination_intercom.delivery.tasks import Batch, Step
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import NEVER, FindByExternalId, SearchContacts
@@ -23,12 +24,24 @@ from destination_intercom.outcomes import Outcome, Refusal, Status, rejected
 class People:
     """The people of one run; `creator` writes new ones, None where that is not wanted.
 
-    Used by one step of any task at a time.
+    Those who are only asked about are looked up in the `batches` of those who are written. Used by one step of any
+    task at a time, but for `batch`, which is the main thread's.
     """
 
-    def __init__(self, *, cache: ContactCache, creator: ContactUpserter | None) -> None:
+    def __init__(self, *, cache: ContactCache, creator: ContactUpserter | None, batches: ContactBatches) -> None:
         self._cache = cache
         self._creator = creator
+        self._batches = batches
+
+    def batch(self, key: Key, *, size: int, now: float) -> Batch | None:
+        """Tell the batch in which a person is looked up; None for one whom this run has written."""
+        return self._batches.add(ContactChange(key, {}, {}), size=size, now=now)
+
+    def is_absent(self, key: Key, batch: Batch | None) -> bool:
+        """Say whether a person was looked up in `batch` and not found, and was not written since."""
+        if not isinstance(batch, ContactBatch) or batch.found is None or self.was_written(key):
+            return False
+        return not batch.found.get(key, NOTHING_FOUND).by_identity
 
     @property
     def may_be_created(self) -> bool:

@@ -57,11 +57,7 @@ class DryRun:
     def summary(self) -> Iterator[str]:
         """Tell what would have been written."""
         counts = ", ".join(f"{count} {label}" for label, count in self._counts.items())
-        yield (
-            f"Dry run: {counts}."
-            " Whether Intercom knows the people of the events, and whether it would take each of these, only a real"
-            " sync can tell."
-        )
+        yield (f"Dry run: {counts}. Whether Intercom would take each of these, only a real sync can tell.")
         if self._changed:
             names = ", ".join(f"{name} {count}" for name, count in self._changed.most_common())
             yield f"Dry run: updates would write {names}."

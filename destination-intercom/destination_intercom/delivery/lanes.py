@@ -79,9 +79,8 @@ class Lane:
         if not self.tasks or self._is_alone:
             return False
         first = self.tasks[0]
-        if first.series is None:
-            return not self._busy and first.is_ready
-        return self.is_open or not self._busy
+        may_go_beside = first.series is not None and self.is_open
+        return first.is_ready and (may_go_beside or not self._busy)
 
     @property
     def is_done(self) -> bool:

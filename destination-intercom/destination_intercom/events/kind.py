@@ -7,12 +7,13 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, S
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from destination_intercom import outcomes
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.configuration.config import Config, EventsEnabled
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.delivery.kinds import Kind, Note
 from destination_intercom.delivery.probes import Probe, Taken
-from destination_intercom.delivery.tasks import Aside, Step, WriteTask
+from destination_intercom.delivery.tasks import Aside, Batch, Step, WaitEnd, WriteTask
 from destination_intercom.events.mapping import EventPayload, map_event
 from destination_intercom.events.rules import EventRule, compile_event_rules, warn_of_long_metadata
 from destination_intercom.events.sender import EventCache, EventSender, KnownPeople, printable
@@ -42,7 +43,10 @@ class Events(Kind):
     def __init__(self, config: Config, *, people: KnownPeople, now: Callable[[], float]) -> None:
         super().__init__()
         self._events = config.events
+        self._is_dry = config.delivery.dry_run
+        self._people = people
         self._told_of_hyphens = False
+        self._of_nobody = 0
         self.cache = EventCache()
         self._sender = EventSender(cache=self.cache, people=people, notes=self.notes, now=now)
 
@@ -82,11 +86,18 @@ class Events(Kind):
 
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome | Aside]]:
         """Send one event after the other."""
-        outcomes: list[Outcome | Aside] = []
+        ends: list[Outcome | Aside] = []
         for task in tasks:
-            outcome = yield from self._sender.send(_event(task.payload), wait_end=task.wait_end)
-            outcomes.append(outcome)
-        return outcomes
+            event = _event(task.payload)
+            is_absent = task.wait_end is not WaitEnd.WRITTEN and self._people.is_absent(event.key, task.batch)
+            end = yield from self._sender.send(event, wait_end=task.wait_end, is_absent=is_absent)
+            self._of_nobody += isinstance(end, Outcome) and end.reason == outcomes.UNKNOWN_USER
+            ends.append(end)
+        return ends
+
+    def batch(self, payload: Payload, *, size: int, now: float) -> Batch | None:
+        """Tell the batch in which a dry run looks up the person; in a sync Intercom's answer to the event tells."""
+        return self._people.batch(_event(payload).key, size=size, now=now) if self._is_dry else None
 
     def show(self, payload: Payload) -> tuple[str, Any]:
         """Tell the body of the event."""
@@ -111,9 +122,14 @@ class Events(Kind):
             yield from (Probe(each) for _, each in taken if isinstance(each, PostEvent))
             yield Probe(NOBODYS_EVENT)
 
-    def summary(self) -> Iterable[str]:
-        """Tell what became of duplicates, and of events that came before their people."""
-        return self._sender.summary()
+    def summary(self) -> Iterator[str]:
+        """Tell what became of duplicates and of events before their people, and what a dry run found of these."""
+        yield from self._sender.summary()
+        if self._is_dry and self._of_nobody:
+            yield (
+                f"Dry run: {self._of_nobody} events would find nobody in Intercom, as far as its search shows: they"
+                " would be rejected as unknown_user. Sync the people too, or set events.unknown_users to create."
+            )
 
 
 def _event(payload: Payload) -> EventPayload:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
 from destination_intercom.delivery.kinds import Note, Notes
-from destination_intercom.delivery.tasks import Aside, Pause, Step, Steps, WaitEnd
+from destination_intercom.delivery.tasks import Aside, Batch, Pause, Step, Steps, WaitEnd
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
@@ -66,6 +66,12 @@ class KnownPeople(Protocol):
 
     def forget(self, key: Key) -> None:
         """Note that a person is not there any more, or is another contact by now."""
+
+    def batch(self, key: Key, *, size: int, now: float) -> Batch | None:
+        """Tell the batch in which a person is looked up; None for one whom this run has written."""
+
+    def is_absent(self, key: Key, batch: Batch | None) -> bool:
+        """Say whether a person was looked up in `batch` and not found, and was not written since."""
 
     def find(self, key: Key, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:
         """Ask whether Intercom knows a person after all: None if so, else the outcome of what is meant for them."""
@@ -119,15 +125,16 @@ class EventSender:
             )
 
     def send(
-        self, event: EventPayload, *, wait_end: WaitEnd | None = WaitEnd.NOBODY_COMES
+        self, event: EventPayload, *, wait_end: WaitEnd | None = WaitEnd.NOBODY_COMES, is_absent: bool = False
     ) -> Generator[Step, Answer, Outcome | Aside]:
         """Send an event, for as long as its contact may still become visible.
 
         `wait_end` says why it waits for its person no longer; None if it may, where Intercom does not know them.
+        A person who `is_absent` was looked up and not found: the event is not tried first.
         """
         if wait_end in EARLY:
             self._cache.early[wait_end] += 1
-        outcome = yield from self._send(event, wait_end)
+        outcome = yield from self._send(event, wait_end, is_absent=is_absent)
         is_unknown = outcome.reason == outcomes.UNKNOWN_USER
         if wait_end is None and is_unknown:
             return Aside()
@@ -135,7 +142,7 @@ class EventSender:
             self._cache.early_delivered += outcome.status is not Status.REJECTED
         return replace(outcome, is_early=True) if wait_end in GIVEN_UP and is_unknown else outcome
 
-    def _send(self, event: EventPayload, wait_end: WaitEnd | None) -> Steps:
+    def _send(self, event: EventPayload, wait_end: WaitEnd | None, *, is_absent: bool) -> Steps:
         cache = self._cache
         if event.digest in cache.delivered:
             return outcomes.DUPLICATE
@@ -145,6 +152,8 @@ class EventSender:
         # Who was unknown may have been written since, or is to be created, once nobody waits for them any more.
         may_be_there = wait_end is WaitEnd.WRITTEN or (wait_end is not None and self._people.may_be_created)
         if unknown is not None and not (may_be_there and unknown.reason == outcomes.UNKNOWN_USER):
+            return unknown
+        if is_absent and (unknown := (yield from self._create_if_wanted(event.key, wait_end))) is not None:
             return unknown
         call = self._call(event)
         answer = yield call
@@ -210,6 +219,15 @@ class EventSender:
         if event.key.field == "email" and _is_ambiguous(refusal):
             return rejected(outcomes.AMBIGUOUS_EMAIL, refusal)
         return rejected(outcomes.REFUSED, refusal)
+
+    def _create_if_wanted(self, key: Key, wait_end: WaitEnd | None) -> Generator[Step, Answer, Outcome | None]:
+        """Create a person who is not there, where that is wanted: None if so, else what becomes of the event."""
+        unknown: Outcome | None = rejected(outcomes.UNKNOWN_USER)
+        if self._people.may_be_created and wait_end is not None:
+            unknown = yield from self._people.create(key)
+        if unknown is not None:
+            self._people.note_unknown(key, unknown)
+        return unknown
 
     def _after_not_found(
         self, event: EventPayload, call: PostEvent, refusal: Refusal, wait_end: WaitEnd | None
