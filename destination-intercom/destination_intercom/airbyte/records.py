@@ -65,7 +65,7 @@ def compile_repair(schema: dict[str, Any], paths: Collection[str], *, identities
         if fix_numbers is not None:
             data = fix_numbers(data)
         if changed:
-            data = _take_out(data, [spell(field, schema) for field in changed])
+            data = _take_out(data, [spell(field, schema) for field in changed if field.count(".") < _LONGEST_FIELD])
         return names.add_aliases(data) if names.aliases else data
 
     return repair
@@ -210,11 +210,9 @@ def _take_out(data: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
     """Take the nulls in `fields` out of a record."""
     lost = []
     for field in fields:
-        parts = field.split(".")
-        if len(parts) <= _LONGEST_FIELD:
-            data = _without_null(data, parts)
-            if compile_path(field)(data) is MISSING:
-                lost.append(field)
+        data = _without_null(data, field.split("."))
+        if compile_path(field)(data) is MISSING:
+            lost.append(field)
     return DamagedRecord(data, tuple(lost)) if lost else data
 
 
