@@ -11,7 +11,7 @@ $(error There is no wing $(UNKNOWN). T is one of: $(WINGS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test fault-test connector-test image image-test source-test lint format bench soak audit clean
+.PHONY: help demo unit test fault-test long-test connector-test image image-test source-test lint format bench soak audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -27,6 +27,9 @@ test: lint ## lint, then run every test that needs no network
 
 fault-test: .venv/.ready ## run each cell of the fault matrix, of which `make test` runs a ninth
 	@$(BIN)/python -m pytest -q --all-faults -n auto --maxprocesses 8 integration_tests/faults
+
+long-test: .venv/.ready ## run the tests that take many seconds each, which `make test` leaves out
+	@$(BIN)/python -m pytest -q -m long -n auto --maxprocesses 8
 
 connector-test: .venv-cdk/.ready ## run Airbyte's own tests of a connector, with Airbyte's own pytest
 	@.venv-cdk/bin/airbyte-cdk connector test ./destination-intercom

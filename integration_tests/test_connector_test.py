@@ -84,11 +84,13 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path / "checkout")
 
 
+@pytest.mark.long
 def test_command_when_run_from_a_clone_passes(checkout: Checkout) -> None:
     """A good configuration, a wrong token, an invalid one, an attribute that is missing, and the demo's."""
     assert (0, {"PASSED": EVERY}) == checkout.test()
 
 
+@pytest.mark.long
 def test_command_when_the_settings_above_ask_for_what_is_missing_passes(checkout: Checkout) -> None:
     """It runs with a pytest of Airbyte's, where nothing of ours is installed but the connector."""
     checkout.rewrite("pyproject.toml", 'minversion = "8"', 'minversion = "99"')
@@ -96,6 +98,7 @@ def test_command_when_the_settings_above_ask_for_what_is_missing_passes(checkout
     assert (0, {"PASSED": EVERY}) == checkout.test()
 
 
+@pytest.mark.long
 def test_command_when_nothing_is_as_the_scenarios_say_fails_each(checkout: Checkout) -> None:
     """Intercom refuses the good token and takes the wrong one; the invalid is valid, the missing is there, and so on."""
     good = json.loads((SCENARIOS / "config.json").read_bytes())

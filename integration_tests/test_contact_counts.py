@@ -96,6 +96,7 @@ def test_known_contacts_when_some_changed_cost_one_update_each_besides(every: in
     assert changed == sum(each["custom_attributes"]["plan"] == "free" for each in result.contents["contacts"])
 
 
+@pytest.mark.long
 def test_known_contacts_when_none_changed_but_all_are_to_be_sent_cost_one_update_each() -> None:
     """`unchanged_contacts: send`."""
     result = run(records(KNOWN, lambda number: False), unchanged_contacts="send")

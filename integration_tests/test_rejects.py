@@ -102,6 +102,7 @@ def test_bucket_when_records_are_rejected_then_it_holds_exactly_these_whole(
     assert [{"recordCount": 20, "rejectedRecordCount": 20}] == [each["destinationStats"] for each in connector.states]
 
 
+@pytest.mark.long
 def test_states_when_the_sync_goes_on_then_each_finds_its_rejected_records_in_the_bucket(
     known: Workplace, s3: LocalS3, bucket: str
 ) -> None:
@@ -114,6 +115,7 @@ def test_states_when_the_sync_goes_on_then_each_finds_its_rejected_records_in_th
     assert (6, 2) == (len(s3.rows(bucket)), len(connector.states))
 
 
+@pytest.mark.long
 def test_storage_when_it_fails_for_passing_reasons_then_nothing_is_lost(
     known: Workplace, s3: LocalS3, bucket: str
 ) -> None:
@@ -167,6 +169,7 @@ def watch_peak(connector: Connector) -> int:
     return peak
 
 
+@pytest.mark.long
 def test_memory_when_a_hundred_megabytes_are_rejected_then_it_stays_bounded(
     known: Workplace, s3: LocalS3, bucket: str
 ) -> None:

@@ -885,6 +885,7 @@ def test_key_that_waits_while_stdin_is_silent_wakes_when_it_is_due(workers: int)
     assert max(taken) < 65
 
 
+@pytest.mark.long
 def test_busy_person_among_others_slows_nobody_down() -> None:
     """A third of all events is one person's: the quota is used as if it were not, but for the first moments."""
     clock = VirtualClock()

@@ -78,6 +78,7 @@ def test_process_when_a_fault_passes_delivers_everything_once(
     assert any(each["fault"] for each in place.intercom.exchanges())
 
 
+@pytest.mark.long
 def test_process_when_it_is_refused_by_the_quota_delivers_everything_once(
     make_workplace: Callable[..., Workplace],
 ) -> None:
@@ -152,6 +153,7 @@ def test_process_when_the_host_has_no_address_fails_the_check_in_time(workplace:
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.long
 def test_process_when_intercom_stalls_once_passes_the_check(make_workplace: Callable[..., Workplace]) -> None:
     """The first answer never comes; the second does, within the check's time."""
     place = make_workplace(faults=[{"endpoint": "GET /me", "kind": "stall", "at": [1]}])
