@@ -29,3 +29,16 @@ def test_log_on_the_page_is_what_the_connector_says(title: str) -> None:
     shown = [re.sub("request id [0-9a-f]+", "request id X", line) for line in SHOWN[title].splitlines()]
 
     assert list(map(shape, shown)) == list(map(shape, said))
+
+
+def test_log_of_a_shared_quota_says_who_takes_it_and_that_calls_wait() -> None:
+    """On the page, and in a sync: its progress is compared in nothing else."""
+    said = lines_of(SAMPLES["A quota that others use"]())
+    for lines in (said, SHOWN["A quota that others use"].splitlines()):
+        (first, *_) = [line for line in lines if "Progress" in line]
+        match = re.search(r"this sync took ([0-9.]+)% of that, apps beside it ([0-9.]+)%\. Calls wait for it\.", first)
+        assert match is not None
+        ours, others = map(float, match.groups())
+        # 1,500 of 1,666 calls of a window are theirs; the time before the first of ours counts for nobody.
+        assert 7 < ours < 10
+        assert 85 < others < 91

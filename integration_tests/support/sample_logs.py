@@ -63,10 +63,11 @@ def run(
     clock: VirtualClock,
     *,
     transport: Callable[[Intercom, VirtualClock], EmulatorTransport] = EmulatorTransport,
+    settings: Message | None = None,
     **more: Any,
 ) -> Result:
     """Run a sync of people who are there and of their orders."""
-    intercom = Intercom(Settings.from_dict({"latency": 0.05}), clock=clock.wall)
+    intercom = Intercom(Settings.from_dict({"latency": 0.05, **(settings or {})}), clock=clock.wall)
     intercom.seed(PEOPLE)
     return write(
         stdin,
@@ -126,6 +127,12 @@ def outage() -> Result:
     return run(stdin, clock, transport=partial(Broken, begin=15.0, end=195.0))
 
 
+def shared() -> Result:
+    """Other apps of the workspace take nine tenths of the quota."""
+    messages = [*map(user, range(20)), state("users", 1), *map(order, range(1200)), state("orders", 2)]
+    return run(messages, VirtualClock(), settings={"other_apps_per_window": 1500})
+
+
 def hour() -> Result:
     """A sync whose source sends an order every five minutes for more than an hour."""
     clock = VirtualClock()
@@ -169,6 +176,7 @@ SAMPLES: dict[str, Callable[[], Result]] = {
     "A healthy sync": healthy,
     "Three kinds of rejection": rejections,
     "An outage in the middle": outage,
+    "A quota that others use": shared,
     "An hour": hour,
     "A sync that was cancelled": stopped,
     "A crash": crashed,
