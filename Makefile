@@ -74,7 +74,8 @@ clean: ## remove the environment and all that tools left behind
 .venv/.ready: setup.py constraints.txt
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[tests]'
+	@$(PYTHON) integration_tests/support/install.py constraints.txt \
+		$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[tests]'
 	@touch $@
 
 # What a connector's developer at Airbyte has: the CDK with its own pytest, an older one than ours, and nothing of our tests.

@@ -85,6 +85,16 @@ def show_contents(contents: dict[str, Any]) -> None:
         print(f"    {count:4} {endpoint}")
 
 
+NEXT = """
+Where to look next
+  your own records, without an account   docs/intercom.md, "Write the mapping": destination-intercom preview
+  the fields of the form, one by one     docs/intercom.md, "Setup guide"
+  a configuration for your source        docs/recipes.md
+  a local Intercom to try it on          .venv/bin/python -m intercom_emulator --port 8080   (docs/emulator.md)
+  the image, and Airbyte                 README.md, "Use it in Airbyte"
+"""
+
+
 def main() -> None:
     """Run the demo."""
     with tempfile.TemporaryDirectory() as name, local_intercom(Path(name)) as url:
@@ -112,6 +122,7 @@ def main() -> None:
         show_contents(ask(f"{url}/_emulator/state"))
     if status["status"] != "SUCCEEDED" or len(states) != lines.count(b'"STATE"'):
         sys.exit("the demo did not do its work")
+    print(NEXT, end="")
 
 
 if __name__ == "__main__":

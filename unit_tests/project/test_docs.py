@@ -30,6 +30,7 @@ from destination_intercom.properties import compile_property
 from destination_intercom.rejects.collector import AGE_SECONDS, OBJECT_BYTES
 from destination_intercom.run import HEEDED, SIGNALLED
 from destination_intercom.values import TRIM_REASONS
+from integration_tests.demo.demo import NEXT
 
 ROOT = Path(__file__).resolve().parents[2]
 USER_PAGE = "docs/intercom.md"
@@ -360,3 +361,13 @@ def test_recipes_when_used_on_a_record_then_do_what_they_say() -> None:
     }
 
     assert {purpose: made for purpose, (_, made) in RECIPES.items()} == made
+
+
+def test_end_of_the_demo_names_pages_and_sections_that_are_there() -> None:
+    """It says where to look next."""
+    named = re.findall(r'((?:README|docs/\w+)\.md)(?:, "([^"]+)")?', NEXT)
+    assert {"README.md", USER_PAGE, "docs/recipes.md", "docs/emulator.md"} == {page for page, _ in named}
+    for page, heading in named:
+        assert read(page)
+        if heading:
+            section(page, heading)
