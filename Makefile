@@ -28,8 +28,9 @@ test: lint ## lint, then run every test that needs no network
 fault-test: .venv/.ready ## run each cell of the fault matrix, of which `make test` runs a ninth
 	@$(BIN)/python -m pytest -q --all-faults -n auto --maxprocesses 8 integration_tests/faults
 
-long-test: .venv/.ready ## run the tests that take many seconds each, which `make test` leaves out
+long-test: .venv/.ready ## run the tests that take many seconds each, and more syncs that are killed
 	@$(BIN)/python -m pytest -q -m long -n auto --maxprocesses 8
+	@$(BIN)/python -m pytest -q --crash-seeds 40 -n auto --maxprocesses 8 integration_tests/crash
 
 connector-test: .venv-cdk/.ready ## run Airbyte's own tests of a connector, with Airbyte's own pytest
 	@.venv-cdk/bin/airbyte-cdk connector test ./destination-intercom

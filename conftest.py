@@ -17,9 +17,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--crash-seeds",
         type=int,
-        default=16,
+        default=8,
         metavar="N",
-        help="how many syncs integration_tests/crash disturbs, of the seeds 0 to N - 1 (default 16)",
+        help="how many syncs integration_tests/crash disturbs, of the seeds 0 to N - 1 (default 8)",
     )
     parser.addoption(
         "--all-faults",

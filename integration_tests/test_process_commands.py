@@ -185,6 +185,7 @@ def test_check_when_its_file_is_missing_ends_with_one_error(place: Any) -> None:
     assert b"" == connector.stderr
 
 
+@pytest.mark.long
 def test_demo_when_run_from_elsewhere_does_its_work(tmp_path: Path) -> None:
     """The demo needs no working directory, and its summary tells what happened."""
     done = run_demo(tmp_path)

@@ -1,7 +1,7 @@
 """Syncs that are killed, stopped, cut off or no longer listened to, several times in a row, and run on.
 
 Each seed is one sync, one emulator over HTTP and one to four disturbances, each at a moment told by
-progress. 16 seeds run always; `pytest integration_tests/crash --crash-seeds 200` runs more.
+progress. Eight seeds run always; `pytest integration_tests/crash --crash-seeds 200` runs more.
 """
 
 from __future__ import annotations
