@@ -19,7 +19,7 @@ from destination_intercom.delivery.retry import (
 )
 from destination_intercom.errors import ConfigurationError, DeliveryError, MaybeSentError, NotSentError, UntrustedError
 from destination_intercom.intercom.answers import Answer, RateHeaders
-from destination_intercom.intercom.calls import Call, GetMe, PostEvent
+from destination_intercom.intercom.calls import Call, CreateLead, GetMe, PostEvent
 from destination_intercom.intercom.classify import Judgement, Verdict
 from destination_intercom.intercom.client import Client
 from destination_intercom.intercom.quota import LONGEST_RETRY_AFTER, Quota
@@ -112,14 +112,17 @@ class ScriptedClient:
 
 
 def ask_scripted(
-    *results: Answer | Exception, sleep: Callable[[float], None] | None = None, **limits: Any
+    *results: Answer | Exception,
+    sleep: Callable[[float], None] | None = None,
+    call: Call = GetMe(),  # noqa: B008 - it is frozen
+    **limits: Any,
 ) -> tuple[ScriptedClient, VirtualClock, Callable[[], Answer]]:
     """A client, its clock, and the question to it."""
     clock = VirtualClock()
     client = ScriptedClient(clock, *results)
 
     def put() -> Answer:
-        return ask(cast(Client, client), GetMe(), quota=Quota(clock), clock=clock, sleep=sleep or clock.sleep, **limits)
+        return ask(cast(Client, client), call, quota=Quota(clock), clock=clock, sleep=sleep or clock.sleep, **limits)
 
     return client, clock, put
 
@@ -129,6 +132,13 @@ def test_question_when_answered_after_failures_returns_the_answer() -> None:
     client, _, put = ask_scripted(BROKEN, MaybeSentError("timeout"), THROTTLED, ME)
     assert put() == ME
     assert 4 == len(client.attempts)
+
+
+def test_create_of_a_lead_is_asked_for_again_only_if_it_surely_was_not_processed() -> None:
+    """Here as for the calls of records."""
+    client, _, put = ask_scripted(NotSentError("takes no connection"), THROTTLED, BROKEN, ME, call=CreateLead({}))
+    assert Answer(502, "other", is_lost=True) == put()
+    assert 3 == len(client.attempts)
 
 
 def test_question_when_intercom_says_how_long_waits_that_long() -> None:

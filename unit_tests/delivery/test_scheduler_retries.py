@@ -12,10 +12,10 @@ from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import Concluded, Mailbox
 from destination_intercom.delivery.scheduler import Scheduler
 from destination_intercom.delivery.tasks import Pause, Step, Task, TaskSteps
-from destination_intercom.errors import AnswerTooLargeError, AttemptError, MaybeSentError, StreamName
+from destination_intercom.errors import AnswerTooLargeError, AttemptError, MaybeSentError, NotSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, GetContact, UnarchiveContact
+from destination_intercom.intercom.calls import Call, CreateLead, GetContact, UnarchiveContact
 from destination_intercom.intercom.classify import Judgement, judge
 from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Outcome
@@ -118,6 +118,38 @@ def test_500_is_the_answer_where_nothing_else_comes_for_nine_minutes(
 def test_answer_when_it_is_too_large_is_asked_for_again_where_no_smaller_one_is_possible() -> None:
     """It is a failure as any other, and no refusal of the record."""
     assert [FINE] == Wire([(1.0, AnswerTooLargeError("too_large")), (1.0, FINE)]).run(GET)
+
+
+CREATE = CreateLead({})
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (MaybeSentError("timeout"), Answer(0, "empty", is_lost=True)),
+        (AnswerTooLargeError("answer too large"), Answer(0, "empty", is_lost=True)),
+        (BROKEN, Answer(500, "other", request_id="r1", is_lost=True)),
+        (HTML, Answer(502, "other", is_lost=True)),
+        (Answer(408, "json", {}), Answer(408, "other", is_lost=True)),
+        (Answer(403, "other"), Answer(403, "other", is_lost=True)),
+        (Answer(200, "json", {"type": "odd"}), Answer(200, "other", is_lost=True)),
+        (Answer(200, "json", None), Answer(200, "other", is_lost=True)),
+    ],
+)
+def test_create_of_a_lead_that_may_have_been_processed_is_not_made_again(
+    result: Answer | AttemptError, told: Answer
+) -> None:
+    """Whatever has answered: the task is told that the answer is lost, and nothing of what came counts as one."""
+    wire = Wire([(1.0, result)])
+    assert [told] == wire.run(CREATE)
+
+
+@pytest.mark.parametrize("result", [NotSentError("takes no connection"), THROTTLED, Answer(429, "empty")])
+def test_create_of_a_lead_that_surely_was_not_processed_is_made_again(result: Answer | AttemptError) -> None:
+    """It did not reach Intercom, or the quota was used up; then the next one may be lost."""
+    assert [FINE] == Wire([(1.0, result), (1.0, result), (1.0, FINE)]).run(CREATE)
+    lost = Answer(502, "other", is_lost=True)
+    assert [lost] == Wire([(1.0, result), (1.0, HTML)]).run(CREATE)
 
 
 def test_500s_of_a_call_say_nothing_of_the_next_one() -> None:

@@ -10,6 +10,7 @@ from destination_intercom.intercom.answers import Answer, BodyKind, RateHeaders
 from destination_intercom.intercom.calls import (
     Call,
     CreateContact,
+    CreateLead,
     FindByExternalId,
     GetContact,
     GetMe,
@@ -26,6 +27,7 @@ SUCCESSES: list[tuple[Call, int, BodyKind, Any]] = [
     (GetMe(), 200, "json", {"type": "admin", "app": None}),
     (ListDataAttributes(), 200, "json", {"type": "list", "data": []}),
     (CreateContact({}), 200, "json", CONTACT),
+    (CreateLead({}), 200, "json", CONTACT),
     (UpdateContact("6745", {}), 200, "json", CONTACT),
     (GetContact("6745"), 200, "json", CONTACT),
     (FindByExternalId("42"), 200, "json", CONTACT),

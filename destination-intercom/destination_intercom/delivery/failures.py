@@ -81,7 +81,9 @@ class Failures:
             trouble.note(endpoint, result, seconds)
         self._patience.note_failure(now)
         of_500s = 0.0 if trouble.only_500s_since is None else now - trouble.only_500s_since
-        told = failure_as_answer(call, result, attempts=trouble.attempts, seconds_of_500s=of_500s)
+        told = failure_as_answer(
+            call, result, verdict=judgement.verdict, attempts=trouble.attempts, seconds_of_500s=of_500s
+        )
         if told is not None:
             return Tell(told)
         if isinstance(result, Answer) and not is_throttled and trouble.is_cause(endpoint):

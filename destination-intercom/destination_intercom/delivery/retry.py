@@ -12,7 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from destination_intercom.clock import Clock
 from destination_intercom.delivery.ledger import Entry
-from destination_intercom.errors import AnswerTooLargeError, AttemptError, DeliveryError, UntrustedError
+from destination_intercom.errors import AnswerTooLargeError, AttemptError, DeliveryError, NotSentError, UntrustedError
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.classify import Judgement, Verdict, fatal_error, judge
@@ -41,13 +41,15 @@ def delay(attempts: int, retry_after: float | None = None) -> float:
 
 
 def failure_as_answer(
-    call: Call, result: Answer | AttemptError, *, attempts: int, seconds_of_500s: float
+    call: Call, result: Answer | AttemptError, *, verdict: Verdict, attempts: int, seconds_of_500s: float
 ) -> Answer | None:
     """Give a failure out as an answer, where whoever made the call wants that; None for one to be tried again.
 
     `attempts` of the call have failed so far, and for `seconds_of_500s` with nothing but Intercom's own 500.
     """
     give_up = call.give_up
+    if (lost := lost_answer(call, result, verdict)) is not None:
+        return lost
     if give_up.if_too_large and isinstance(result, AnswerTooLargeError):
         return Answer(413, "other")
     if isinstance(result, AttemptError) or not is_plain_500(result):
@@ -57,6 +59,19 @@ def failure_as_answer(
     if give_up.after_seconds_of_500s is not None and seconds_of_500s >= give_up.after_seconds_of_500s:
         return result
     return None
+
+
+def lost_answer(call: Call, result: Answer | AttemptError, verdict: Verdict) -> Answer | None:
+    """Make the answer of an attempt that may have been processed, to a call that must not be made twice; else None.
+
+    A 429 was not processed, nor was what surely did not reach Intercom. Of anything else nobody can tell, whoever
+    has answered: a page of a proxy may stand for an answer of Intercom's that took too long.
+    """
+    if not call.give_up.if_maybe_processed or verdict is not Verdict.RETRY or isinstance(result, NotSentError):
+        return None
+    if isinstance(result, AttemptError):
+        return Answer(0, "empty", is_lost=True)
+    return Answer(result.status, "other", request_id=result.request_id, is_lost=True)
 
 
 def is_plain_500(result: Answer | AttemptError) -> bool:
@@ -142,6 +157,8 @@ def ask(
         if permit is None:
             return None
         result, last = attempt_once(client, call, quota, permit)
+        if (lost := lost_answer(call, result, last.verdict)) is not None:
+            return lost
         if isinstance(result, AttemptError) or last.verdict in {Verdict.RETRY, Verdict.THROTTLED}:
             return None
         if last.verdict is Verdict.FATAL:

@@ -41,7 +41,8 @@ class Answer:
     """One answer of Intercom's, or of something between us and Intercom.
 
     `body` is the parsed JSON where `kind` is "json", else None. `canonical_id` is the contact that
-    the `Link` header of a merged one points to.
+    the `Link` header of a merged one points to. One that `is_lost` is no answer at all: the call may have been
+    processed, and nobody knows (status 0 where nothing came).
     """
 
     status: int
@@ -51,6 +52,7 @@ class Answer:
     retry_after: float | None = None
     rate: RateHeaders | None = None
     canonical_id: str | None = None
+    is_lost: bool = False
 
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes, *, wall: Callable[[], float]) -> Answer:

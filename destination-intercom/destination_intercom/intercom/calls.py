@@ -23,12 +23,14 @@ class GiveUp:
     """When a call that keeps failing is answered with its failure, in place of being tried on.
 
     After so many attempts, or so many seconds, in which nothing came but Intercom's own 500 in JSON; and
-    at once where the answer is too large to be read.
+    at once where the answer is too large to be read, or where an attempt may have been processed: then the
+    answer says that it `is_lost`, and the call is never made again.
     """
 
     after_500s: int | None = None
     after_seconds_of_500s: float | None = None
     if_too_large: bool = False
+    if_maybe_processed: bool = False
 
 
 NEVER: Final = GiveUp()
@@ -184,6 +186,24 @@ class CreateContact(_PayloadCall, WriteCall):
     endpoint: ClassVar[str] = "POST /contacts"
     permission: ClassVar[str] = "Write users and companies"
     dry_run_label: ClassVar[str] = "contacts would be created"
+
+    def dry_run_answer(self, number: int) -> Answer:
+        """Answer with the contact."""
+        return Answer(OK, "json", {"id": f"dry-run-{number}", **self.payload})
+
+
+@dataclass(frozen=True, slots=True)
+class CreateLead(_PayloadCall, WriteCall):
+    """Create a lead; it conflicts with nothing, so that a second attempt would make a second one (recorded)."""
+
+    endpoint: ClassVar[str] = "POST /contacts"
+    permission: ClassVar[str] = "Write users and companies"
+    dry_run_label: ClassVar[str] = "leads would be created"
+
+    @property
+    def give_up(self) -> GiveUp:
+        """Tell that it is never tried again where it may have been processed."""
+        return GiveUp(if_maybe_processed=True)
 
     def dry_run_answer(self, number: int) -> Answer:
         """Answer with the contact."""
