@@ -99,6 +99,14 @@ def test_preview_shows_the_company_of_a_record_and_whom_a_person_belongs_to() ->
     assert {"company_id": "7"} == one["company"]
 
 
+def test_preview_shows_that_whoever_is_new_becomes_a_lead() -> None:
+    """By the address, and without a User ID."""
+    users = {"streams": [{"stream": "people", "identity_property": "mail"}], "create_as": "lead"}
+    document = configuration(users=users, identity={"intercom_field": "email"})
+    (lead,), _ = show([record("people", mail="Ada@example.com")], document, catalog(people=declared(mail="string")))
+    assert {"role": "lead", "email": "ada@example.com"} == lead["contact"]
+
+
 def test_preview_with_a_limit_shows_so_many_records() -> None:
     """States are no records."""
     rows = [state("people", 1), *(record("people", **ADA) for _ in range(5))]

@@ -73,12 +73,15 @@ def no_look_up(_kind: str, _batch: Batch) -> None:
 
 
 def sync_parts(
-    now: Callable[[], float], look_up: Callable[[str, Batch], None] = no_look_up, **users: Any
+    now: Callable[[], float],
+    look_up: Callable[[str, Batch], None] = no_look_up,
+    identity: Mapping[str, Any] | None = None,
+    **users: Any,
 ) -> tuple[Kinds, KindParts]:
     """The kinds of a sync of a stream `s` of users whose name is written, and of events."""
     section = {"mode": "enabled", "streams": [{"stream": "s"}], **users}
     events = {"mode": "enabled", "selected_events": ["*"]}
-    parts = KindParts(parse_config(base_config(users=section, events=events)), now, look_up)
+    parts = KindParts(parse_config(base_config(users=section, events=events, identity=identity or {})), now, look_up)
     parts.contacts.attributes.want("name", None)
     return make_kinds(parts), parts
 

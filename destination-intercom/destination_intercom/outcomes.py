@@ -134,6 +134,7 @@ EMAIL_TAKEN: Final = "email_taken"
 CONFLICT: Final = "conflict"
 REFUSED: Final = "refused"
 UNDELIVERABLE: Final = "undeliverable"
+UNCERTAIN: Final = "uncertain"
 
 REJECTION_REASONS: Final = {
     INVALID_IDENTITY: "the identity is no text or whole number, longer than 255 characters, or lost on its way here",
@@ -152,6 +153,7 @@ REJECTION_REASONS: Final = {
     CONFLICT: "Intercom reports a conflict and does not say with whom",
     REFUSED: "Intercom refused the payload",
     UNDELIVERABLE: "its call fails again and again while others of the same kind succeed",
+    UNCERTAIN: "the answer to the creation of a lead was lost, and the search did not show one for five minutes",
 }
 
 REASONS: Final = {**FILTER_REASONS, **REJECTION_REASONS}
@@ -189,6 +191,10 @@ CURES: Final = {
     REFUSED: "Correct the record in its source; Intercom's support can look the request id up.",
     UNDELIVERABLE: (
         "See whether a firewall or a proxy stops the record; else tell Intercom's support its endpoint and status."
+    ),
+    UNCERTAIN: (
+        "Look the e-mail address up in Intercom: the lead may be there. Send the record again ten minutes later, when"
+        " the search shows the lead if it was created."
     ),
 }
 """What to do about the reasons that speak against a mapping, as the docs have it."""

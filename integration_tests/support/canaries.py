@@ -442,6 +442,29 @@ SITUATIONS: dict[str, Situation] = {
         error="DeliveryError",
         settings={"faults": [fault("POST /events", "html", status=403, matching="canary poison")]},
     ),
+    "lead uncertain": Situation(
+        [user(), event(email=ADDRESS)],
+        ("uncertain 1", "uncertain 1"),
+        users={"create_as": "lead"},
+        events={"unknown_users": "create"},
+        identity=MAIL,
+        contacts=[],
+        settings={"faults": [fault("POST /contacts", "html")]},
+    ),
+    "lead found": Situation(
+        [user(), event(email=ADDRESS)],
+        ("unchanged 1", "delivered 1", "Intercom does not look up every contact"),
+        users={"create_as": "lead"},
+        events={"unknown_users": "create"},
+        identity=MAIL,
+        contacts=[],
+        settings={
+            "faults": [
+                fault("POST /contacts", "html", after=True, first=1),
+                fault("POST /contacts/search", "status", status=400, first=1),
+            ]
+        },
+    ),
     "attribute refused": Situation(
         [user()],
         ("1 refused",),

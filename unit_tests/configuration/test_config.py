@@ -88,12 +88,59 @@ def test_config_of_users_alone_has_the_promised_defaults() -> None:
         config.users.missing_attributes,
         config.users.null_values,
     )
-    assert ("upsert", "skip", "reject", "adopt") == (
+    assert ("upsert", "user", "skip", "reject", "adopt") == (
         config.users.write_mode,
+        config.users.create_as,
         config.users.unchanged_contacts,
         config.users.archived_contacts,
         config.users.email_match,
     )
+
+
+def _leads(identity: str, *, streams: Any = (), events: Any = None) -> dict[str, Any]:
+    """Whoever is new becomes a lead."""
+    users = {**USERS, "create_as": "lead", "streams": [{"stream": "s"}, *streams]}
+    sections = {} if events is None else {"events": {**EVENTS, **events}}
+    return base_config(identity={"intercom_field": identity}, users=users, **sections)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        _leads("email"),
+        _leads("email", streams=[{"stream": "t", "intercom_field": "email"}]),
+        _leads("external_id", streams=[])
+        | {"users": {**USERS, "create_as": "lead", "streams": [{"stream": "s", "intercom_field": "email"}]}},
+        _leads("email", events={"streams": [{**STREAM, "intercom_field": "external_id"}]}),
+        _leads("email", events={"unknown_users": "create"}),
+    ],
+)
+def test_config_of_leads_where_people_are_known_by_their_address_is_taken(document: dict[str, Any]) -> None:
+    """Events that create nobody may name people otherwise."""
+    config = parse_config(document)
+    assert config.users.mode == "enabled"
+    assert "lead" == config.users.create_as
+
+
+@pytest.mark.parametrize(
+    ("document", "entry"),
+    [
+        (_leads("external_id"), 'users.streams, entry 1 ("s")'),
+        (_leads("email", streams=[{"stream": "t", "intercom_field": "external_id"}]), 'users.streams, entry 2 ("t")'),
+        (
+            _leads(
+                "email",
+                events={"streams": [STREAM, {**STREAM, "intercom_field": "external_id"}], "unknown_users": "create"},
+            ),
+            "events.streams, entry 2",
+        ),
+    ],
+)
+def test_config_of_leads_where_somebody_is_known_by_a_user_id_is_refused(document: dict[str, Any], entry: str) -> None:
+    """Intercom makes up a lead's own one, under which nobody would be found again."""
+    told = _refusal(document)
+    assert entry in told
+    assert "set intercom_field to email, or users.create_as to user" in told
 
 
 @pytest.mark.parametrize(
@@ -435,6 +482,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         (_users(missing_attributes=CANARY), "users.missing_attributes"),
         (_users(null_values=CANARY), "users.null_values"),
         (_users(write_mode=CANARY), "users.write_mode"),
+        (_users(create_as=CANARY), "users.create_as"),
         (_users(unchanged_contacts=CANARY), "users.unchanged_contacts"),
         (_users(archived_contacts=CANARY), "users.archived_contacts"),
         (_users(email_match=CANARY), "users.email_match"),

@@ -83,6 +83,7 @@ WHOLE: dict[str, Any] = {
         "missing_attributes": "create",
         "null_values": "clear",
         "write_mode": "update_only",
+        "create_as": "user",
         "unchanged_contacts": "send",
         "archived_contacts": "unarchive",
         "email_match": "reject",

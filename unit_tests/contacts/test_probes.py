@@ -10,6 +10,7 @@ from destination_intercom.intercom.calls import (
     AttachCompany,
     Call,
     CreateContact,
+    CreateLead,
     FindByExternalId,
     GetContact,
     ListContactCompanies,
@@ -40,6 +41,13 @@ def test_probe_of_a_create_is_the_create_of_somebody_who_exists() -> None:
         Probe(CreateContact({"role": "user", "external_id": "old"}), by_id("old")),
     ] == probes(CreateContact({}), *made, somebody=by_id("old"))
     assert [] == probes(CreateContact({}), (by_id("k"), UpdateContact("1", {"name": "N"})))
+
+
+def test_probe_of_a_create_is_never_that_of_a_lead() -> None:
+    """Intercom refuses none, so that it would make a second contact: a user, or a lead."""
+    lead = CreateLead({"role": "lead", "email": "a@b"})
+    assert [] == probes(CreateContact({}), (by_email("a@b"), lead))
+    assert [] == probes(lead, (by_id("new"), CreateContact({"role": "user", "external_id": "new"})))
 
 
 def test_probe_of_an_update_is_one_that_was_made_again_but_never_an_identity() -> None:

@@ -11,7 +11,14 @@ from destination_intercom.delivery.tasks import CallTask, LookupTask, Task, Writ
 from destination_intercom.errors import StreamName
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import CreateContact, GetMe, PostEvent, SearchContacts, UpdateContact
+from destination_intercom.intercom.calls import (
+    CreateContact,
+    CreateLead,
+    GetMe,
+    PostEvent,
+    SearchContacts,
+    UpdateContact,
+)
 from destination_intercom.payloads import Payload
 from unit_tests.keys import by_id
 from unit_tests.task_bench import Bench, listed, shown, sync_parts
@@ -74,6 +81,9 @@ def test_payloads_when_written_together_are_of_one_kind_and_one_batch() -> None:
 def test_writes_when_a_dry_run_counts_them_are_those_of_all_kinds() -> None:
     """In the order of the kinds."""
     assert [CreateContact, UpdateContact, PostEvent] == sync_parts(lambda: 0.0)[0].writes
+    identity = {"intercom_field": "email"}
+    leads = sync_parts(lambda: 0.0, identity=identity, create_as="lead")[0]
+    assert [CreateLead, UpdateContact, PostEvent] == leads.writes
 
 
 def test_kinds_when_listed_come_in_the_order_of_a_records_parts() -> None:

@@ -186,6 +186,7 @@ class UsersEnabled(Section):
     member_of: list[Membership] = []
     deleted_records: Literal["ignore"] = "ignore"
     write_mode: Literal["upsert", "update_only", "create_only"] = "upsert"
+    create_as: Literal["user", "lead"] = "user"
     missing_attributes: Literal["fail", "create", "skip"] = "fail"
     null_values: Literal["ignore", "clear"] = "ignore"
     unchanged_contacts: Literal["skip", "send"] = "skip"
@@ -270,6 +271,7 @@ class Config(Section):
             check_address("api_base_url", self.api_base_url)
         if {"disabled"} == {self.events.mode, self.users.mode, self.companies.mode}:
             raise ValueError("events, users and companies are all disabled: enable one of them")
+        self._check_leads()
         for attributes in self._lists_without_address():
             targets = [entry.target for _, entry in attributes]
             needing = [
@@ -279,6 +281,21 @@ class Config(Section):
                 place, name = needing[0]
                 raise ValueError(f"{place}: {name} is written only beside an email: select email too")
         return self
+
+    def _check_leads(self) -> None:
+        """Let leads be created only where people are known by their e-mail: Intercom gives a lead an external_id."""
+        if not isinstance(self.users, UsersEnabled) or self.users.create_as != "lead":
+            return
+        entries: list[tuple[str, UserStream | EventStream]] = list(self.users.named_streams)
+        if isinstance(self.events, EventsEnabled) and self.events.unknown_users == "create":
+            entries += name_entries("events.streams", self.events.entries, lambda each: each.stream)
+        for name, each in entries:
+            if (each.intercom_field or self.identity.intercom_field) != "email":
+                raise ValueError(
+                    f"{name}: users.create_as lead needs the e-mail address as the identity of whoever is created, for"
+                    " Intercom gives a lead a User ID of its own: set intercom_field to email, or users.create_as to"
+                    " user"
+                )
 
     def _lists_without_address(self) -> Iterator[Sequence[tuple[str, Attribute]]]:
         """Tell the lists of attributes that a stream uses whose identity is no e-mail."""

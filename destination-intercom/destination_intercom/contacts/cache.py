@@ -17,6 +17,7 @@ from destination_intercom.contacts.addresses import TakenAddresses
 from destination_intercom.contacts.diff import NO_FORMS, Form
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import SearchSize
+from destination_intercom.contacts.lost_creates import LostCreates
 from destination_intercom.contacts.matching import keys_of
 from destination_intercom.contacts.refusals import RefusedValues
 from destination_intercom.contacts.strangers import Strangers
@@ -169,6 +170,7 @@ class ContactCache:
         self.new_attributes = NewAttributes(now)
         self.taken_addresses = TakenAddresses(now, written=self.written.by_id)
         self.search_size = SearchSize()
+        self.lost_creates = LostCreates(now)
         self.reshaped: Counter[str] = Counter()
         """How many contacts have a value of a name in another form than it was sent in."""
         self.leads: Bounded[bytes, tuple[str, float]] = Bounded(MAX_PEOPLE)

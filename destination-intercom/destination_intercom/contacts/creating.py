@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from destination_intercom import outcomes
+from destination_intercom.contacts.cache import LEAD
 from destination_intercom.contacts.known import KnownContact
+from destination_intercom.contacts.leads import LeadCreation, is_contact, is_lost
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import CONFLICT_STATUS, Found, choose, id_in, is_free, is_same_person
@@ -47,9 +49,12 @@ PATHS_OF_DOTS: Final = frozenset({".", ".."})
 
 
 class ContactCreation:
-    """Brings about a contact whom the search does not show; `found` are those who have the address."""
+    """Brings about a contact whom the search does not show; `found` are those who have the address.
 
-    def __init__(self, write: ContactWrite, found: Found) -> None:
+    `gone` is the id of a contact that was theirs, and that could not be written to.
+    """
+
+    def __init__(self, write: ContactWrite, found: Found, gone: str | None = None) -> None:
         self._write = write
         self._change = write.change
         self._cache = write.cache
@@ -58,6 +63,7 @@ class ContactCreation:
         self._found = found
         self._was_not_found = False
         self._has_waited = False
+        self._lead = None if write.role != LEAD else LeadCreation(write, is_certain=found.is_certain, gone=gone)
 
     @property
     def _address(self) -> str | None:
@@ -93,12 +99,19 @@ class ContactCreation:
         while True:
             yield from self._turn.take_address(self._address)
             outcome = yield from self._meet_one_made_meanwhile()
+            if outcome is None and self._lead is not None:
+                outcome = yield from self._lead.prepare()
             if outcome is not None:
                 return outcome
             sending = self._write.sending(self._with_opt_outs())
             answer = yield from sending.send()
-            if answer is None or sending.shown is not None:
+            is_made = answer is None or sending.shown is not None
+            if self._lead is not None:
+                self._lead.note(None if is_made else answer)
+            if answer is None or is_made:
                 return (yield from self._finish(sending, answer))
+            if self._lead is not None and is_lost(answer):
+                return (yield from self._lead.find_lost(answer))
             outcome = yield from self._resolve(answer)
             if outcome is not None:
                 return outcome
@@ -149,7 +162,7 @@ class ContactCreation:
             search = SearchContacts(search_query(key.field, [key.value]), decisive=True)
             answer = yield search
             listed = answer.body.get("data") if search.is_answered_by(answer) else None
-            contacts = [self._write.read(replace(answer, body=each)) for each in listed or [] if is_contact(each)]
+            contacts = [self._write.read_body(each) for each in listed or [] if is_contact(each)]
         else:
             find = FindByExternalId(key.value)
             answer = yield find
@@ -260,8 +273,3 @@ class ContactCreation:
             # Somebody has the id by now, or the contact has gone: creating one tells who.
             return None
         return (yield from self._write.finish(sending, ended, contact))
-
-
-def is_contact(body: Any) -> bool:
-    """Say whether a member of a list is a contact at all."""
-    return isinstance(body, dict) and isinstance(body.get("id"), str)

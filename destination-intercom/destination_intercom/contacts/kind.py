@@ -12,7 +12,7 @@ from destination_intercom.attributes.attributes import Attributes
 from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches, Neighbourhood
-from destination_intercom.contacts.cache import ContactCache
+from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.lookup import LookUp
 from destination_intercom.contacts.mapping import ContactChange, map_contact
@@ -32,6 +32,7 @@ from destination_intercom.intercom.calls import (
     AttachCompany,
     Call,
     CreateContact,
+    CreateLead,
     GetContact,
     ListDataAttributes,
     SearchContacts,
@@ -78,7 +79,7 @@ class Contacts(Kind):
     def writes(self) -> Sequence[type[WriteCall]]:
         """Tell what writes a contact, and what makes it a member of a company, where any is."""
         attaching: tuple[type[WriteCall], ...] = (UpsertCompany, AttachCompany) if self._attaches else ()
-        return (CreateContact, UpdateContact, *attaching)
+        return (CreateLead if self._policy.create_as == LEAD else CreateContact, UpdateContact, *attaching)
 
     @property
     def batches(self) -> Batches:
@@ -115,7 +116,7 @@ class Contacts(Kind):
         """Tell the body that creates the contact, with the companies that it is then attached to, by our ids."""
         change = _change(payload)
         companies = {"companies": list(change.companies)} if change.companies else {}
-        return "contact", {**change.create_body, **companies}
+        return "contact", {**change.create_body(self._policy.create_as), **companies}
 
     def assume(self) -> Iterable[str]:
         """Take the types of the entries and of the schemas for the workspace's."""
@@ -154,7 +155,15 @@ class Contacts(Kind):
             addresses |= {address for key in missing if (address := contacts.emails[key]) is not None}
         by_email = yield from self._search("email", sorted(addresses))
         self._somebody = _find_user("external_id", by_id) or _find_user("email", by_email) or self._somebody
-        contacts.found = {key: _found(key, contacts.emails[key], by_id, by_email) for key in contacts.keys}
+        contacts.found = {key: self._found(key, contacts.emails[key], by_id, by_email) for key in contacts.keys}
+
+    def _found(self, key: Key, address: str | None, by_id: _Contacts, by_email: _Contacts) -> Found:
+        if key.field == "email":
+            failed = self.cache.search_size.fails("email", key.value, now=self.cache.now())
+            return Found(tuple(by_email.get(key.value, ())), is_certain=not failed)
+        if key.value in by_id:
+            return Found(tuple(by_id[key.value]))
+        return Found((), tuple(by_email.get(address or "", ())))
 
     def _search(self, field: IdentityField, values: Sequence[str]) -> Generator[Call, Answer, _Contacts]:
         if not values:
@@ -217,14 +226,6 @@ def _find_user(field: IdentityField, found: _Contacts) -> Key | None:
 _Contacts = dict[str, list[KnownContact]]
 
 
-def _found(key: Key, address: str | None, by_id: _Contacts, by_email: _Contacts) -> Found:
-    if key.field == "email":
-        return Found(tuple(by_email.get(key.value, ())))
-    if key.value in by_id:
-        return Found(tuple(by_id[key.value]))
-    return Found((), tuple(by_email.get(address or "", ())))
-
-
 def _change(payload: Payload) -> ContactChange:
     if not isinstance(payload, ContactChange):
         raise TypeError("not a contact")
@@ -247,4 +248,5 @@ def make_policy(config: Config) -> Policy:
         send_unchanged=users.unchanged_contacts == "send",
         unarchive=users.archived_contacts == "unarchive",
         adopt=users.email_match == "adopt",
+        create_as=users.create_as,
     )

@@ -85,7 +85,7 @@ class SearchSize:
         self._tell(
             "keys",
             f"Intercom does not look up every contact (status {answer.status}): those whose search fails are asked for"
-            " one by one, and found out when they are created.",
+            " one by one, and found out when they are created. Nobody becomes a lead who cannot be looked up.",
         )
 
     def fails(self, field_name: str, key: str, *, now: float) -> bool:
@@ -187,8 +187,10 @@ class LookUp:
         if failed.status in REFUSALS or self._works:
             self._size.note_failed(self._field, key, failed, now=self._now())
         elif self._decisive:
-            yield from self._ask_pages([key], NEVER)
+            refused = yield from self._ask_pages([key], NEVER)
             self._works = True
+            if refused is not None:
+                self._size.note_failed(self._field, key, refused, now=self._now())
 
     def _ask_pages(self, keys: Sequence[str], gives_up: GiveUp) -> Generator[Call, Answer, Answer | None]:
         """Ask for all pages; None if all were answered, else the answer that is none."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 from destination_intercom import outcomes
 from destination_intercom.attributes.rules import AttributeRule
 from destination_intercom.attributes.values import add_members, convert
+from destination_intercom.contacts.policy import Role
 from destination_intercom.contacts.rules import UserRule
 from destination_intercom.identity import Key, identify
 from destination_intercom.models import CONTACT
@@ -51,10 +52,9 @@ class ContactChange:
         """Make the body of `PUT /contacts/{id}`: the identity is not touched."""
         return {**self.fields, "custom_attributes": self.attributes} if self.attributes else dict(self.fields)
 
-    @property
-    def create_body(self) -> dict[str, Any]:
-        """Make the body of `POST /contacts` for a user."""
-        return {"role": "user", self.key.field: self.key.value, **self.update_body}
+    def create_body(self, role: Role = "user") -> dict[str, Any]:
+        """Make the body of `POST /contacts`."""
+        return {"role": role, self.key.field: self.key.value, **self.update_body}
 
 
 NO_OPTIONS: Final[Mapping[str, frozenset[str]]] = {}

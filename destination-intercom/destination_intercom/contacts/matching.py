@@ -30,10 +30,14 @@ _ANY_ID_IN_MESSAGE = re.compile(r"\bid=([A-Za-z0-9_-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a lookup found for one person: by the identity, and by the e-mail beside it."""
+    """What a lookup found for one person: by the identity, and by the e-mail beside it.
+
+    Unless it `is_certain`, Intercom did not say whether the person is there, and only a create that conflicts would.
+    """
 
     by_identity: tuple[KnownContact, ...] = ()
     by_email: tuple[KnownContact, ...] = ()
+    is_certain: bool = True
 
 
 NOTHING_FOUND: Final = Found()

@@ -11,7 +11,7 @@ from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose
+from destination_intercom.contacts.matching import Found, choose
 from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.tasks import Batch, Step
 from destination_intercom.identity import Key
@@ -91,7 +91,11 @@ class People:
     def _search(self, key: Key, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:
         call = SearchContacts(search_query(key.field, [key.value]), decisive=True, gives_up=NEVER)
         answer = yield call
-        bodies = answer.body.get("data") if call.is_answered_by(answer) else None
+        is_answered = call.is_answered_by(answer)
+        if not is_answered:
+            # A create that conflicts with nothing would make a second contact.
+            self._cache.search_size.note_failed(key.field, key.value, answer, now=self._cache.now())
+        bodies = answer.body.get("data") if is_answered else None
         # As for a contact that is written: users before leads, and nobody is guessed.
         found = choose(ContactChange(key, {}, {}), Found(tuple(_who_are(key, bodies))))
         if found is None:
@@ -108,7 +112,8 @@ class People:
         """Create a person without any property: None if they are there then, else why they are not."""
         if self._creator is None:
             raise AssertionError("nobody is created in this sync")
-        outcome = (yield from self._creator.write([ContactChange(key, {}, {})], NOTHING_FOUND))[0]
+        is_certain = not self._cache.search_size.fails(key.field, key.value, now=self._cache.now())
+        outcome = (yield from self._creator.write([ContactChange(key, {}, {})], Found(is_certain=is_certain)))[0]
         return outcome if outcome.status is Status.REJECTED else None
 
 

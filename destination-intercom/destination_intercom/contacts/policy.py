@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Role: TypeAlias = Literal["user", "lead"]
+"""What a contact is in Intercom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +17,4 @@ class Policy:
     send_unchanged: bool = False
     unarchive: bool = False
     adopt: bool = True
+    create_as: Role = "user"

@@ -13,6 +13,7 @@ from destination_intercom.intercom.calls import (
     AttachCompany,
     Call,
     CreateContact,
+    CreateLead,
     FindByExternalId,
     GetContact,
     ListContactCompanies,
@@ -32,7 +33,7 @@ NOBODYS_ID: Final = "0" * 24
 def find_probes(
     call: Call, taken: Iterable[Taken], *, somebody: Key | None, contact_id: Callable[[Key], str | None]
 ) -> Iterator[Probe]:
-    """Offer what is harmless at the endpoint of `call`, the best first.
+    """Offer what is harmless at the endpoint of `call`, the best first; nothing for one that is never made again.
 
     `taken` are calls that Intercom took in this run. `somebody` is a user who exists, `contact_id` tells the
     id under which this run knows a person.
@@ -72,7 +73,7 @@ def _updates(taken: Iterable[Taken], contact_id: Callable[[Key], str | None]) ->
         if isinstance(each, UpdateContact) and (payload := _without_identity(each.payload)):
             yield Probe(UpdateContact(each.contact_id, payload), person)
     for person, each in taken:
-        if isinstance(each, CreateContact) and (payload := _without_identity(each.payload)):
+        if isinstance(each, (CreateContact, CreateLead)) and (payload := _without_identity(each.payload)):
             known = contact_id(person)
             if known is not None:
                 yield Probe(UpdateContact(known, payload), person)

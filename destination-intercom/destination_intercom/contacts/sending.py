@@ -15,6 +15,7 @@ from destination_intercom.attributes.new_attributes import NewAttributes
 from destination_intercom.attributes.refusal_words import REFUSING, hinted_in, named_in, text_of
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import CONFLICT_STATUS, is_another
+from destination_intercom.contacts.policy import Role
 from destination_intercom.contacts.refusals import (
     NO_OPTION,
     REFUSED,
@@ -28,7 +29,7 @@ from destination_intercom.contacts.refusals import (
 from destination_intercom.contacts.turns import Turn
 from destination_intercom.delivery.tasks import Step
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import OK, Call, CreateContact, UpdateContact
+from destination_intercom.intercom.calls import OK, Call, CreateContact, CreateLead, UpdateContact
 from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Refusal
 from destination_intercom.values import Trim
@@ -44,7 +45,7 @@ Whose: TypeAlias = Callable[[Answer], Generator[Step, Answer, str]]
 
 @dataclass(slots=True)
 class Sending:
-    """A change that is sent to the contact `contact_id`, or creates one where that is None.
+    """A change that is sent to the contact `contact_id`, or creates one of the role where that is None.
 
     `identity` goes with the first values of an update that are taken: it makes the contact the person's.
     With `whole` the first refusal ends it, and nothing is left out. An answer that shows another person's contact
@@ -57,6 +58,7 @@ class Sending:
     new_attributes: NewAttributes
     whose: Whose
     contact_id: str | None = None
+    role: Role = "user"
     identity: Mapping[str, Any] = field(default_factory=dict, repr=False)
     whole: bool = False
     may_be_another: bool = False
@@ -105,6 +107,8 @@ class Sending:
             if self.contact_id is not None:
                 yield from self.turn.take_contact(self.contact_id)
             answer = yield self._call(trial)
+            if answer.is_lost:
+                return answer
             if answer.status == OK:
                 self._note_taken(trial, answer.body)
                 self.new_attributes.note_taken(names)
@@ -118,7 +122,8 @@ class Sending:
     def _call(self, trial: Collection[Piece]) -> Call:
         change = only(self.change, [*self._base, *trial])
         if self.contact_id is None:
-            return CreateContact(change.create_body)
+            body = change.create_body(self.role)
+            return CreateLead(body) if self.role == "lead" else CreateContact(body)
         identity = {} if self._base_is_there else self.identity
         return UpdateContact(self.contact_id, {**identity, **change.update_body})
 

@@ -12,7 +12,7 @@ from destination_intercom.contacts.creating import ContactCreation
 from destination_intercom.contacts.diff import merge
 from destination_intercom.contacts.known import ContactReader
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose, go_alone
+from destination_intercom.contacts.matching import Found, choose, go_alone
 from destination_intercom.contacts.memberships import Memberships
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.refusals import is_opt_out
@@ -129,17 +129,18 @@ class ContactUpserter:
             return rejected(outcomes.IDENTITY_CONFLICT)
         # Who was known when the batch was made is so still, however long ago that is by now.
         written = self._cache.written.get(key, of_any_age=found is None)
-        found = found or NOTHING_FOUND
+        # Who was known, and is forgotten by now, was never looked up.
+        found = found or Found(is_certain=False)
         known = written or choose(write.change, found)
         if isinstance(known, Outcome):
             return known
-        if known is not None:
-            outcome = yield from write.update(known)
-            if outcome is not None:
-                return outcome
-            self._cache.written.forget(key)
-            found = replace(found, by_identity=())
-        return (yield from ContactCreation(write, found).run())
+        if known is None:
+            return (yield from ContactCreation(write, found).run())
+        outcome = yield from write.update(known)
+        if outcome is not None:
+            return outcome
+        self._cache.written.forget(key)
+        return (yield from ContactCreation(write, replace(found, by_identity=()), known.contact_id).run())
 
 
 @dataclass(frozen=True, slots=True)

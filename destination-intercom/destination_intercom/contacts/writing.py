@@ -16,7 +16,7 @@ from destination_intercom.contacts.diff import diff
 from destination_intercom.contacts.known import ContactReader, KnownContact, wanted_digest
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import id_in, is_free, is_known_as_another, keys_of
-from destination_intercom.contacts.policy import Policy
+from destination_intercom.contacts.policy import Policy, Role
 from destination_intercom.contacts.refusals import Piece, only, pieces_of, trims_of
 from destination_intercom.contacts.sending import ADDRESS, Sending
 from destination_intercom.contacts.turns import Turn, Waits
@@ -73,9 +73,18 @@ class ContactWrite:
         self._trims: list[Trim] = []
         self._holder: str | None = None
 
+    @property
+    def role(self) -> Role:
+        """Tell what the contact becomes, where nobody is there: an external_id is a user's alone."""
+        return self.policy.create_as if self.change.by_email else "user"
+
     def read(self, answer: Answer) -> KnownContact:
         """Read a contact as an answer shows it."""
         return self._reader.read(answer.body)
+
+    def read_body(self, body: Mapping[str, Any]) -> KnownContact:
+        """Read a contact as a list shows it."""
+        return self._reader.read(body)
 
     def update(self, known: KnownContact, *, is_fresh: bool = False) -> Maybe:
         """Bring a contact up to date; None if it is not there any more. One that is fresh was read just now."""
@@ -101,7 +110,7 @@ class ContactWrite:
             return None
         if answer is not None and answer.canonical_id is not None:
             # Intercom's own word that both are one person.
-            return (yield from self._follow(answer.canonical_id))
+            return (yield from self.follow(answer.canonical_id))
         return (yield from self.finish(sending, answer, known))
 
     def update_read(self, contact: KnownContact) -> Maybe:
@@ -132,6 +141,7 @@ class ContactWrite:
             new_attributes=self.cache.new_attributes,
             whose=lambda answer: self._find_holder(sending, answer),
             contact_id=contact_id,
+            role=self.role,
             identity=identity,
             whole=self._whole,
         )
@@ -179,7 +189,7 @@ class ContactWrite:
                 forms[name] = (wanted, shown)
         self.cache.note_written(self.change.key, contact, forms)
 
-    def _follow(self, contact_id: str) -> Steps:
+    def follow(self, contact_id: str) -> Steps:
         """Write to the contact that another was merged into, whatever identity it bears."""
         yield from self.turn.take_contact(contact_id)
         call = GetContact(contact_id)
