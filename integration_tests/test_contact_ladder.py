@@ -695,6 +695,12 @@ def reject_undeliverable() -> Result:
     return place.write(record("events", user_id="u1", name="did it", at=1_700_000_000))
 
 
+def reject_uncertain() -> Result:
+    """Write one lead whose creation is not answered."""
+    place = Place(faults=[{"endpoint": "POST /contacts", "kind": "html"}])
+    return place.write(user("ada@example.com"), configuration=users(**MAIL, create_as="lead"))
+
+
 def of_rung(name: str) -> Callable[[], Result]:
     """The result of a rung."""
     return lambda: RUNGS[name].run()[0]
@@ -717,6 +723,7 @@ PRODUCERS: dict[str, Callable[[], Result]] = {
     "conflict": reject_vague_conflict,
     "refused": of_rung("not found, the identity refused"),
     "undeliverable": reject_undeliverable,
+    "uncertain": reject_uncertain,
 }
 """Who produces which reason of the docs' table."""
 

@@ -256,6 +256,18 @@ def test_creates_when_none_is_answered_for_ten_minutes_end_the_sync() -> None:
     assert result.calls[CREATE] < 30
 
 
+def test_leads_when_too_many_are_uncertain_end_the_sync_and_the_next_one_makes_the_rest() -> None:
+    """Forty creates that were on their way at once are not answered: none of their records is lost, or made twice."""
+    at = place({"kind": "html", "until_time": 5.0})
+    everybody = [person(number, name=f"N{number}") for number in range(40)]
+    failed = sync(at, (0.0, everybody))
+    assert isinstance(failed.error, DeliveryError)
+    assert ([], []) == (failed.states, people(failed))
+    result = sync(at, (0.0, everybody))
+    assert None is result.error
+    assert (40, 40) == (len(people(result)), len({each["email"] for each in result.contents["contacts"]}))
+
+
 def test_lead_that_others_archived_meanwhile_is_made_anew() -> None:
     """Intercom's word on the very contact: an update finds nobody, and neither does a question."""
     at = place(lag=20 * MINUTES)

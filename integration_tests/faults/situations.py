@@ -109,7 +109,7 @@ class Situation:
 
     `before` is what somebody else creates right before a person's records come; `unknown` are records of a
     stranger, who come with them; `rejected` says that the updates cannot be delivered, `undeliverable` that they
-    are passed over.
+    are passed over, `uncertain` that they may be where their contact was never made.
     """
 
     aim: Aim
@@ -121,6 +121,7 @@ class Situation:
     unknown: Callable[[int], list[Message]] = lambda _: []
     rejected: bool = False
     undeliverable: bool = False
+    uncertain: bool = False
     apart: float = APART
     at_start: bool = False
     first: int = 2
@@ -203,9 +204,11 @@ class Situation:
         ]
 
     def _has(self, contents: Mapping[str, Any], events: set[tuple[str, str, int]], message: Message) -> bool:
+        data = message["record"]["data"]
+        if self.uncertain and all(each["email"] != data["mail"] for each in contents["contacts"]):
+            return True
         if _is(message, "events"):
             return _event_of(message) in events
-        data = message["record"]["data"]
         if _is(message, "accounts"):
             return any(
                 (data["id"], data["name"]) == (each["company_id"], each.get("name")) for each in contents["companies"]
@@ -251,7 +254,7 @@ def _people_of(contents: Mapping[str, Any], company_id: str) -> list[str]:
 def _is_somebody(contact: Contact) -> bool:
     """Tell whether a contact is one of the people, with a name that they had at some time."""
     return any(
-        contact["external_id"] in {f"p{number}", f"other{number}", None}
+        (contact["role"] == "lead" or contact["external_id"] in {f"p{number}", f"other{number}", None})
         and contact["email"] in {mail(number), ""}
         and contact["name"] in {None, "Old", f"Draft {number}", f"New {number}"}
         for number in (*range(PEOPLE), 99)
@@ -346,6 +349,13 @@ SITUATIONS: Final[dict[str, Situation]] = {
         seed=_nobody,
         sections={"users": users(), "events": {**config()["events"], "unknown_users": "create"}},
         records=lambda number: [event(number), event(number, 1)],
+    ),
+    "create-lead": Situation(
+        calls("POST /contacts"),
+        settings={"search_lag": 60.0},
+        seed=_nobody,
+        sections={"users": users(create_as="lead"), "identity": BY_ADDRESS},
+        records=lambda number: [draft(number), event(number), update(number), event(number, 1)],
     ),
     "update": Situation(
         calls("PUT /contacts/{id}"), records=lambda number: [draft(number), event(number), update(number)]

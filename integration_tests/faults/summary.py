@@ -34,7 +34,7 @@ def pytest_terminal_summary(terminalreporter: Terminal) -> None:
         terminalreporter.write_line(line)
     terminalreporter.write_line(
         "once, every fifth call, a long outage, for ever; D delivered, T one transient error, R rejected,"
-        " U undeliverable, F check failed"
+        " U undeliverable, L uncertain, F check failed"
     )
 
 

@@ -22,6 +22,7 @@ from destination_intercom.errors import ConfigurationError, DeliveryError
 from integration_tests.faults.faults import FAULTS, NEVER, SCHEDULES, Saboteur, Schedule
 from integration_tests.faults.situations import (
     MEMBERS,
+    PEOPLE,
     SITUATIONS,
     STORED,
     T0,
@@ -103,6 +104,27 @@ lying-headers  DDDD    DDDD          DDDD   DDDD
 no-address     DDDT    DDDT          DDDT   DDDT
 refused        DDDT    DDDT          DDDT   DDDT
 
+               create-lead
+reset-before   LLLL
+reset-after    DDDD
+stall          DDDD
+truncated      DDDD
+502-html       LLLL
+503-html       LLLL
+504-html       DDDD
+500-json       LLLL
+null           DDDD
+no-fields      LLLL
+429-storm      DDDT
+429-bare       DDDT
+429-lies       DDDT
+lying-headers  DDDD
+403-html       LLLL
+404-html       LLLL
+408-json       LLLL
+no-address     DDDT
+refused        DDDT
+
                store
 reset-before   DDDT
 reset-after    DDDT
@@ -130,7 +152,8 @@ full-quota     DDDT
 
 D: all is delivered (a check: it succeeds). T: one transient error after about ten minutes, with the states
 of what was delivered. R: as D, but what concerns the endpoint is rejected. U: so, but after five minutes, as
-undeliverable. F: the check fails within its time.
+undeliverable. L: as D, but whoever's create was struck is rejected after five minutes, as uncertain. F: the check
+fails within its time.
 
 A check that is told by a 429 to wait for a day fails at once. Two more cells are not what their rows are: a search that Intercom answers 500 in its own words may be malformed,
 and identities need no search (the create tells who is there); an unarchive that it answers so for many minutes
@@ -274,13 +297,32 @@ def expect_transient_error(seen: Run) -> None:
     assert seen.schedule.fired <= MOST_ATTEMPTS
 
 
+def expect_uncertain(seen: Run) -> None:
+    """Each create that was lost is made no second time; its records are rejected, and all others are delivered."""
+    assert seen.result.error is None
+    assert list(range(1, len(seen.situation.pieces()) + 1)) == seen.states
+    assert [] == seen.situation.missing(seen.result.contents, len(seen.states))
+    made = sum(each["role"] == "lead" for each in seen.result.contents["contacts"])
+    assert PEOPLE - seen.schedule.fired == made
+    taken, rejected = seen.counts
+    assert sum(seen.situation.counts) == taken + rejected
+    # Two records of a lead's, and two events of theirs.
+    assert 4 * seen.schedule.fired == rejected
+    assert seen.silence < LONGEST_SILENCE
+
+
 EXPECTATIONS: Final[dict[str, Callable[[Run], None]]] = {
     "D": expect_delivered,
     "T": expect_transient_error,
     "R": expect_delivered,
     "U": expect_delivered,
+    "L": expect_uncertain,
 }
-CHANGES: Final[dict[str, dict[str, Any]]] = {"R": {"rejected": True}, "U": {"undeliverable": True}}
+CHANGES: Final[dict[str, dict[str, Any]]] = {
+    "R": {"rejected": True},
+    "U": {"undeliverable": True},
+    "L": {"uncertain": True},
+}
 """What cannot be delivered in the situations of these."""
 
 

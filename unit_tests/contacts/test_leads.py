@@ -394,6 +394,20 @@ def test_creates_when_none_is_answered_for_ten_minutes_end_the_sync() -> None:
         gate.lost.pause()
 
 
+@pytest.mark.parametrize(("answered", "most"), [(0, 20), (1900, 20), (5000, 50)])
+def test_leads_when_too_many_are_uncertain_end_the_sync(answered: int, most: int) -> None:
+    """Beyond twenty, once they are more than a hundredth: the next sync looks them up, and none of them is lost."""
+    gate = Gate()
+    for _ in range(answered):
+        gate.lost.note_answered()
+    for number in range(most):
+        gate.lost.note_lost()
+        gate.lost.note_uncertain(f"{number}@example.com", None)
+    gate.lost.note_lost()
+    with pytest.raises(DeliveryError, match="more than 20 leads and 1% of them"):
+        gate.lost.note_uncertain(ADDRESS, None)
+
+
 def test_lead_while_others_are_lost_waits_for_its_turn() -> None:
     """Nothing is created meanwhile; then its answer lets the others go on."""
     bench = Bench()

@@ -88,6 +88,7 @@ ROWS = [
     ("none of them is passed over any more", NOBODY, "the next sync goes on from there"),
     ("the mapping looks wrong", USER, "delivery.stop_after_rejected sets this number"),
     ("Intercom has not answered as it should for", NOBODY, "the next sync goes on from there"),
+    ("Intercom has not answered the creation of more than", NOBODY, "the next sync goes on from there"),
     ("Intercom has answered no creation of a lead for", NOBODY, "the next sync goes on from there"),
     ("is no readable file of PEM certificates", MACHINE, "correct or unset it"),
     ("The request could not be made", MAKERS, "report this"),

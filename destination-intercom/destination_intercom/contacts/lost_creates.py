@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from destination_intercom.bounded import Bounded
+from destination_intercom.delivery.probes import ALWAYS_PASSED_OVER, MOST_PASSED_OVER
 from destination_intercom.delivery.retry import GIVE_UP_SECONDS
 from destination_intercom.errors import DeliveryError
 from destination_intercom.outcomes import Refusal
@@ -42,6 +43,8 @@ class LostCreates:
         self._lost_last = 0.0
         self._next_at = 0.0
         self._wait = FIRST_WAIT_SECONDS
+        self._creates = 0
+        self._uncertain_creates = 0
         self._uncertain: Bounded[str, Uncertain] = Bounded(MOST_ADDRESSES)
 
     def pause(self) -> float | None:
@@ -67,17 +70,30 @@ class LostCreates:
 
     def note_answered(self) -> None:
         """Note that a create was answered, be it with a refusal."""
+        self._creates += 1
         self._lost_since, self._wait = None, FIRST_WAIT_SECONDS
 
     def note_lost(self) -> None:
         """Note that a create was not answered."""
+        self._creates += 1
         self._lost_last = self._now()
         if self._lost_since is None:
             self._lost_since = self._lost_last
             self._next_at = self._lost_last + FIRST_WAIT_SECONDS
 
     def note_uncertain(self, address: str, refusal: Refusal | None) -> None:
-        """Note that nobody knows whether there is a lead with an address."""
+        """Note that nobody knows whether there is a lead with an address.
+
+        Raises:
+            DeliveryError: there are too many of them to go on; the next sync looks all of them up.
+        """
+        self._uncertain_creates += 1
+        if self._uncertain_creates > max(ALWAYS_PASSED_OVER, MOST_PASSED_OVER * self._creates):
+            raise DeliveryError(
+                f"Intercom has not answered the creation of more than {ALWAYS_PASSED_OVER} leads and"
+                f" {MOST_PASSED_OVER:.0%} of them (POST /contacts), and its search shows none of these. What was"
+                " delivered is checkpointed; the next sync goes on from there."
+            )
         refusal = None if refusal is None else refusal.shortened
         self._uncertain.note(address, Uncertain(self._now() + UNCERTAIN_SECONDS, refusal))
 
