@@ -174,6 +174,18 @@ def test_lead_when_a_later_sync_names_its_user_becomes_that_user() -> None:
     assert 2 == owners(result)[mail(1)]
 
 
+@pytest.mark.parametrize("unknown_users", ["reject", "create"])
+def test_lead_whose_lookup_is_refused_is_not_created(unknown_users: str) -> None:
+    """There is one, and nobody can be told of it; the other people of the batch are as ever."""
+    at = Place(search_lag=0.0, faults=[{"endpoint": SEARCH, "kind": "status", "status": 400, "matching": mail(1)}])
+    at.intercom.seed({"contacts": [{"role": "lead", "email": mail(1), "name": "Old"}]})
+    messages = [event(1), person(1, name="Ada"), person(2, name="Bob")]
+    result = sync(at, (0.0, messages), configuration=leads(unknown_users=unknown_users))
+    assert [("lead", mail(1), "Old"), ("lead", mail(2), "Bob")] == people(result)
+    assert (1, 2) == counts(result)
+    assert result.logged("refused 1")
+
+
 LOST: dict[str, dict[str, Any]] = {
     "reset before": {"kind": "reset_before"},
     "reset after": {"kind": "reset_after"},
@@ -251,7 +263,8 @@ def test_creates_when_none_is_answered_for_ten_minutes_end_the_sync() -> None:
     pieces = [(float(number), [person(number, name=f"N{number}")]) for number in range(60)]
     result = sync(at, *pieces)
     assert isinstance(result.error, DeliveryError)
-    assert "no creation of a lead" in result.error.message
+    assert "POST /contacts: no creation of a lead was answered for 1" in result.error.message
+    assert 'stream "users", record ' in result.error.message
     assert [] == result.states
     assert result.calls[CREATE] < 30
 
@@ -262,6 +275,8 @@ def test_leads_when_too_many_are_uncertain_end_the_sync_and_the_next_one_makes_t
     everybody = [person(number, name=f"N{number}") for number in range(40)]
     failed = sync(at, (0.0, everybody))
     assert isinstance(failed.error, DeliveryError)
+    assert "POST /contacts: the creation of more than 20 leads" in failed.error.message
+    assert 'stream "users", record ' in failed.error.message
     assert ([], []) == (failed.states, people(failed))
     result = sync(at, (0.0, everybody))
     assert None is result.error

@@ -26,9 +26,10 @@ def write_opening(config: Config, plan: Plan) -> Iterator[str]:
     if isinstance(config.users, UsersEnabled):
         users = config.users
         yield (
-            f"Users: write_mode {users.write_mode}, missing_attributes {users.missing_attributes}, null_values"
-            f" {users.null_values}, unchanged_contacts {users.unchanged_contacts}, archived_contacts"
-            f" {users.archived_contacts}, email_match {users.email_match}, deleted_records {users.deleted_records}."
+            f"Users: write_mode {users.write_mode}, create_as {users.create_as}, missing_attributes"
+            f" {users.missing_attributes}, null_values {users.null_values}, unchanged_contacts"
+            f" {users.unchanged_contacts}, archived_contacts {users.archived_contacts}, email_match"
+            f" {users.email_match}, deleted_records {users.deleted_records}."
         )
     if isinstance(config.companies, CompaniesEnabled):
         companies = config.companies

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from destination_intercom.errors import DeliveryError
-from destination_intercom.outcomes import REFUSED, UNDELIVERABLE
+from destination_intercom.outcomes import REFUSED, UNCERTAIN, UNDELIVERABLE
 from integration_tests.support.fake_storage import S3_SECTION, FakeStorage
 from integration_tests.support.harness import Result, ScriptedStdin, config, record, to_lines, write
 from integration_tests.support.virtual_clock import START, VirtualClock
@@ -186,6 +186,25 @@ ROWS: Final[dict[str, Row]] = {
         (1,),
         held=FIVE_MINUTES,
         seed=seeded(5),
+    ),
+    "a lead's create, 500 always": Row(
+        amid(user(0, poisoned=True), user, at=2),
+        [fault(CREATE, **BROKEN)],
+        CREATE,
+        (3,),
+        reason=UNCERTAIN,
+        held=FIVE_MINUTES,
+        seed={},
+        sections={"users": {**USERS, "create_as": "lead"}, "identity": BY_ADDRESS},
+    ),
+    "a lead's search, 500 always": Row(
+        amid(user(0, poisoned=True), user, at=2),
+        [fault(SEARCH, **BROKEN)],
+        SEARCH,
+        (3,),
+        held=FIVE_MINUTES,
+        seed={},
+        sections={"users": {**USERS, "create_as": "lead"}, "identity": BY_ADDRESS},
     ),
     "an update, last in the input": Row(
         amid(user(0, poisoned=True), user, at=10),

@@ -17,8 +17,7 @@ from destination_intercom.contacts.matching import NOTHING_FOUND, Found
 from destination_intercom.contacts.people import People
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.delivery.retry import GIVE_UP_SECONDS
-from destination_intercom.delivery.tasks import Pause, Step, UndeliverableError
-from destination_intercom.errors import DeliveryError
+from destination_intercom.delivery.tasks import OutageError, Pause, Step, UndeliverableError
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
@@ -390,7 +389,7 @@ def test_creates_when_none_is_answered_for_ten_minutes_end_the_sync() -> None:
     gate.time.seconds += GIVE_UP_SECONDS * 2
     assert 0.0 == gate.pass_on()
     gate.lost.note_lost()
-    with pytest.raises(DeliveryError, match="no creation of a lead for 20 minutes"):
+    with pytest.raises(OutageError, match="no creation of a lead was answered for 20 minutes"):
         gate.lost.pause()
 
 
@@ -404,7 +403,7 @@ def test_leads_when_too_many_are_uncertain_end_the_sync(answered: int, most: int
         gate.lost.note_lost()
         gate.lost.note_uncertain(f"{number}@example.com", None)
     gate.lost.note_lost()
-    with pytest.raises(DeliveryError, match="more than 20 leads and 1% of them"):
+    with pytest.raises(OutageError, match="more than 20 leads and 1% of them"):
         gate.lost.note_uncertain(ADDRESS, None)
 
 

@@ -13,7 +13,8 @@ from typing import Final
 from destination_intercom.bounded import Bounded
 from destination_intercom.delivery.probes import ALWAYS_PASSED_OVER, MOST_PASSED_OVER
 from destination_intercom.delivery.retry import GIVE_UP_SECONDS
-from destination_intercom.errors import DeliveryError
+from destination_intercom.delivery.tasks import OutageError
+from destination_intercom.intercom.calls import CreateLead
 from destination_intercom.outcomes import Refusal
 
 FIRST_WAIT_SECONDS: Final = 1.0
@@ -24,6 +25,8 @@ UNCERTAIN_SECONDS: Final = 600.0
 """For so long the search may not show a lead that was made (it lags by up to minutes, says Intercom)."""
 
 MOST_ADDRESSES: Final = 100_000
+
+ENDPOINT: Final = CreateLead.endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,14 @@ class LostCreates:
         """Tell for how many seconds no lead is to be created; None if the one who asks may do it now.
 
         Raises:
-            DeliveryError: no create was answered for ten minutes.
+            OutageError: no create was answered for ten minutes.
         """
         now = self._now()
         if self._lost_since is None:
             return None
         if self._lost_last - self._lost_since >= GIVE_UP_SECONDS:
             minutes = round((now - self._lost_since) / 60)
-            raise DeliveryError(
-                f"Intercom has answered no creation of a lead for {minutes} minutes (POST /contacts). What was"
-                " delivered is checkpointed; the next sync goes on from there."
-            )
+            raise OutageError(f"{ENDPOINT}: no creation of a lead was answered for {minutes} minutes")
         if now < self._next_at:
             return self._next_at - now
         self._next_at = now + self._wait
@@ -85,14 +85,13 @@ class LostCreates:
         """Note that nobody knows whether there is a lead with an address.
 
         Raises:
-            DeliveryError: there are too many of them to go on; the next sync looks all of them up.
+            OutageError: there are too many of them to go on; the next sync looks all of them up.
         """
         self._uncertain_creates += 1
         if self._uncertain_creates > max(ALWAYS_PASSED_OVER, MOST_PASSED_OVER * self._creates):
-            raise DeliveryError(
-                f"Intercom has not answered the creation of more than {ALWAYS_PASSED_OVER} leads and"
-                f" {MOST_PASSED_OVER:.0%} of them (POST /contacts), and its search shows none of these. What was"
-                " delivered is checkpointed; the next sync goes on from there."
+            raise OutageError(
+                f"{ENDPOINT}: the creation of more than {ALWAYS_PASSED_OVER} leads and {MOST_PASSED_OVER:.0%} of them"
+                " was not answered, and the search shows none of these"
             )
         refusal = None if refusal is None else refusal.shortened
         self._uncertain.note(address, Uncertain(self._now() + UNCERTAIN_SECONDS, refusal))

@@ -104,6 +104,15 @@ class Failures:
         return TryAgain(None if is_throttled else delay(trouble.attempts, retry_after))
 
 
+def give_up(why: str, entry: Entry | None) -> DeliveryError:
+    """Make the error that ends the sync where the steps of a record have seen that nothing comes of it."""
+    where = "" if entry is None else f"; {name_record(entry)}"
+    return DeliveryError(
+        f"Intercom does not do what is asked of it ({why}{where}). What was delivered is checkpointed; the next sync"
+        " goes on from there."
+    )
+
+
 def pass_over(call: Call, answer: Answer, endpoint: Endpoint, entry: Entry) -> Outcome:
     """Make the outcome of a record that is why `call` fails again and again.
 

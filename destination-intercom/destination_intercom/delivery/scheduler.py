@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 from destination_intercom.bounded import Bounded
 from destination_intercom.clock import Clock
-from destination_intercom.delivery.failures import Blame, Failures, Tell, pass_over
+from destination_intercom.delivery.failures import Blame, Failures, Tell, give_up, pass_over
 from destination_intercom.delivery.lanes import Job, Lane, LaneKey
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.delivery.mailbox import Answered, Concluded, Failed, LookedUp, Mailbox, SetAside
@@ -30,6 +30,7 @@ from destination_intercom.delivery.tasks import (
     Batch,
     CallTask,
     LookupTask,
+    OutageError,
     Pause,
     ProbeTask,
     Release,
@@ -383,6 +384,8 @@ class Scheduler:
             except UndeliverableError as error:
                 self._conclude(job, [error.outcome] * len(job.tasks))
                 return
+            except OutageError as error:
+                raise give_up(error.why, self._entry_of(job)) from None
             answer = None
             if isinstance(step, Release):
                 self._release(job, step.name)

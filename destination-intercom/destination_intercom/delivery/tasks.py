@@ -69,6 +69,17 @@ class UndeliverableError(Exception):
         self.outcome = outcome
 
 
+class OutageError(Exception):
+    """Steps say that Intercom does not do what they need, though it may answer: `why` tells what, safe for a log.
+
+    It ends the sync; whatever has no outcome by then is begun again by the next one.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 Step: TypeAlias = Call | Pause | Acquire | Release
 Steps: TypeAlias = Generator[Step, Answer, Outcome]
 
