@@ -73,6 +73,7 @@ def test_preview_shows_what_would_be_sent_and_what_would_be_left_out() -> None:
         "record": 1,
         "stream": "people",
         "contact": contact,
+        "deletion": None,
         "company": None,
         "events": [came],
         "tags": [],

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from destination_intercom.configuration.config import parse_config
+from destination_intercom.contacts.batches import ContactBatches
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.known import ContactReader, KnownContact
+from destination_intercom.contacts.people import People
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.kinds import Kinds
@@ -115,6 +117,11 @@ class Bench:
     def upserter(self, policy: Policy | None = None) -> ContactUpserter:
         """An upserter of this cache."""
         return ContactUpserter(cache=self.cache, policy=policy or Policy(), reader=READER)
+
+    def make_people(self, creator: ContactUpserter | None = None) -> People:
+        """What other kinds may ask of the contacts of this cache."""
+        batches = ContactBatches(written=self.cache.written, look_up=lambda _: None)
+        return People(cache=self.cache, creator=creator, batches=batches)
 
     def drive(self, steps: Generator[Step, Answer, T], *answers: Answer) -> tuple[T, list[Call], list[float]]:
         """Answer the calls one by one; return the result, the calls and the pauses."""

@@ -132,7 +132,13 @@ class SyncParts:
             mailbox=self._mailbox,
             clock=self._clock,
             concurrency=self._config.delivery.concurrency,
-            rules=Rules(self.kinds.series, self.kinds.names, self.kinds.probes, self.kinds.makes_people),
+            rules=Rules(
+                series=self.kinds.series,
+                names=self.kinds.names,
+                find_probes=self.kinds.probes,
+                makes_people=self.kinds.makes_people,
+                takes_away=self.kinds.takes_away,
+            ),
             pretend=None if self.dry_run is None else self.dry_run.answer,
         )
 

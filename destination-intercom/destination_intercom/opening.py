@@ -15,8 +15,8 @@ from destination_intercom.own_version import own_version
 def write_opening(config: Config, plan: Plan) -> Iterator[str]:
     """Write the first lines of the log."""
     delivery = config.delivery
-    most = delivery.max_calls_per_minute
-    pace = f"at most {most} a minute" if most else "within the quota"
+    ceiling = delivery.max_calls_per_minute
+    pace = f"at most {ceiling} a minute" if ceiling else "within the quota"
     yield (
         f"destination-intercom {own_version()}, to {config.base_url} (API version {API_VERSION}); up to"
         f" {delivery.concurrency} calls at once, {pace}"
@@ -25,11 +25,12 @@ def write_opening(config: Config, plan: Plan) -> Iterator[str]:
     yield f"Streams: {'; '.join(_describe(stream) for stream in plan.streams.values())}."
     if isinstance(config.users, UsersEnabled):
         users = config.users
+        most = "" if users.deletion is None else f" (at most {delivery.max_deletions})"
         yield (
             f"Users: write_mode {users.write_mode}, create_as {users.create_as}, missing_attributes"
             f" {users.missing_attributes}, null_values {users.null_values}, unchanged_contacts"
             f" {users.unchanged_contacts}, archived_contacts {users.archived_contacts}, email_match"
-            f" {users.email_match}, deleted_records {users.deleted_records}."
+            f" {users.email_match}, deleted_records {users.deleted_records}{most}."
         )
     if isinstance(config.companies, CompaniesEnabled):
         companies = config.companies

@@ -90,7 +90,8 @@ class Outcome:
     @property
     def is_bad_sign(self) -> bool:
         """Say whether a stream that begins with nothing else has a wrong mapping."""
-        return (self.status is Status.REJECTED and not self.is_early) or self.lacks_identity
+        is_mapped = self.is_early or self.reason == TOO_MANY_DELETIONS
+        return (self.status is Status.REJECTED and not is_mapped) or self.lacks_identity
 
     @property
     def is_good_sign(self) -> bool:
@@ -133,6 +134,7 @@ NOT_FOUND: Final = "not_found"
 EMAIL_TAKEN: Final = "email_taken"
 CONFLICT: Final = "conflict"
 REFUSED: Final = "refused"
+TOO_MANY_DELETIONS: Final = "too_many_deletions"
 UNDELIVERABLE: Final = "undeliverable"
 UNCERTAIN: Final = "uncertain"
 
@@ -152,6 +154,7 @@ REJECTION_REASONS: Final = {
     EMAIL_TAKEN: "a user without an external_id has the e-mail address, and users.email_match is reject",
     CONFLICT: "Intercom reports a conflict and does not say with whom",
     REFUSED: "Intercom refused the payload",
+    TOO_MANY_DELETIONS: "this sync has archived or deleted as many people as delivery.max_deletions allows",
     UNDELIVERABLE: "its call fails again and again while others of the same kind succeed",
     UNCERTAIN: "the answer to the creation of a lead was lost, and the search did not show one for five minutes",
 }
@@ -189,6 +192,9 @@ CURES: Final = {
         " support."
     ),
     REFUSED: "Correct the record in its source; Intercom's support can look the request id up.",
+    TOO_MANY_DELETIONS: (
+        "Look at the source: if so many people have left, raise delivery.max_deletions and sync these records again."
+    ),
     UNDELIVERABLE: (
         "See whether a firewall or a proxy stops the record; else tell Intercom's support its endpoint and status."
     ),

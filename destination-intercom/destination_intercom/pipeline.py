@@ -128,9 +128,18 @@ class Sync:
         yield from self.report.lines()
         if failure is not None:
             raise failure
+        self._refuse_success()
         if self.dry_run is not None:
             # No scheduler may take a dry run for a sync.
             raise ConfigurationError("Dry run finished: nothing was written. Set delivery.dry_run to false to sync.")
+
+    def _refuse_success(self) -> None:
+        """End the sync as an error, though all states have left, where a kind wants somebody to hear of it."""
+        if self.dry_run is not None:
+            return
+        for kind in self.kinds.values():
+            if (error := kind.final_error()) is not None:
+                raise error
 
     def _prepare(self) -> Iterator[bytes]:
         """Settle with the workspace which attributes there are, before the first record is looked at."""
@@ -407,6 +416,7 @@ class Sync:
             self.report.say(self.dry_run.summary())
         if self.rejects is not None:
             self.report.say(self.rejects.summary())
+        self.report.say(text for kind in self.kinds.values() for text in kind.tally())
         self.report.summarise(
             calls=self.scheduler.calls,
             retries=self.scheduler.retries,

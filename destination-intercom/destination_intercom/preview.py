@@ -85,6 +85,7 @@ def _show(plan: StreamPlan, data: dict[str, Any], kinds: Kinds) -> dict[str, Any
     whole = combine(parts)
     return {
         "contact": _one(shown.get("contact", [])),
+        "deletion": _one(shown.get("deletion", [])),
         "company": _one(shown.get("company", [])),
         "events": shown.get("events", []),
         "tags": shown.get("tags", []),

@@ -521,6 +521,25 @@ SITUATIONS: dict[str, Situation] = {
         users=MEMBERS,
         companies={},
     ),
+    "people who leave": Situation(
+        [
+            user(),
+            user(_ab_cdc_deleted_at="2026-01-01 canary"),
+            user(user_id=OTHER, email=OTHER_ADDRESS),
+            user(user_id=OTHER, _ab_cdc_deleted_at="2026-01-01"),
+            user(gone="yes"),
+            event(),
+        ],
+        ("People whose rows were deleted: 1 archived, 1 beyond delivery.max_deletions", "too_many_deletions 1"),
+        error="ConfigurationError",
+        users={"deleted_records": "archive"},
+        delivery={"max_deletions": 1},
+    ),
+    "people who leave for good": Situation(
+        [user(_ab_cdc_deleted_at="2026-01-01"), user(user_id="canary-7", _ab_cdc_deleted_at="2026-01-01")],
+        ("People whose rows were deleted: 1 deleted, 1 not in Intercom",),
+        users={"deleted_records": "delete"},
+    ),
     "companies without people": Situation(
         [user(account=account()), user(account=account(id={"canary": "canary"})), user(account=account(id=""))],
         ("as far as it knows: 1.", "invalid_identity 1", "companies filtered 1"),

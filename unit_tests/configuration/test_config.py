@@ -474,7 +474,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
             'users.streams, entry 1, attributes, entry 1: the field "role" of a contact is Intercom\'s own',
         ),
         (_users(streams=[{"stream": "a", "filters": [{}]}]), "users.streams, entry 1, filters, entry 1, property"),
-        (_users(deleted_records="delete"), "users.deleted_records"),
+        (_users(deleted_records=CANARY), "users.deleted_records"),
         (
             _users(streams=[{"stream": "a", "attributes": [{"property": "email_verified"}]}]),
             "users.streams, entry 1, attributes, entry 1: email_verified is written only beside an email",

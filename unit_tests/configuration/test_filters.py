@@ -20,7 +20,7 @@ def _filter(operator: str, *values: str) -> Filter:
 
 
 def _holds(operator: str, data: dict[str, Any], *values: str) -> bool:
-    return compile_filter(_filter(operator, *values), compile_path("a.b"))(data)
+    return compile_filter(_filter(operator, *values), compile_path("a.b")).holds(data)
 
 
 def _values_for(operator: str) -> list[str]:

@@ -79,7 +79,7 @@ WHOLE: dict[str, Any] = {
         "attributes": ATTRIBUTES,
         "attributes_text": "phone = contact.phone\n\nmrr: float = billing.mrr",
         "filters": FILTERS,
-        "deleted_records": "ignore",
+        "deleted_records": "archive",
         "missing_attributes": "create",
         "null_values": "clear",
         "write_mode": "update_only",
@@ -108,7 +108,13 @@ WHOLE: dict[str, Any] = {
         "missing_attributes": "create",
         "null_values": "clear",
     },
-    "delivery": {"max_calls_per_minute": 5000, "concurrency": 8, "stop_after_rejected": 0, "dry_run": True},
+    "delivery": {
+        "max_calls_per_minute": 5000,
+        "concurrency": 8,
+        "stop_after_rejected": 0,
+        "max_deletions": 5,
+        "dry_run": True,
+    },
     "object_storage_config": {
         "storage_type": "S3",
         "access_key_id": "key",

@@ -190,7 +190,7 @@ def test_person_when_written_is_known_by_the_address_that_the_contact_has(
 def test_stranger_when_to_be_created_is_so_though_users_are_only_updated() -> None:
     """`unknown_users: create` is said of events; `write_mode` of the records of user streams."""
     people = Desk(write_mode="update_only").contacts.people(create_unknown=True)
-    assert people.may_be_created
+    assert people.may_create(by_id("k"))
     assert CreateContact({"role": "user", "external_id": "k"}) == next(people.create(by_id("k")))
 
 

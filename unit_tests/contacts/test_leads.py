@@ -14,7 +14,6 @@ from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.lost_creates import UNCERTAIN_SECONDS, LostCreates
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
-from destination_intercom.contacts.people import People
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.delivery.retry import GIVE_UP_SECONDS
 from destination_intercom.delivery.tasks import OutageError, Pause, Step, UndeliverableError
@@ -113,7 +112,7 @@ def test_lead_when_nobody_is_there_is_created_without_an_external_id() -> None:
     bench = Bench()
     (outcome,), calls, _ = bench.write(lead_shown(name="N"))
     assert (outcomes.DELIVERED, [CREATE]) == (outcome, calls)
-    assert ID == People(cache=bench.cache, creator=None).lead(NAMED.key)
+    assert ID == bench.make_people().lead(NAMED.key)
 
 
 def test_lead_when_another_record_comes_is_updated_though_no_search_shows_it() -> None:
@@ -147,7 +146,7 @@ def test_create_when_its_answer_is_lost_is_looked_for_and_goes_on_from_what_is_t
     )
     assert (outcomes.DELIVERED, [CREATE, LOOK, LOOK, LOOK, GET, UPDATE]) == (outcome, calls)
     assert [1.0, 2.0, 4.0] == pauses
-    assert ID == People(cache=bench.cache, creator=None).lead(NAMED.key)
+    assert ID == bench.make_people().lead(NAMED.key)
 
 
 def test_create_when_its_lead_is_shown_as_it_was_sent_is_unchanged() -> None:
@@ -293,7 +292,7 @@ def test_lead_whose_lookup_is_refused_is_not_created() -> None:
 def test_person_of_an_event_whose_search_is_refused_becomes_no_lead() -> None:
     """The event's person counts as unknown to whoever sends it, but nobody could tell."""
     bench = Bench()
-    people = People(cache=bench.cache, creator=bench.upserter(LEADS))
+    people = bench.make_people(bench.upserter(LEADS))
     bench.drive(people.find(NAMED.key, Refusal(404)), INVALID)
     outcome, calls, _ = bench.drive(people.create(NAMED.key), INVALID)
     assert outcome is not None
@@ -303,7 +302,7 @@ def test_person_of_an_event_whose_search_is_refused_becomes_no_lead() -> None:
 def test_person_of_an_event_becomes_a_lead_without_being_asked_for_twice() -> None:
     """The search that did not find them was answered."""
     bench = Bench()
-    people = People(cache=bench.cache, creator=bench.upserter(LEADS))
+    people = bench.make_people(bench.upserter(LEADS))
     assert (
         rejected(outcomes.UNKNOWN_USER, Refusal(404)) == bench.drive(people.find(NAMED.key, Refusal(404)), listed())[0]
     )
@@ -314,7 +313,7 @@ def test_person_of_an_event_becomes_a_lead_without_being_asked_for_twice() -> No
 def test_event_of_a_lead_that_this_run_made_and_no_search_shows_makes_no_second_one() -> None:
     """The run has forgotten what it wrote, for the search did not know them: the contact is read by its id."""
     bench = Bench()
-    people = People(cache=bench.cache, creator=bench.upserter(LEADS))
+    people = bench.make_people(bench.upserter(LEADS))
     bench.drive(people.create(NAMED.key), lead_shown())
     people.forget(NAMED.key)
     assert (None, [GET], []) == bench.drive(people.create(NAMED.key), lead_shown())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.mapping import ContactChange, map_contact
+from destination_intercom.contacts.mapping import ContactChange, ContactDeletion, map_contact
 from destination_intercom.contacts.rules import UserRule
 from destination_intercom.outcomes import FILTER_REASONS, REJECTION_REASONS, Outcome, Status
 from destination_intercom.standard_fields import STANDARD_FIELDS
@@ -457,6 +457,7 @@ def test_contact_of_any_record_never_raises_and_changes_nothing(
     """A record is a change, filtered or rejected, and stays as the source sent it."""
     before = repr(record)
     change = map_contact(rule, record, types)
+    assert not isinstance(change, ContactDeletion)
     assert before == repr(record)
     if isinstance(change, Outcome):
         assert change.reason in (REJECTION_REASONS if change.status is Status.REJECTED else FILTER_REASONS)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from destination_intercom.contacts.probes import find_probes
 from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.identity import Key
 from destination_intercom.intercom.calls import (
     ArchiveContact,
+    ArchivePerson,
     AttachCompany,
     Call,
     CreateContact,
     CreateLead,
+    DeleteContact,
     FindByExternalId,
     GetContact,
     ListContactCompanies,
@@ -99,8 +103,22 @@ def test_probe_of_an_attachment_is_one_that_was_made_again_and_then_one_of_nobod
     assert [Probe(read), Probe(ListContactCompanies("0" * 24))] == probes(ListContactCompanies("9"), *taken)
 
 
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (ArchivePerson("9"), ArchiveContact("0" * 24)),
+        (ArchiveContact("9"), ArchiveContact("0" * 24)),
+        (DeleteContact("9"), DeleteContact("0" * 24)),
+    ],
+)
+def test_probe_of_a_deletion_is_one_of_nobody_alone(call: Call, expected: Call) -> None:
+    """Who was archived in this run may be back, so that nobody who was ever there is archived once more."""
+    taken: list[Taken] = [(by_id("k"), ArchivePerson("1")), (by_id("k"), DeleteContact("2"))]
+    assert [Probe(expected)] == probes(call, *taken, somebody=by_id("k"))
+
+
 def test_probe_of_anything_else_is_none() -> None:
-    """No archive is harmless; events have their own."""
+    """Nobody is restored for a question; events have their own."""
     taken: list[Taken] = [(by_id("k"), ArchiveContact("1")), (by_id("k"), PostEvent({}))]
-    for call in (ArchiveContact("1"), UnarchiveContact("1"), PostEvent({})):
+    for call in (UnarchiveContact("1"), PostEvent({})):
         assert [] == probes(call, *taken, somebody=by_id("k"))

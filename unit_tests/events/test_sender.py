@@ -8,13 +8,11 @@ import pytest
 
 from destination_intercom import outcomes
 from destination_intercom.bounded import Bounded
-from destination_intercom.contacts.batches import ContactBatches
 from destination_intercom.contacts.cache import LEAD_SECONDS
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, id_in
-from destination_intercom.contacts.people import People
 from destination_intercom.contacts.strangers import STRANGER_SECONDS
 from destination_intercom.delivery.kinds import Notes
 from destination_intercom.delivery.tasks import Aside, WaitEnd
@@ -68,9 +66,7 @@ class Bench(TaskBench):
         super().__init__()
         self.notes = Notes()
         self.events = EventCache()
-        creator = self.upserter() if create_unknown else None
-        batches = ContactBatches(written=self.cache.written, look_up=lambda _: None)
-        self.people = People(cache=self.cache, creator=creator, batches=batches)
+        self.people = self.make_people(self.upserter() if create_unknown else None)
         self.sender = EventSender(cache=self.events, people=self.people, notes=self.notes, now=self.time.now)
 
     @property

@@ -63,4 +63,4 @@ def test_form_page_when_nothing_is_unfolded_shows_what_a_first_user_needs(render
         "Storage for Rejected Records",
     ] == titles
     assert "API Base URL" not in page
-    assert "Deleted Rows" not in page
+    assert "Deleted Rows" in page

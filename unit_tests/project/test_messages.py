@@ -92,6 +92,7 @@ ROWS = [
     ("is no readable file of PEM certificates", MACHINE, "correct or unset it"),
     ("The request could not be made", MAKERS, "report this"),
     ("The proxy that the environment names", MACHINE, "correct it"),
+    ("than delivery.max_deletions allows", USER, "raise delivery.max_deletions"),
     ("Dry run finished", USER, "Set delivery.dry_run to false"),
     ("Rejected records could not be stored", MACHINE, "the next sync goes on from there"),
     ("object_storage_config cannot be used as it is", USER, "check the bucket"),

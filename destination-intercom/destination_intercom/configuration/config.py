@@ -55,6 +55,8 @@ MAX_EVENT_NAMES: Final = 120
 
 IntercomField = Literal["external_id", "email"]
 
+Deletion = Literal["archive", "delete"]
+
 
 class Identity(Section):
     """Who a record is about: the source's property, and what it is in Intercom."""
@@ -184,7 +186,7 @@ class UsersEnabled(Section):
     attributes_text: AttributeText = Field(default_factory=tuple)
     filters: list[Filter] = []
     member_of: list[Membership] = []
-    deleted_records: Literal["ignore"] = "ignore"
+    deleted_records: Literal["ignore", "archive", "delete"] = "ignore"
     write_mode: Literal["upsert", "update_only", "create_only"] = "upsert"
     create_as: Literal["user", "lead"] = "user"
     missing_attributes: Literal["fail", "create", "skip"] = "fail"
@@ -192,6 +194,13 @@ class UsersEnabled(Section):
     unchanged_contacts: Literal["skip", "send"] = "skip"
     archived_contacts: Literal["reject", "unarchive"] = "reject"
     email_match: Literal["adopt", "reject"] = "adopt"
+
+    @property
+    def deletion(self) -> Deletion | None:
+        """Tell what happens to a person whose row was deleted; None for nothing, as with create_only."""
+        if self.deleted_records == "ignore" or self.write_mode == "create_only":
+            return None
+        return self.deleted_records
 
     @property
     def named_streams(self) -> list[tuple[str, UserStream]]:
@@ -225,6 +234,7 @@ class Delivery(Section):
     max_calls_per_minute: Annotated[int, Field(ge=1)] | None = None
     concurrency: Annotated[int, Field(ge=1, le=256)] = 64
     stop_after_rejected: Annotated[int, Field(ge=0)] = 1000
+    max_deletions: Annotated[int, Field(ge=0)] = 1000
     dry_run: bool = False
 
 

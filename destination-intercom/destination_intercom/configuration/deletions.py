@@ -18,11 +18,12 @@ EARLIEST: Final = 315_532_800
 def compile_deletion(read_mark: PathReader | None) -> Predicate:
     """Make the test whether a row was deleted: by the log's own column, or by the mark that `read_mark` reads."""
     if read_mark is None:
-        return _is_deleted_in_log
-    return lambda data: _is_deleted_in_log(data) or is_mark(read_mark(data))
+        return is_deleted_in_log
+    return lambda data: is_deleted_in_log(data) or is_mark(read_mark(data))
 
 
-def _is_deleted_in_log(data: dict[str, Any]) -> bool:
+def is_deleted_in_log(data: dict[str, Any]) -> bool:
+    """Say whether a row is one of a database's log that tells of a deletion: it may hold the row's key alone."""
     # Most records have none, and are asked by the million.
     return (value := data.get(CDC_DELETED_AT)) is not None and is_set(value)
 

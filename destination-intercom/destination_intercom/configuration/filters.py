@@ -6,6 +6,7 @@ Pure, and compiled once: the functions made here run for every record.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from destination_intercom.configuration.entries import Filter
@@ -67,7 +68,21 @@ class Names:
         return list(self._unmatched)
 
 
-def compile_filter(entry: Filter, read: PathReader) -> Predicate:
+@dataclass(frozen=True, slots=True)
+class CompiledFilter:
+    """The test of one filter; `holds_if_told` holds, too, for a record that has no value of its property."""
+
+    holds: Predicate
+    holds_if_told: Predicate
+
+
+def compile_filter(entry: Filter, read: PathReader) -> CompiledFilter:
+    """Make the test of one filter on what `read` reads."""
+    holds = _compile_test(entry, read)
+    return CompiledFilter(holds, lambda data: not is_set(read(data)) or holds(data))
+
+
+def _compile_test(entry: Filter, read: PathReader) -> Predicate:
     """Make the test of one filter on what `read` reads.
 
     For a list it holds if it holds for a member, a negative one if for none.

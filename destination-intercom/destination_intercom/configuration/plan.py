@@ -17,7 +17,7 @@ from destination_intercom.airbyte.schemas import Undeclared, is_declared, spell,
 from destination_intercom.configuration.config import Config
 from destination_intercom.configuration.deletions import CDC_DELETED_AT, compile_deletion
 from destination_intercom.configuration.entries import Filter
-from destination_intercom.configuration.filters import Predicate, compile_filter
+from destination_intercom.configuration.filters import CompiledFilter, Predicate, compile_filter
 from destination_intercom.configuration.sections import name_entry
 from destination_intercom.configuration.usage import Usage, Watch
 from destination_intercom.errors import ConfigurationError, InputError, StreamName
@@ -223,10 +223,14 @@ class PlanChecks:
 
     def predicates(self, filters: Iterable[Filter], stream: CatalogStream, section: str) -> tuple[Predicate, ...]:
         """Compile the conditions of the list `section` that a record must meet."""
-        return tuple(
+        return tuple(each.holds for each in self.filters(filters, stream, section))
+
+    def filters(self, filters: Iterable[Filter], stream: CatalogStream, section: str) -> list[CompiledFilter]:
+        """Compile the same where records may hold a key alone."""
+        return [
             compile_filter(each, self.read_selected(each.path, stream, f"{section}, {name_entry(place, each.path)}"))
             for place, each in enumerate(filters)
-        )
+        ]
 
     def deletion(self, own: str | None, stream: CatalogStream, entry: str) -> Predicate:
         """Compile whether a row was deleted; `own` is the property in which `entry` says that its source marks it."""

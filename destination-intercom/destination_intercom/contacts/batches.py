@@ -12,7 +12,7 @@ from typing import Final
 
 from destination_intercom.contacts.cache import WrittenContacts
 from destination_intercom.contacts.lookup import MOST_KEYS
-from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.mapping import ContactChange, ContactDeletion
 from destination_intercom.contacts.matching import Found
 from destination_intercom.contacts.turns import Waits
 from destination_intercom.delivery.tasks import Pause
@@ -100,13 +100,13 @@ class ContactBatches:
         self._bytes = 0
         self._waiting = 0
 
-    def add(self, change: ContactChange, *, size: int, now: float) -> ContactBatch | None:
+    def add(self, change: ContactChange | ContactDeletion, *, size: int, now: float) -> ContactBatch | None:
         """Tell the batch that a change of `size` bytes waits for; None if it needs none. Close with `close_if_full`."""
         if change.key in self._written:
             return None
         if self._open is None:
             self._open, self._bytes = ContactBatch(now), 0
-        address = change.fields.get("email")
+        address = change.fields.get("email") if isinstance(change, ContactChange) else None
         self._open.emails[change.key] = address if isinstance(address, str) else self._open.emails.get(change.key)
         self._bytes += size
         return self._open

@@ -14,6 +14,7 @@ from typing import Final
 from destination_intercom.attributes.new_attributes import NewAttributes
 from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.addresses import TakenAddresses
+from destination_intercom.contacts.departures import Departures
 from destination_intercom.contacts.diff import NO_FORMS, Form
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import SearchSize
@@ -144,6 +145,14 @@ class WrittenContacts:
             self._bytes -= entry.size
             del self._entries[contact_id]
 
+    def drop(self, contact_id: str) -> None:
+        """Note that a contact is gone, whatever keys lead to it."""
+        entry = self._entries.pop(contact_id, None)
+        if entry is not None:
+            self._bytes -= entry.size
+            for key in entry.keys:
+                del self._ids[key]
+
     def _evict(self) -> None:
         """Drop the contact that was written longest ago."""
         _, entry = self._entries.popitem(last=False)
@@ -175,10 +184,12 @@ class ContactCache:
         """How many contacts have a value of a name in another form than it was sent in."""
         self.leads: Bounded[bytes, tuple[str, float]] = Bounded(MAX_PEOPLE)
         """Leads that were found and not written, by the digest of their key: Intercom's id, and until when it holds."""
+        self.departures = Departures()
         self._strangers: Bounded[Key, float] = Bounded(MAX_PEOPLE)
 
     def note_written(self, key: Key, contact: KnownContact, forms: Mapping[str, Form] | None = None) -> None:
         """Note that this run has written the person `key`, who is known then."""
+        self.departures.end(key, contact.contact_id)
         self.written.note(key, contact, forms)
         self.note_known(key, contact)
 
@@ -186,6 +197,13 @@ class ContactCache:
         """Note that a person is there, under each of their keys: an event may have come before."""
         for each in (key, *keys_of(contact)):
             self.unknown.forget(each)
+
+    def note_departed(self, key: Key, contact: KnownContact) -> None:
+        """Note that this run has taken the person `key` away: nothing of it believes the contact to be there then."""
+        self.written.drop(contact.contact_id)
+        for each in (key, *keys_of(contact)):
+            self.leads.forget(each.digest)
+        self.departures.note(key, contact.contact_id)
 
     def note_lead(self, key: Key, contact_id: str) -> None:
         """Note that a person was found, and is a lead."""

@@ -29,7 +29,7 @@ from destination_intercom.intercom.calls import (
     UnarchiveContact,
 )
 from destination_intercom.intercom.classify import read_refusal
-from destination_intercom.outcomes import Outcome, Refusal, rejected
+from destination_intercom.outcomes import Outcome, Refusal, Status, rejected
 from destination_intercom.standard_fields import FIELDS
 
 MAX_CREATE_ATTEMPTS: Final = 3
@@ -40,6 +40,9 @@ NOT_FOUND_PAUSE_SECONDS: Final = 1.0
 
 RESTORED_PAUSE_SECONDS: Final = 0.5
 """Before a contact that was just restored is read once more."""
+
+DELETED_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before each further create of somebody whom this run has deleted: the conflict lasts a while (an issue)."""
 
 NOT_FOUND: Final = 404
 MERGED: Final = 410
@@ -64,6 +67,8 @@ class ContactCreation:
         self._was_not_found = False
         self._has_waited = False
         self._lead = None if write.role != LEAD else LeadCreation(write, is_certain=found.is_certain, gone=gone)
+        self._conflicts = 0
+        self._deleted_pauses = iter(DELETED_PAUSES)
 
     @property
     def _address(self) -> str | None:
@@ -95,7 +100,6 @@ class ContactCreation:
         return outcome or rejected(outcomes.NOT_FOUND)
 
     def _create(self) -> Steps:
-        conflicts = 0
         while True:
             yield from self._turn.take_address(self._address)
             outcome = yield from self._meet_one_made_meanwhile()
@@ -112,11 +116,11 @@ class ContactCreation:
                 return (yield from self._finish(sending, answer))
             if self._lead is not None and is_lost(answer):
                 return (yield from self._lead.find_lost(answer))
+            self._conflicts += answer.status == CONFLICT_STATUS
             outcome = yield from self._resolve(answer)
             if outcome is not None:
                 return outcome
-            conflicts += answer.status == CONFLICT_STATUS
-            if conflicts == MAX_CREATE_ATTEMPTS:
+            if self._conflicts == MAX_CREATE_ATTEMPTS:
                 return reject(answer)
 
     def _with_opt_outs(self) -> ContactChange:
@@ -178,9 +182,12 @@ class ContactCreation:
         """Find out who is in the way; None if nobody is any more."""
         contact_id = id_in(conflict)
         if contact_id is None:
-            return rejected(outcomes.CONFLICT, conflict)
+            is_over = yield from self._wait_for_deletion(None)
+            return None if is_over else rejected(outcomes.CONFLICT, conflict)
         answer = yield from read_in_the_way(contact_id, conflict)
         if answer.status == NOT_FOUND:  # Archived, since it exists and is not shown (recorded).
+            if (yield from self._wait_for_deletion(contact_id)):
+                return None
             return (yield from self._unarchive(contact_id, conflict))
         if answer.status == MERGED:
             return rejected(outcomes.CONTACT_MERGED, conflict)
@@ -201,9 +208,31 @@ class ContactCreation:
                 return None
         return rejected(outcomes.IDENTITY_CONFLICT, conflict)
 
-    def _unarchive(self, contact_id: str, conflict: Refusal) -> Steps:
+    def _has_departed(self, contact_id: str | None) -> bool:
+        """Say whether this run has taken away the person, or the contact that is in the way."""
+        departures = self._cache.departures
+        return self._change.key in departures or departures.has_contact(contact_id)
+
+    def _wait_for_deletion(self, contact_id: str | None) -> Generator[Step, Answer, bool]:
+        """Wait a while for a contact to be gone that this run has deleted; False if there is none, or it stays."""
+        if self._policy.deletion != "delete" or not self._has_departed(contact_id):
+            return False
+        if (pause := next(self._deleted_pauses, None)) is None:
+            return False
+        # It is nobody's conflict.
+        self._conflicts -= 1
+        yield Pause(pause)
+        return True
+
+    def bring_back(self, contact_id: str) -> Steps:
+        """Restore the contact of a person whom this run has archived, and who has a live row now; write to it."""
+        outcome = yield from self._unarchive(contact_id, None)
+        return replace(outcome, status=Status.DELIVERED) if outcome.status is Status.UNCHANGED else outcome
+
+    def _unarchive(self, contact_id: str, conflict: Refusal | None) -> Steps:
         """Restore a contact, one task at a time; if it is another person's after all, archive it again."""
-        if not self._policy.unarchive or self._policy.write_mode == "create_only":
+        by_policy = self._policy.unarchive and self._policy.write_mode != "create_only"
+        if not (by_policy or (self._policy.deletion == "archive" and self._has_departed(contact_id))):
             return rejected(outcomes.CONTACT_ARCHIVED, conflict)
         yield from self._turn.take_contact(contact_id)
         # Asked once the contact is held: whoever held it before may have learned it in minutes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -13,26 +13,36 @@ from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches, Neighbourhood
 from destination_intercom.contacts.cache import LEAD, ContactCache
+from destination_intercom.contacts.deletions import ContactDeleter, DeletionLimit
+from destination_intercom.contacts.departures import LiveRows
 from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.lookup import LookUp
-from destination_intercom.contacts.mapping import ContactChange, map_contact
+from destination_intercom.contacts.mapping import ContactChange, ContactDeletion, map_contact
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
 from destination_intercom.contacts.memberships import Companies, Memberships
 from destination_intercom.contacts.people import People
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.probes import find_probes
-from destination_intercom.contacts.rules import UserRule, compile_user_rules, warn_of_shared_properties
+from destination_intercom.contacts.rules import (
+    UserRule,
+    compile_user_rules,
+    warn_of_no_deletions,
+    warn_of_shared_properties,
+)
 from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.kinds import Batches, Kind
 from destination_intercom.delivery.probes import Probe, Taken
-from destination_intercom.delivery.tasks import Batch, Step, WriteTask
+from destination_intercom.delivery.tasks import Batch, Step, UndeliverableError, WriteTask
+from destination_intercom.errors import ConfigurationError
 from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
+    ArchivePerson,
     AttachCompany,
     Call,
     CreateContact,
     CreateLead,
+    DeleteContact,
     GetContact,
     ListDataAttributes,
     SearchContacts,
@@ -67,6 +77,13 @@ class Contacts(Kind):
             reader=self._reader,
             memberships=Memberships(companies, now) if self._attaches else None,
         )
+        self._live = LiveRows()
+        self._deletion_limit = DeletionLimit(config.delivery.max_deletions)
+        self._deleter: ContactDeleter | None = None
+        if self._policy.deletion is not None:
+            self._deleter = ContactDeleter(
+                self._policy.deletion, cache=self.cache, live=self._live, limit=self._deletion_limit
+            )
         self._batches = ContactBatches(written=self.cache.written, look_up=look_up)
         self._somebody: Key | None = None
 
@@ -77,9 +94,17 @@ class Contacts(Kind):
 
     @property
     def writes(self) -> Sequence[type[WriteCall]]:
-        """Tell what writes a contact, and what makes it a member of a company, where any is."""
+        """Tell what writes a contact, makes it a member of a company, or takes it away, where any is."""
         attaching: tuple[type[WriteCall], ...] = (UpsertCompany, AttachCompany) if self._attaches else ()
-        return (CreateLead if self._policy.create_as == LEAD else CreateContact, UpdateContact, *attaching)
+        create = CreateLead if self._policy.create_as == LEAD else CreateContact
+        return (create, UpdateContact, *attaching, *self._deletes)
+
+    @property
+    def _deletes(self) -> Sequence[type[WriteCall]]:
+        """Tell what takes people away, if they are."""
+        if self._policy.deletion is None:
+            return ()
+        return (ArchivePerson,) if self._policy.deletion == "archive" else (DeleteContact,)
 
     @property
     def batches(self) -> Batches:
@@ -100,12 +125,13 @@ class Contacts(Kind):
         if not isinstance(self._users, UsersEnabled):
             return []
         warn_of_shared_properties(self._users, checks.catalog, checks)
+        warn_of_no_deletions(self._users, checks.catalog, checks)
         rules = compile_user_rules(self._users, stream, checks)
         for rule in rules:
             self.attributes.want_rules(rule.attributes, rule.members)
         return [RecordRule(partial(self._map, rule), rule.entries) for rule in rules]
 
-    def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | Outcome:
+    def _map(self, rule: UserRule, data: dict[str, Any]) -> ContactChange | ContactDeletion | Outcome:
         known = self.attributes
         change = map_contact(rule, data, known.types, options=known.options, skipped=known.skipped)
         if known.watch is not None and isinstance(change, ContactChange):
@@ -113,7 +139,9 @@ class Contacts(Kind):
         return change
 
     def show(self, payload: Payload) -> tuple[str, Any]:
-        """Tell the body that creates the contact, with the companies that it is then attached to, by our ids."""
+        """Tell the body that creates the contact, with its companies by our ids; of a deletion what is done to whom."""
+        if isinstance(payload, ContactDeletion):
+            return "deletion", {"action": self._policy.deletion, payload.key.field: payload.key.value}
         change = _change(payload)
         companies = {"companies": list(change.companies)} if change.companies else {}
         return "contact", {**change.create_body(self._policy.create_as), **companies}
@@ -131,8 +159,8 @@ class Contacts(Kind):
     @property
     def permissions(self) -> Sequence[str]:
         """Tell what looking up and writing contacts needs."""
-        needing = (GetContact, SearchContacts, CreateContact, ListDataAttributes)
-        return [call.permission for call in needing] if isinstance(self._users, UsersEnabled) else []
+        needing: list[type[Call]] = [GetContact, SearchContacts, CreateContact, ListDataAttributes, *self._deletes]
+        return list(dict.fromkeys(call.permission for call in needing)) if isinstance(self._users, UsersEnabled) else []
 
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
         """Settle which attributes there are."""
@@ -142,7 +170,17 @@ class Contacts(Kind):
 
     def batch(self, payload: Payload, *, size: int, now: float) -> Batch | None:
         """Tell the batch in which the contact is looked up; None for one that this run has written."""
-        return self._batches.add(_change(payload), size=size, now=now)
+        self._note_live(payload)
+        return self._batches.add(_contact(payload), size=size, now=now)
+
+    def _note_live(self, payload: Payload) -> None:
+        """Note who has a live row, before any mark is looked at that has come before it."""
+        if self._deleter is None:
+            return
+        if isinstance(payload, ContactChange):
+            self._live.note(payload.key)
+        elif isinstance(payload, ContactDeletion) and not payload.is_mark:
+            self._live.forget(payload.key)
 
     def look_up(self, batch: Batch) -> Generator[Step, Answer, None]:
         """Look up all people of a batch, and by their e-mail those who are not found by their external_id."""
@@ -179,17 +217,44 @@ class Contacts(Kind):
         return (yield from search.run(values))
 
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
-        """Write one person's changes as one."""
-        changes = [_change(task.payload) for task in tasks]
+        """Write one person's changes as one, up to a deletion; then that, and what follows."""
+        payloads = [_contact(task.payload) for task in tasks]
         if tasks[0].batch is None:
-            return (yield from self.upserter.write(changes, None))
-        batch, key = _batch(tasks[0].batch), changes[0].key
+            return (yield from self._deliver(payloads, None, None))
+        batch, key = _batch(tasks[0].batch), payloads[0].key
         found = (batch.found or {}).get(key, NOTHING_FOUND)
         try:
-            return (yield from self.upserter.write(changes, found, Neighbourhood(batch, key)))
+            return (yield from self._deliver(payloads, found, Neighbourhood(batch, key)))
         finally:
             # Whatever has come of it, nobody need wait for it any longer.
             batch.note_written(key)
+
+    def _deliver(
+        self,
+        payloads: Sequence[ContactChange | ContactDeletion],
+        found: Found | None,
+        neighbours: Neighbourhood | None,
+    ) -> Generator[Step, Answer, list[Outcome]]:
+        ends: list[Outcome] = []
+        for run in _split(payloads):
+            size = 1 if isinstance(run, ContactDeletion) else len(run)
+            try:
+                ends += yield from self._deliver_run(run, found, neighbours)
+            except UndeliverableError as error:
+                if size == len(payloads):
+                    raise
+                # What came before it has its own outcome.
+                ends += [error.outcome] * size
+        return ends
+
+    def _deliver_run(
+        self, run: Sequence[ContactChange] | ContactDeletion, found: Found | None, neighbours: Neighbourhood | None
+    ) -> Generator[Step, Answer, list[Outcome]]:
+        if not isinstance(run, ContactDeletion):
+            return (yield from self.upserter.write(run, found, neighbours))
+        if self._deleter is None:
+            raise AssertionError("nobody is taken away in this sync")
+        return [(yield from self._deleter.delete(run, found))]
 
     def summary(self) -> Iterable[str]:
         """Tell what a dry run shows of types, and what each sync writes again."""
@@ -201,8 +266,22 @@ class Contacts(Kind):
                 f" {told} contacts. Send them in Intercom's form, such as phone numbers without blanks."
             )
 
+    def takes_away(self, payload: Payload) -> bool:
+        """Say whether a person is not there any more once a payload is delivered."""
+        return isinstance(payload, ContactDeletion)
+
+    def tally(self) -> Iterable[str]:
+        """Tell what has come of the people whose rows were deleted."""
+        return () if self._deleter is None else self._deleter.tally()
+
+    def final_error(self) -> ConfigurationError | None:
+        """Tell that people were not taken away, since they were too many."""
+        return self._deletion_limit.error
+
     def names(self, payload: Payload) -> Iterable[Key]:
         """Tell that a person is known by the address, too, that is written; not by one that was left out."""
+        if isinstance(payload, ContactDeletion):
+            return []
         address, written = _change(payload).fields.get("email"), self.cache.written.get(payload.key)
         if not isinstance(address, str) or (written is not None and written.email != address):
             return []
@@ -232,6 +311,25 @@ def _change(payload: Payload) -> ContactChange:
     return payload
 
 
+def _split(payloads: Iterable[ContactChange | ContactDeletion]) -> Iterator[list[ContactChange] | ContactDeletion]:
+    """Split the payloads of one person into changes that are written together, and single deletions."""
+    changes: list[ContactChange] = []
+    for payload in payloads:
+        if isinstance(payload, ContactChange):
+            changes.append(payload)
+            continue
+        if changes:
+            yield changes
+            changes = []
+        yield payload
+    if changes:
+        yield changes
+
+
+def _contact(payload: Payload) -> ContactChange | ContactDeletion:
+    return payload if isinstance(payload, ContactDeletion) else _change(payload)
+
+
 def _batch(batch: Batch) -> ContactBatch:
     if not isinstance(batch, ContactBatch):
         raise TypeError("not a batch of contacts")
@@ -249,4 +347,5 @@ def make_policy(config: Config) -> Policy:
         unarchive=users.archived_contacts == "unarchive",
         adopt=users.email_match == "adopt",
         create_as=users.create_as,
+        deletion=users.deletion,
     )

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 from destination_intercom import outcomes
 from destination_intercom.attributes.rules import AttributeRule
 from destination_intercom.attributes.values import add_members, convert
+from destination_intercom.configuration.deletions import is_deleted_in_log
 from destination_intercom.contacts.policy import Role
 from destination_intercom.contacts.rules import UserRule
 from destination_intercom.identity import Key, identify
@@ -57,6 +58,19 @@ class ContactChange:
         return {"role": role, self.key.field: self.key.value, **self.update_body}
 
 
+@dataclass(frozen=True, slots=True)
+class ContactDeletion:
+    """A person who is to be archived or deleted, since the source has deleted the row.
+
+    `is_mark` says that a mark in the row tells so, and not a database's log, where it counts in its order.
+    """
+
+    kind: ClassVar[str] = ContactChange.kind
+    trims: ClassVar[tuple[Trim, ...]] = ()
+    key: Key
+    is_mark: bool = False
+
+
 NO_OPTIONS: Final[Mapping[str, frozenset[str]]] = {}
 
 
@@ -67,15 +81,15 @@ def map_contact(
     *,
     options: Mapping[str, frozenset[str]] = NO_OPTIONS,
     skipped: frozenset[str] = frozenset(),
-) -> ContactChange | Outcome:
-    """Make the change that a record asks for, or say why there is none.
+) -> ContactChange | ContactDeletion | Outcome:
+    """Make the change that a record asks for, or the deletion, or say why there is neither.
 
     `types` holds the workspace's type of each custom attribute (`string`, `integer`, `float`,
     `boolean`, `date`); where it is silent, the rule's own counts. `options` holds the values that a
     list has; `skipped` attributes are left out.
     """
     if rule.is_deleted(data):
-        return filtered(outcomes.DELETED)
+        return _map_deletion(rule, data) if rule.takes_away else filtered(outcomes.DELETED)
     key = identify(rule.identity, data, where=rule.holds)
     if isinstance(key, Outcome):
         return key
@@ -109,6 +123,13 @@ def map_contact(
     companies = _read_companies(rule, data, trims) if rule.member_of else NO_COMPANIES
     _settle_email(fields, key.value if key.field == "email" else None, trims)
     return ContactChange(key, fields, attributes, tuple(trims), if_empty, frozenset(outside), companies)
+
+
+def _map_deletion(rule: UserRule, data: dict[str, Any]) -> ContactDeletion | Outcome:
+    """Make the deletion that a row asks for; in one of a log only the key may be left of what it was."""
+    is_mark = not is_deleted_in_log(data)
+    key = identify(rule.identity, data, where=rule.holds if is_mark else rule.holds_if_told)
+    return key if isinstance(key, Outcome) else ContactDeletion(key, is_mark)
 
 
 def _is_outside(converted: Any, options: frozenset[str]) -> bool:

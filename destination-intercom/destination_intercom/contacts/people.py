@@ -11,7 +11,7 @@ from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange
-from destination_intercom.contacts.matching import Found, choose
+from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose
 from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.tasks import Batch, Step
 from destination_intercom.identity import Key
@@ -38,15 +38,14 @@ class People:
         return self._batches.add(ContactChange(key, {}, {}), size=size, now=now)
 
     def is_absent(self, key: Key, batch: Batch | None) -> bool:
-        """Say whether a person was looked up in `batch` and not found, and was not written since."""
+        """Say whether a person was looked up in `batch` and not found, or taken away, and was not written since."""
         if not isinstance(batch, ContactBatch) or batch.found is None or self.was_written(key):
             return False
-        return not batch.found.get(key, NOTHING_FOUND).by_identity
+        return key in self._cache.departures or not batch.found.get(key, NOTHING_FOUND).by_identity
 
-    @property
-    def may_be_created(self) -> bool:
-        """Say whether a person whom Intercom does not know is created."""
-        return self._creator is not None
+    def may_create(self, key: Key) -> bool:
+        """Say whether a person whom Intercom does not know is created; not one whose row was deleted in this run."""
+        return self._creator is not None and key not in self._cache.departures
 
     def unknown(self, key: Key) -> Outcome | None:
         """Tell the outcome of what is meant for a person whom Intercom does not know; None for others."""
@@ -77,6 +76,9 @@ class People:
 
         Else the outcome of what is meant for them; `refusal` is what spoke against the person so far.
         """
+        if key in self._cache.departures:
+            # The search may show them for minutes to come.
+            return rejected(outcomes.UNKNOWN_USER, refusal)
         # As a part of a path, these two would be taken for folders by everything on the way.
         if key.field == "email" or key.value in {".", ".."}:
             return (yield from self._search(key, refusal))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from destination_intercom.configuration.config import Deletion
+
 Role: TypeAlias = Literal["user", "lead"]
 """What a contact is in Intercom."""
 
@@ -18,3 +20,4 @@ class Policy:
     unarchive: bool = False
     adopt: bool = True
     create_as: Role = "user"
+    deletion: Deletion | None = None

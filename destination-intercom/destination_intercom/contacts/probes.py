@@ -10,10 +10,12 @@ from destination_intercom.contacts.lookup import search_query
 from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.identity import Key
 from destination_intercom.intercom.calls import (
+    ArchiveContact,
     AttachCompany,
     Call,
     CreateContact,
     CreateLead,
+    DeleteContact,
     FindByExternalId,
     GetContact,
     ListContactCompanies,
@@ -51,6 +53,11 @@ def find_probes(
     elif isinstance(call, GetContact):
         yield from (Probe(each) for _, each in taken if isinstance(each, GetContact))
         yield Probe(GetContact(NOBODYS_ID))
+    elif isinstance(call, ArchiveContact):
+        # Never somebody again whom this run has archived: they may be back.
+        yield Probe(ArchiveContact(NOBODYS_ID))
+    elif isinstance(call, DeleteContact):
+        yield Probe(DeleteContact(NOBODYS_ID))
     elif isinstance(call, AttachCompany):
         yield from (Probe(each) for _, each in taken if isinstance(each, AttachCompany))
         yield Probe(AttachCompany(NOBODYS_ID, NOBODYS_ID))

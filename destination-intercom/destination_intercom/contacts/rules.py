@@ -9,6 +9,7 @@ from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.airbyte.schemas import declared_properties, undeclared
 from destination_intercom.attributes.rules import AttributeMembers, AttributeRule, compile_attributes, form_entries
 from destination_intercom.configuration.config import Membership, UsersEnabled, UserStream
+from destination_intercom.configuration.deletions import CDC_DELETED_AT
 from destination_intercom.configuration.entries import Attribute
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
@@ -42,6 +43,10 @@ class UserRule:
     """What is written only to a contact that has no value of it."""
     members: tuple[AttributeMembers, ...] = ()
     member_of: tuple[MembershipRule, ...] = ()
+    takes_away: bool = False
+    """Whether a person whose row was deleted is to be archived or deleted."""
+    holds_if_told: tuple[Predicate, ...] = ()
+    """The filters for a row of a log that may hold its key alone: what it does not tell counts for it."""
 
     @property
     def entries(self) -> dict[str, FormEntry]:
@@ -58,11 +63,34 @@ def compile_user_rules(users: UsersEnabled, stream: CatalogStream, checks: PlanC
             "users.archived_contacts: unarchive has no effect with users.write_mode update_only, for only a creation"
             " shows who is archived: such people are rejected as not_found."
         )
+    if users.write_mode == "create_only" and users.deleted_records != "ignore":
+        checks.warn(
+            f"users.deleted_records: {users.deleted_records} has no effect with users.write_mode create_only, which"
+            " leaves people whom Intercom knows as they are: deleted rows are filtered."
+        )
     return [
         _user_rule(users, name, entry, stream, checks)
         for name, entry in users.named_streams
         if checks.is_meant(entry.stream, entry.namespace, stream.name)
     ]
+
+
+def warn_of_no_deletions(users: UsersEnabled, catalog: Sequence[CatalogStream], checks: PlanChecks) -> None:
+    """Warn where deleted rows are to take people away, and none of the streams can tell of one."""
+    if users.deletion is None or any(entry.deleted_property for entry in users.streams):
+        return
+    streams = [
+        stream
+        for entry in users.streams
+        for stream in catalog
+        if checks.is_meant(entry.stream, entry.namespace, stream.name)
+    ]
+    if streams and all(undeclared(CDC_DELETED_AT, stream.schema) for stream in streams):
+        checks.warn(
+            f"users.deleted_records: {users.deleted_records} will take nobody away: no user stream has"
+            f" {CDC_DELETED_AT}, the column of sources that read a database's log. If the source marks deleted rows in"
+            " a property of its own, name it: deleted_property, in its entry of users.streams."
+        )
 
 
 def warn_of_shared_properties(users: UsersEnabled, catalog: Sequence[CatalogStream], checks: PlanChecks) -> None:
@@ -106,20 +134,22 @@ def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogS
     named = users.attribute_lists.of(name)
     identity = checks.identity_rule(own.identity_property, stream, entry=name, field=own.intercom_field)
     is_deleted = checks.deletion(own.deleted_property, stream, name)
-    holds = (
-        *checks.predicates(users.filters, stream, "users.filters"),
-        *checks.predicates(own.filters, stream, f"{name}, filters"),
-    )
+    filters = [
+        *checks.filters(users.filters, stream, "users.filters"),
+        *checks.filters(own.filters, stream, f"{name}, filters"),
+    ]
     rules = compile_attributes(named, stream, checks, identity=checks.identity_property(own.identity_property))
     return UserRule(
         identity=identity,
         is_deleted=is_deleted,
-        holds=holds,
+        holds=tuple(each.holds for each in filters),
         attributes=rules.named,
         clear_nulls=users.null_values == "clear",
         if_empty=frozenset(each.target for _, each in named if each.overwrites == "if_empty" and not each.is_many),
         members=rules.members,
         member_of=_membership_rules(users.member_of, stream, checks),
+        takes_away=users.deletion is not None,
+        holds_if_told=tuple(each.holds_if_told for each in filters),
     )
 
 

@@ -130,7 +130,9 @@ class ContactUpserter:
         # Who was known when the batch was made is so still, however long ago that is by now.
         written = self._cache.written.get(key, of_any_age=found is None)
         # Who was known, and is forgotten by now, was never looked up.
-        found = found or Found(is_certain=False)
+        found = self._without_departed(found or Found(is_certain=False))
+        if (departed := self._cache.departures.contact_of(key)) is not None and self._policy.deletion == "archive":
+            return (yield from ContactCreation(write, found).bring_back(departed))
         known = written or choose(write.change, found)
         if isinstance(known, Outcome):
             return known
@@ -141,6 +143,15 @@ class ContactUpserter:
             return outcome
         self._cache.written.forget(key)
         return (yield from ContactCreation(write, replace(found, by_identity=()), known.contact_id).run())
+
+    def _without_departed(self, found: Found) -> Found:
+        """Leave out whom this run has taken away since: the search lags."""
+        departures = self._cache.departures
+        return replace(
+            found,
+            by_identity=tuple(each for each in found.by_identity if not departures.has_contact(each.contact_id)),
+            by_email=tuple(each for each in found.by_email if not departures.has_contact(each.contact_id)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from destination_intercom.delivery.tasks import (
     TaskSteps,
     WriteTask,
 )
+from destination_intercom.errors import ConfigurationError
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, WriteCall
@@ -161,12 +162,24 @@ class Kind(ABC):
         """Tell under which other keys the person of a payload is known once it is written."""
         return ()
 
+    def takes_away(self, payload: Payload) -> bool:  # noqa: ARG002 - for those that do
+        """Say whether the person of a payload is not there any more once it is delivered."""
+        return False
+
     def probes(self, call: Call, taken: Iterable[Taken]) -> Iterable[Probe]:  # noqa: ARG002 - for those who know one
         """Offer calls to the endpoint of `call` that change nothing and that Intercom takes if it works, best first.
 
         `taken` are calls that Intercom took in this run, each with its person, the latest first.
         """
         return ()
+
+    def tally(self) -> Iterable[str]:
+        """Tell what was done, where the counts of records do not say it."""
+        return ()
+
+    def final_error(self) -> ConfigurationError | None:
+        """Make the error that the sync is to end with, though all states have left; None for none."""
+        return None
 
     def summary(self) -> Iterable[str]:
         """Tell what the user should read at the end, beside the counts."""
@@ -214,6 +227,10 @@ class Kinds(Mapping[str, Kind]):
     def names(self, payload: Payload) -> Iterable[Key]:
         """Tell under which other keys the person of a payload is known, as its kind does."""
         return self[payload.kind].names(payload)
+
+    def takes_away(self, payload: Payload) -> bool:
+        """Say whether the person of a payload is not there any more once it is delivered, as its kind does."""
+        return self[payload.kind].takes_away(payload)
 
     def probes(self, call: Call, taken: Sequence[Taken]) -> Iterator[Probe]:
         """Offer what the kinds do."""

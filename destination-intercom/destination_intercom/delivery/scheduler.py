@@ -65,14 +65,15 @@ class Rules:
     """What the kinds of object say of their own: see `delivery.kinds.Kind`.
 
     `series` tells the series of a payload within its key, `names` under which other keys its person is known once it
-    is written, `makes_people` whether others may wait for that; `find_probes` offers harmless calls to the endpoint
-    of one that fails.
+    is written, `makes_people` whether others may wait for that, `takes_away` whether it is not there any more then;
+    `find_probes` offers harmless calls to the endpoint of one that fails.
     """
 
     series: Callable[[Payload], Hashable | None] = lambda _: None
     names: Callable[[Payload], Iterable[Key]] = lambda _: ()
     find_probes: Callable[[Call, Sequence[Taken]], Iterable[Probe]] = lambda _call, _taken: ()
     makes_people: Callable[[Payload], bool] = lambda _: False
+    takes_away: Callable[[Payload], bool] = lambda _: False
 
 
 ORDINARY: Final = Rules()
@@ -478,7 +479,12 @@ class Scheduler:
         self._mailbox.post(Concluded(task.entry, outcome, task.payload.kind))
         if outcome.reason == UNDELIVERABLE and outcome.refusal is not None:
             self._endpoints.of(outcome.refusal.endpoint or "").passed_over += 1
-        if outcome.status in {Status.DELIVERED, Status.UNCHANGED}:
+        is_there = outcome.status in {Status.DELIVERED, Status.UNCHANGED}
+        if is_there and self._rules.takes_away(task.payload):
+            self._open.forget(task.payload.key)
+            if (lane := self._lanes.get(task.payload.key)) is not None:
+                lane.is_open = False
+        elif is_there:
             self._shown += 1
             for key in (task.payload.key, *self._rules.names(task.payload)):
                 self._open.note(key, self._shown)

@@ -48,9 +48,8 @@ _NAME_LIMIT = re.compile(r"\b(?:more than|at most|limit of|maximum of) \d+ (?:ac
 class KnownPeople(Protocol):
     """What the sender needs to know of people, and to have done for them."""
 
-    @property
-    def may_be_created(self) -> bool:
-        """Say whether a person whom Intercom does not know is created."""
+    def may_create(self, key: Key) -> bool:
+        """Say whether a person is created whom Intercom does not know."""
 
     def unknown(self, key: Key) -> Outcome | None:
         """Tell the outcome of what is meant for a person whom Intercom does not know; None for others."""
@@ -150,7 +149,7 @@ class EventSender:
             return rejected(outcomes.EVENT_NAME_LIMIT, known)
         unknown = self._people.unknown(event.key)
         # Who was unknown may have been written since, or is to be created, once nobody waits for them any more.
-        may_be_there = wait_end is WaitEnd.WRITTEN or (wait_end is not None and self._people.may_be_created)
+        may_be_there = wait_end is WaitEnd.WRITTEN or (wait_end is not None and self._people.may_create(event.key))
         if unknown is not None and not (may_be_there and unknown.reason == outcomes.UNKNOWN_USER):
             return unknown
         if is_absent and (unknown := (yield from self._create_if_wanted(event.key, wait_end))) is not None:
@@ -223,7 +222,7 @@ class EventSender:
     def _create_if_wanted(self, key: Key, wait_end: WaitEnd | None) -> Generator[Step, Answer, Outcome | None]:
         """Create a person who is not there, where that is wanted: None if so, else what becomes of the event."""
         unknown: Outcome | None = rejected(outcomes.UNKNOWN_USER)
-        if self._people.may_be_created and wait_end is not None:
+        if self._people.may_create(key) and wait_end is not None:
             unknown = yield from self._people.create(key)
         if unknown is not None:
             self._people.note_unknown(key, unknown)
@@ -244,7 +243,7 @@ class EventSender:
         if unknown is not None:
             # What this run has written stays known otherwise: the search lags behind it.
             people.forget(event.key)
-        is_new = unknown is not None and people.may_be_created and unknown.reason != outcomes.AMBIGUOUS_EMAIL
+        is_new = unknown is not None and people.may_create(event.key) and unknown.reason != outcomes.AMBIGUOUS_EMAIL
         if is_new and wait_end is None:
             unknown = rejected(outcomes.UNKNOWN_USER, refusal)
         elif is_new:

@@ -261,6 +261,26 @@ class ArchiveContact(_ContactCall, WriteCall):
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivePerson(ArchiveContact):
+    """The same call, for a person who is to be gone: a dry run counts it."""
+
+    dry_run_label: ClassVar[str] = "people would be archived"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteContact(_ContactCall, WriteCall):
+    """Delete a contact for good, with its conversations."""
+
+    endpoint: ClassVar[str] = "DELETE /contacts/{id}"
+    permission: ClassVar[str] = "Write users and companies"
+    dry_run_label: ClassVar[str] = "people would be deleted"
+
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer with the contact's id."""
+        return Answer(OK, "json", {"id": self.contact_id})
+
+
+@dataclass(frozen=True, slots=True)
 class UnarchiveContact(_ContactCall, WriteCall):
     """Restore an archived contact; for one that cannot be, the answer is 400 or 500 (recorded)."""
 

@@ -1,0 +1,196 @@
+"""How a person is archived or deleted whose row the source has deleted: found, read, and only if it is they.
+
+The search lags, so that whoever it shows may be somebody else by now, or gone; a User ID is asked for without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from destination_intercom import outcomes
+from destination_intercom.configuration.config import Deletion
+from destination_intercom.contacts.cache import ContactCache
+from destination_intercom.contacts.creating import PATHS_OF_DOTS
+from destination_intercom.contacts.departures import LiveRows
+from destination_intercom.contacts.known import KnownContact, read_identity
+from destination_intercom.contacts.leads import is_contact
+from destination_intercom.contacts.lookup import search_query
+from destination_intercom.contacts.mapping import ContactChange, ContactDeletion
+from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose, is_same_person, keys_of
+from destination_intercom.contacts.turns import Turn
+from destination_intercom.delivery.tasks import Step, Steps, UndeliverableError
+from destination_intercom.errors import ConfigurationError
+from destination_intercom.intercom.answers import Answer
+from destination_intercom.intercom.calls import (
+    ArchivePerson,
+    DeleteContact,
+    FindByExternalId,
+    GetContact,
+    SearchContacts,
+    WriteCall,
+)
+from destination_intercom.intercom.classify import read_refusal
+from destination_intercom.outcomes import Outcome, filtered, rejected
+
+NOT_FOUND: Final = 404
+GONE: Final = frozenset({NOT_FOUND, 410})
+"""Answers by which a contact is not there: unknown, archived, deleted, or merged into another one."""
+
+Seeks = Generator[Step, Answer, KnownContact | Outcome | None]
+"""Steps that come to a contact, to None where there is none, or to the outcome of whoever looks for it."""
+
+
+@dataclass(slots=True)
+class DeletionLimit:
+    """How many people one run may take away (0: none), and how many it has, or has been kept from."""
+
+    most: int
+    made: int = 0
+    refused: int = 0
+
+    def take(self) -> bool:
+        """Take leave for one more; False if there is none."""
+        if self.made < self.most:
+            self.made += 1
+            return True
+        self.refused += 1
+        return False
+
+    @property
+    def error(self) -> ConfigurationError | None:
+        """Make the error that the sync ends with if it was kept from taking people away; None if it was not."""
+        if not self.refused:
+            return None
+        return ConfigurationError(
+            f"More people were to be archived or deleted than delivery.max_deletions allows: {self.most} in a sync."
+            f" Deleted rows that were rejected as too_many_deletions: {self.refused}. All else is done, and all states"
+            " are acknowledged. Look at the source: if so many people have left, raise delivery.max_deletions and sync"
+            " these records again."
+        )
+
+    def give_back(self) -> None:
+        """Note that nobody was taken away after all."""
+        self.made -= 1
+
+
+class ContactDeleter:
+    """Makes the steps that take people away, as `how` says; `live` tells who stays, whatever a mark says."""
+
+    def __init__(self, how: Deletion, *, cache: ContactCache, live: LiveRows, limit: DeletionLimit) -> None:
+        self._how = how
+        self._cache = cache
+        self._live = live
+        self._limit = limit
+        self._kept = 0
+        self._not_there = 0
+
+    def delete(self, deletion: ContactDeletion, found: Found | None) -> Steps:
+        """Take a person away; `found` is None where this run knew them, so that nobody was looked up."""
+        key = deletion.key
+        if deletion.is_mark and self._live.has_any([key]):
+            return self._keep()
+        if key in self._cache.departures:
+            return outcomes.UNCHANGED
+        who, turn = ContactChange(key, {}, {}), Turn()
+        try:
+            contact = yield from self._seek(who, found, turn)
+            if isinstance(contact, Outcome):
+                outcome = contact
+            elif contact is None:
+                self._not_there += 1
+                self._cache.departures.note(key)
+                outcome = outcomes.UNCHANGED
+            elif deletion.is_mark and self._live.has_any(keys_of(contact)):
+                outcome = self._keep()
+            else:
+                outcome = yield from self._take_away(deletion, contact)
+        except UndeliverableError:
+            yield from turn.leave()
+            raise
+        yield from turn.leave()
+        return outcome
+
+    def _keep(self) -> Outcome:
+        self._kept += 1
+        return filtered(outcomes.DELETED)
+
+    def _seek(self, who: ContactChange, found: Found | None, turn: Turn) -> Seeks:
+        """Find the contact, hold it, and read it: the person themselves, and nobody else."""
+        known = self._cache.written.get(who.key, of_any_age=True) or choose(who, self._present(found or NOTHING_FOUND))
+        if isinstance(known, Outcome) and who.by_email:
+            return known
+        if isinstance(known, KnownContact):
+            contact = yield from self._read(who, known.contact_id, turn)
+            if contact is not None:
+                return contact
+        if who.by_email and found is not None:
+            # The search was asked, and nobody else knows addresses.
+            return None
+        # Whom the search has shown may have been somebody else, who has gone.
+        contact_id = yield from self._find(who)
+        if contact_id is None or isinstance(contact_id, Outcome):
+            return contact_id
+        return (yield from self._read(who, contact_id, turn))
+
+    def _present(self, found: Found) -> Found:
+        departures = self._cache.departures
+        return Found(tuple(each for each in found.by_identity if not departures.has_contact(each.contact_id)))
+
+    def _read(self, who: ContactChange, contact_id: str, turn: Turn) -> Seeks:
+        """Read a contact while nobody else writes to it; None if it is not there, or another person's."""
+        yield from turn.take_contact(contact_id)
+        call = GetContact(contact_id)
+        answer = yield call
+        if not call.is_answered_by(answer):
+            return None if answer.status in GONE else rejected(outcomes.REFUSED, read_refusal(answer))
+        contact = read_identity(answer.body)
+        return contact if is_same_person(who, contact) else None
+
+    def _find(self, who: ContactChange) -> Generator[Step, Answer, str | Outcome | None]:
+        """Ask for a person by the identity: by the User ID without the search, which lags."""
+        if who.by_email or who.key.value in PATHS_OF_DOTS:
+            return (yield from self._search(who))
+        call = FindByExternalId(who.key.value)
+        answer = yield call
+        if call.is_answered_by(answer):
+            contact_id: str = answer.body["id"]
+            return contact_id
+        return None if answer.status in GONE else rejected(outcomes.REFUSED, read_refusal(answer))
+
+    def _search(self, who: ContactChange) -> Generator[Step, Answer, str | Outcome | None]:
+        call = SearchContacts(search_query(who.key.field, [who.key.value]), decisive=True)
+        answer = yield call
+        if not call.is_answered_by(answer):
+            return rejected(outcomes.REFUSED, read_refusal(answer))
+        contacts = [read_identity(each) for each in answer.body.get("data") or [] if is_contact(each)]
+        same = tuple(contact for contact in contacts if is_same_person(who, contact))
+        chosen = choose(who, self._present(Found(same)))
+        return chosen.contact_id if isinstance(chosen, KnownContact) else chosen
+
+    def _take_away(self, deletion: ContactDeletion, contact: KnownContact) -> Steps:
+        """Archive or delete a contact that was read just now."""
+        if not self._limit.take():
+            return rejected(outcomes.TOO_MANY_DELETIONS)
+        call: WriteCall = (ArchivePerson if self._how == "archive" else DeleteContact)(contact.contact_id)
+        answer = yield call
+        # Who is not there, and was a moment ago, was taken away by an attempt whose answer was lost.
+        if not call.is_answered_by(answer) and answer.status != NOT_FOUND:
+            self._limit.give_back()
+            return rejected(outcomes.REFUSED, read_refusal(answer))
+        self._cache.note_departed(deletion.key, contact)
+        return outcomes.DELIVERED
+
+    def tally(self) -> Iterator[str]:
+        """Tell what has come of the people whose rows were deleted, if there were any."""
+        done = "archived" if self._how == "archive" else "deleted"
+        counts = {
+            done: self._limit.made,
+            "not in Intercom": self._not_there,
+            "kept for a live row": self._kept,
+            "beyond delivery.max_deletions": self._limit.refused,
+        }
+        if any(counts.values()):
+            told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == done)
+            yield f"People whose rows were deleted: {told}."
