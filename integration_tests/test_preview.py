@@ -108,6 +108,19 @@ def test_preview_shows_that_whoever_is_new_becomes_a_lead() -> None:
     assert {"role": "lead", "email": "ada@example.com"} == lead["contact"]
 
 
+def test_preview_of_a_deleted_row_shows_what_would_be_done_to_whom() -> None:
+    """Nothing else of the row; where nothing is done, it is filtered."""
+    users = {"streams": [{"stream": "people"}], "deleted_records": "archive"}
+    people = catalog(people=declared(user_id="string", _ab_cdc_deleted_at="string"))
+    rows = [record("people", user_id="u1", _ab_cdc_deleted_at="2026-01-31"), record("people", user_id="u2")]
+    (gone, there), _ = show(rows, configuration(users=users), people)
+    expected = {"action": "archive", "external_id": "u1"}
+    assert (expected, None, None) == (gone["deletion"], gone["contact"], gone["outcome"])
+    assert (None, {"role": "user", "external_id": "u2"}) == (there["deletion"], there["contact"])
+    (ignored, _), _ = show(rows, configuration(users={**users, "deleted_records": "ignore"}), people)
+    assert (None, "deleted") == (ignored["deletion"], ignored["outcome"])
+
+
 def test_preview_with_a_limit_shows_so_many_records() -> None:
     """States are no records."""
     rows = [state("people", 1), *(record("people", **ADA) for _ in range(5))]

@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from integration_tests.support.harness import config, record, state
 
@@ -32,6 +32,13 @@ class Contact:
     person: str
     values: Mapping[str, str]
     companies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The record takes a person away."""
+
+    person: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,9 @@ class Nothing:
     rejected: bool
 
 
+Effect: TypeAlias = Contact | Gone | Company | Event | Nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One message, its stream, and for a record what is to become of it; `stream` is None for a state of all.
@@ -68,7 +78,7 @@ class Step:
 
     message: dict[str, Any]
     stream: str | None
-    effect: Contact | Company | Event | Nothing | None = None
+    effect: Effect | None = None
     waits: bool = False
 
     @property
@@ -94,6 +104,7 @@ class Case:
     padded: bool
     people: int
     stop_after_rejected: int
+    deleted_records: str
 
     @classmethod
     def draw(cls, chance: random.Random, *, per_stream: bool) -> Case:
@@ -111,11 +122,12 @@ class Case:
                     "at": [2, 9],
                 }
             ]
+        skip, unarchive = chance.random() < 0.7, chance.random() < 0.5
         return cls(
             per_stream=per_stream,
             lag=LAG if lagging else 0.0,
-            skip=chance.random() < 0.7,
-            unarchive=chance.random() < 0.5,
+            skip=skip,
+            unarchive=unarchive,
             create_unknown=chance.random() < 0.3,
             event_lag=0.2 if chance.random() < 0.2 else 0.0,
             concurrency=chance.choice([1, 2, 4, 16]),
@@ -124,6 +136,8 @@ class Case:
             padded=chance.random() < 0.3,
             people=chance.choice([12, 12, 40, 250]),
             stop_after_rejected=chance.choice([0, 0, 1000]),
+            # Whom the run before has archived comes back in the next one only where archived people may.
+            deleted_records=chance.choice(["archive" if unarchive else "ignore", "delete"]),
         )
 
     @property
@@ -137,7 +151,10 @@ class Case:
 
     def calm_settings(self) -> dict[str, Any]:
         """The emulator's settings for a run that nothing disturbs."""
-        return {"search_lag": self.lag, "event_lag": self.event_lag, "keep_exchanges": 100}
+        return {"search_lag": self.lag, "event_lag": self.event_lag, "keep_exchanges": 100} | {
+            # Else whom the run before has deleted would be in the way for longer than the next one waits.
+            "deleted_conflict": 0.0
+        }
 
     def sections(self) -> dict[str, Any]:
         """The sections of the configuration."""
@@ -176,6 +193,7 @@ class Case:
                 ],
                 "unchanged_contacts": "skip" if self.skip else "send",
                 "archived_contacts": "unarchive" if self.unarchive else "reject",
+                "deleted_records": self.deleted_records,
             },
             "delivery": {"concurrency": self.concurrency, "stop_after_rejected": self.stop_after_rejected},
         }
@@ -185,6 +203,7 @@ class Case:
         return config(**self.sections())
 
 
+LEAVERS = tuple(f"canary-leaver-{number}" for number in range(4))
 COMPANIES = tuple(f"canary-company-{number}" for number in range(6))
 SEED: dict[str, Any] = {
     "data_attributes": [{"name": "plan", "data_type": "string"}, {"name": "home_town", "data_type": "string"}],
@@ -241,11 +260,12 @@ class _Maker:
             self._refused: 5,
             self._long_email: 1,
             self._unwanted: 4,
+            self._leaver: 0 if self._case.deleted_records == "ignore" else 16,
         }
         kind = self._chance.choices(list(kinds), list(kinds.values()))[0]
         return kind(ordinal)
 
-    def _step(self, stream: str, data: dict[str, Any], effect: Contact | Company | Event | Nothing) -> Step:
+    def _step(self, stream: str, data: dict[str, Any], effect: Effect) -> Step:
         if self._case.padded:
             data = {**data, "filler": PADDING}
         return Step(record(stream, **data), stream, effect)
@@ -270,6 +290,14 @@ class _Maker:
         companies = self._chance.sample([*COMPANIES, "canary-made-by-id"], self._chance.choice([0, 0, 1, 1, 3]))
         data = {"user_id": person, **values, "other": f"canary other {ordinal}", "accounts": companies}
         return self._step("users", data, Contact(person, fields, tuple(companies)))
+
+    def _leaver(self, ordinal: int) -> Step:
+        """Make a row, or the end of a row, of somebody who comes and goes, as a database's log tells of it."""
+        person = self._chance.choice(LEAVERS)
+        if self._chance.random() < 0.5:
+            return self._step("users", {"user_id": person, "_ab_cdc_deleted_at": "2026-01-31"}, Gone(person))
+        values = {"email": f"{person}@example.com", "name": self._value("name", ordinal)}
+        return self._step("users", {"user_id": person, **values}, Contact(person, values))
 
     def _account(self, ordinal: int) -> Step:
         company_id, name = self._chance.choice(COMPANIES), self._value("company", ordinal)
@@ -370,9 +398,10 @@ def expect(steps: Iterable[Step]) -> Expected:
 
 @dataclass(slots=True)
 class Expected:
-    """The people with the fields that were set, the events, the companies' names, and who belongs to which."""
+    """The people with the fields that were set, who is gone, the events, the companies' names, who belongs to which."""
 
     people: dict[str, dict[str, str]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
     companies: dict[str, str | None] = field(default_factory=dict)
     members: set[tuple[str, str]] = field(default_factory=set)
@@ -381,9 +410,13 @@ class Expected:
         """Carry out one step."""
         if isinstance(step.effect, Contact):
             self.people.setdefault(step.effect.person, {}).update(step.effect.values)
+            self.gone.discard(step.effect.person)
             for company_id in step.effect.companies:
                 self.companies.setdefault(company_id, None)
                 self.members.add((company_id, step.effect.person))
+        elif isinstance(step.effect, Gone):
+            self.people.pop(step.effect.person, None)
+            self.gone.add(step.effect.person)
         elif isinstance(step.effect, Company):
             self.companies[step.effect.company_id] = step.effect.name
         elif isinstance(step.effect, Event):
@@ -394,16 +427,29 @@ class Expected:
 def hold_to_oracle(steps: Iterable[Step], contents: Mapping[str, Any]) -> None:
     """Fail unless Intercom holds exactly what the steps make it hold, besides what it held before."""
     expected = expect(steps)
-    live = {each["external_id"]: each for each in contents["contacts"] if not each["archived"]}
+    live, left = _live(contents), [each for each in contents["contacts"] if _is_gone(each)]
     # The one whom nobody adopted has no external_id.
     before = {None, KNOWN} if ADOPTED not in expected.people else {KNOWN}
     assert set(expected.people) | before == set(live)
-    assert len(live) + (ARCHIVED not in live) == len(contents["contacts"])
+    assert len(live) + len(left) == len(contents["contacts"])
+    assert {each["external_id"] for each in left if not each["deleted"]} <= expected.gone | {ARCHIVED}
+    # Who comes again after an archive is the one who went.
+    archived = [each["external_id"] for each in contents["contacts"] if not each["deleted"]]
+    assert len(archived) == len(set(archived))
     for person, values in expected.people.items():
         assert values == {name: _read(live[person], name) for name in values}
     assert sorted(map(_shape, expected.events)) == sorted(_shape(each) for each in _events(contents))
     assert expected.companies == _companies(contents)
     assert expected.members == _members(contents)
+
+
+def _is_gone(contact: Mapping[str, Any]) -> bool:
+    return bool(contact["archived"] or contact["deleted"])
+
+
+def _live(contents: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Tell the contacts that Intercom shows, by their external_id."""
+    return {each["external_id"]: each for each in contents["contacts"] if not _is_gone(each)}
 
 
 def hold_states(sent: Sequence[Step], given: Sequence[tuple[int, int, int]]) -> None:
@@ -440,10 +486,13 @@ def hold_acknowledged(sent: Sequence[Step], given: Iterable[int], contents: Mapp
         for stream in STREAMS
     }
     due = expect(step for index, step in enumerate(sent[:at]) if not step.waits or index < covered[step.stream or ""])
-    live = {each["external_id"]: each for each in contents["contacts"] if not each["archived"]}
+    live = _live(contents)
     held = {_shape(each) for each in _events(contents)}
     assert {_shape(each) for each in due.events} <= held
+    assert not {person for person in due.gone if person in live and not any(_later(sent[at:], person, "name"))}
     for person, values in due.people.items():
+        if any(step.effect == Gone(person) for step in sent[at:]):
+            continue
         for name, value in values.items():
             assert _read(live[person], name) in {value, *_later(sent[at:], person, name)}
     companies = _companies(contents)
@@ -489,7 +538,7 @@ def count_states(sent: Iterable[Step]) -> list[tuple[int, int, int]]:
 def in_full(contents: Mapping[str, Any]) -> dict[str, Any]:
     """All that Intercom holds, without what differs between any two runs: its ids and the times of writing."""
     return {
-        "contacts": sorted(_anonymous(each) for each in contents["contacts"]),
+        "contacts": sorted(_anonymous(each) for each in contents["contacts"] if not each["deleted"]),
         "events": sorted(json.dumps(each, sort_keys=True) for each in _events(contents, whole=True)),
         "companies": sorted(json.dumps(each) for each in _companies(contents).items()),
         "members": sorted(_members(contents)),

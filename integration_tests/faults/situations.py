@@ -63,6 +63,11 @@ def member(number: int) -> Message:
     return update(number, account=f"c{number}")
 
 
+def tombstone(number: int) -> Message:
+    """A row of a log that tells of a person's deletion, with the key alone."""
+    return record("users", user_id=f"p{number}", _ab_cdc_deleted_at="2026-01-31T12:05:06Z")
+
+
 def event(number: int, second: int = 0) -> Message:
     """A record of an event of a person."""
     return record("events", user_id=f"p{number}", mail=mail(number), name="Played", at=T0 + second)
@@ -209,6 +214,9 @@ class Situation:
             return True
         if _is(message, "events"):
             return _event_of(message) in events
+        if "_ab_cdc_deleted_at" in data:
+            (person,) = [each for each in contents["contacts"] if each["external_id"] == data["user_id"]]
+            return bool(person["archived"] or person["deleted"])
         if _is(message, "accounts"):
             return any(
                 (data["id"], data["name"]) == (each["company_id"], each.get("name")) for each in contents["companies"]
@@ -370,6 +378,16 @@ SITUATIONS: Final[dict[str, Situation]] = {
         sections={"users": users(WITH_MAIL, archived_contacts="unarchive")},
         seed=lambda number: someone(number, external_id=f"other{number}", archived=True),
         rejected=True,
+    ),
+    "archive-person": Situation(
+        calls("POST /contacts/{id}/archive"),
+        sections={"users": users(deleted_records="archive")},
+        records=lambda number: [tombstone(number)],
+    ),
+    "delete-person": Situation(
+        calls("DELETE /contacts/{id}"),
+        sections={"users": users(deleted_records="delete")},
+        records=lambda number: [event(number), tombstone(number)],
     ),
     "adopt": Situation(
         calls("PUT /contacts/{id}", '"external_id"'),

@@ -32,6 +32,8 @@ SEARCH: Final = "POST /contacts/search"
 
 UPSERT: Final = "POST /companies"
 ATTACH: Final = "POST /contacts/{id}/companies"
+ARCHIVE: Final = "POST /contacts/{id}/archive"
+DELETE: Final = "DELETE /contacts/{id}"
 
 Message = dict[str, Any]
 
@@ -66,6 +68,11 @@ def member(number: int, *, poisoned: bool = False) -> Message:
 def member_of_poisoned(number: int) -> Message:
     """A person whose company is poisoned."""
     return record("users", user_id=person(number), name="Old", account=f"{POISON}-company")
+
+
+def tombstone(number: int, *, poisoned: bool = False) -> Message:
+    """The end of a person's row, as a database's log tells of it."""
+    return record("users", user_id=person(number, poisoned=poisoned), _ab_cdc_deleted_at="2026-01-31")
 
 
 def event(number: int, *, poisoned: bool = False, people: int = 10) -> Message:
@@ -291,6 +298,34 @@ ROWS: Final[dict[str, Row]] = {
         held=FIVE_MINUTES,
         seed=seeded(poisoned=1),
         sections=MEMBERS,
+    ),
+    "an archive, 500 always": Row(
+        amid(tombstone(0, poisoned=True), tombstone),
+        [fault(ARCHIVE, **BROKEN)],
+        ARCHIVE,
+        (5,),
+        held=FIVE_MINUTES,
+        seed=seeded(poisoned=1),
+        sections={"users": {**USERS, "deleted_records": "archive"}},
+    ),
+    # A deletion of nobody shows that others could be deleted.
+    "a deletion, alone, 403 HTML always": Row(
+        [tombstone(0, poisoned=True)],
+        [fault(DELETE, kind="html", status=403)],
+        DELETE,
+        (1,),
+        held=FIVE_MINUTES,
+        seed=seeded(poisoned=1),
+        sections={"users": {**USERS, "deleted_records": "delete"}},
+    ),
+    "an update before a deletion, 500 always": Row(
+        [user(0), user(0, poisoned=True), tombstone(0, poisoned=True)],
+        [fault(UPDATE, **BROKEN)],
+        UPDATE,
+        (2,),
+        held=FIVE_MINUTES,
+        seed=seeded(poisoned=1),
+        sections={"users": {**USERS, "deleted_records": "archive"}},
     ),
     "three records a day, one poisoned": Row(
         [event(0), event(99, poisoned=True), event(2)], [fault(EVENTS, **BROKEN)], EVENTS, (2,), held=FIVE_MINUTES

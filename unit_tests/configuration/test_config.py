@@ -492,6 +492,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         ({**_events(), "delivery": {"concurrency": "64"}}, "delivery.concurrency"),
         ({**_events(), "delivery": {"max_calls_per_minute": 0}}, "delivery.max_calls_per_minute"),
         ({**_events(), "delivery": {"stop_after_rejected": -1}}, "delivery.stop_after_rejected"),
+        ({**_events(), "delivery": {"max_deletions": -1}}, "delivery.max_deletions"),
         ({**_events(), "delivery": {"dry_run": "true"}}, "delivery.dry_run"),
         ({**_events(), "delivery": {"dry_run": 1}}, "delivery.dry_run"),
         ({**_events(), "delivery": {"contacts_api": "bulk"}}, "delivery.contacts_api: there is no such field"),

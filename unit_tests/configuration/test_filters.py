@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 from destination_intercom.configuration.entries import Filter
 from destination_intercom.configuration.filters import MOST_NAMES, Names, compile_filter, compile_names
 from destination_intercom.paths import compile_path
+from destination_intercom.values import MISSING
 from unit_tests.strategies import JSON, records
 
 HOLDS_WITHOUT = {"is_not", "does_not_contain", "is_not_set"}
@@ -212,3 +213,12 @@ def test_names_when_some_have_matched_tell_the_entries_that_matched_none() -> No
     # Those beyond what is remembered are looked at as well.
     names.look("gone")
     assert ["*internal*"] == names.unmatched
+
+
+@pytest.mark.parametrize("value", [MISSING, None, " ", [], "x", 5])
+def test_filter_of_a_row_that_may_hold_its_key_alone_holds_where_nothing_is_told(value: object) -> None:
+    """What is told is judged as ever."""
+    test = compile_filter(_filter("is", "x"), compile_path("a.b"))
+    data: dict[str, Any] = {} if value is MISSING else {"a": {"b": value}}
+    assert (value == "x") is test.holds(data)
+    assert (value != 5) is test.holds_if_told(data)

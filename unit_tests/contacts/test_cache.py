@@ -125,6 +125,21 @@ def test_written_contact_when_forgotten_takes_no_room_any_more() -> None:
     assert [contact("a"), None, contact("c")] == [written.get(by_id(name)) for name in "abc"]
 
 
+def test_written_contact_when_dropped_is_known_by_none_of_its_keys_and_takes_no_room() -> None:
+    """It is gone, whoever asks; others are not, and nobody is doubted for it."""
+    written = room_for(3)
+    for key in (by_id("a"), by_email("a@example.com")):
+        written.note(key, contact("a"))
+    written.note(by_id("b"), contact("b"))
+    written.drop("a")
+    written.drop("never there")
+    assert [None, None] == [written.get(by_id("a")), written.get(by_email("a@example.com"))]
+    assert not written.is_doubtful(by_id("a"))
+    for name in "cd":
+        written.note(by_id(name), contact(name))
+    assert [True] * 3 == [by_id(name) in written for name in "bcd"]
+
+
 def test_written_contact_when_its_key_leads_to_another_by_now_is_kept_when_the_first_one_goes() -> None:
     """Somebody was made anew under the same key; that the first contact is forgotten is none of their business."""
     written = room_for(2)
@@ -226,3 +241,12 @@ def test_person_when_written_is_no_stranger_any_more() -> None:
     cache.note_written(by_id("k"), contact("1"))
     assert by_id("k") not in cache.unknown
     assert contact("1") == cache.written.get(by_id("k"))
+
+
+def test_person_when_known_has_not_departed() -> None:
+    """A deletion that follows asks anew."""
+    cache = ContactCache(FakeTime().now)
+    for note in (cache.note_known, cache.note_written):
+        cache.departures.note(by_id("a"), "1")
+        note(by_id("a"), contact("1"))
+        assert by_id("a") not in cache.departures

@@ -15,15 +15,24 @@ from destination_intercom.contacts.batches import ContactBatch
 from destination_intercom.contacts.kind import Contacts, make_policy
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import HALVE, search_query
-from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.mapping import ContactChange, ContactDeletion
 from destination_intercom.contacts.matching import Found
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.delivery.ledger import Ledger
-from destination_intercom.delivery.tasks import Batch, Step, WriteTask
+from destination_intercom.delivery.tasks import Acquire, Batch, Release, Step, UndeliverableError, WriteTask
 from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, CreateContact, SearchContacts, UpdateContact
+from destination_intercom.intercom.calls import (
+    ArchivePerson,
+    Call,
+    CreateContact,
+    DeleteContact,
+    FindByExternalId,
+    GetContact,
+    SearchContacts,
+    UpdateContact,
+)
 from unit_tests.data_attributes import attribute, listing_of
 from unit_tests.keys import by_email, by_id
 from unit_tests.strategies import base_config, catalog_stream
@@ -70,6 +79,12 @@ def batch(emails: dict[Key, str | None]) -> ContactBatch:
     return made
 
 
+def deletion(key: Key, batch: ContactBatch | None = None) -> WriteTask:
+    """A deletion of a person that waits for `batch`."""
+    entry = Ledger(stop_after_rejected=0).enter(StreamName("s"), parts=1, size=1)
+    return WriteTask(entry, ContactDeletion(key), batch)
+
+
 def ids(found: Found) -> tuple[list[str], list[str]]:
     """The ids of those who were found by the identity, and by the address."""
     by_identity, by_address = found.by_identity, found.by_email
@@ -85,6 +100,63 @@ def test_changes_when_written_together_use_what_their_batch_found() -> None:
     result, calls = desk.deliver(tasks, shown(external_id="k", name="B"))
     assert [outcomes.DELIVERED] * 2 == result
     assert [UpdateContact(ID, {"name": "B"})] == calls
+
+
+def test_changes_and_deletions_of_one_batch_are_made_in_their_order() -> None:
+    """Changes up to a deletion as one; those after it by what the deletion has left."""
+    desk, waited = Desk(deleted_records="delete"), batch({by_id("k"): None})
+    desk.look_up(waited, listed({"id": ID, "external_id": "k", "role": "user", "name": "Old"}))
+    key, read = by_id("k"), shown(external_id="k")
+    tasks = [
+        task(key, waited, name="A"),
+        task(key, waited, name="B"),
+        deletion(key, waited),
+        task(key, waited, name="C"),
+    ]
+    result, calls = desk.deliver(tasks, read, read, shown(), shown(OTHER_ID, external_id="k"))
+    assert [outcomes.DELIVERED] * 4 == result
+    create = CreateContact({"role": "user", "external_id": "k", "name": "C"})
+    assert [UpdateContact(ID, {"name": "B"}), GetContact(ID), DeleteContact(ID), create] == calls
+
+
+def test_deletion_that_is_undeliverable_takes_no_other_record_of_its_batch_with_it() -> None:
+    """What came before it has its own outcome, and what follows is tried."""
+    desk, waited, key = Desk(deleted_records="archive"), batch({by_id("k"): None}), by_id("k")
+    desk.look_up(waited, listed({"id": ID, "external_id": "k", "role": "user", "name": "A"}))
+    steps = desk.contacts.deliver([task(key, waited, name="A"), deletion(key, waited), task(key, waited, name="A")])
+    assert [Acquire(ID), GetContact(ID), ArchivePerson(ID)] == [
+        next(steps),
+        next(steps),
+        steps.send(shown(external_id="k")),
+    ]
+    undeliverable = outcomes.rejected(outcomes.UNDELIVERABLE)
+    assert Release(ID) == steps.throw(UndeliverableError(undeliverable))
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    assert [outcomes.UNCHANGED, undeliverable, outcomes.UNCHANGED] == stop.value.value
+
+
+def test_deletion_that_is_undeliverable_alone_says_so_itself() -> None:
+    """The scheduler knows what to do then."""
+    steps = Desk(deleted_records="archive").contacts.deliver([deletion(by_id("k"), batch({by_id("k"): None}))])
+    assert FindByExternalId("k") == next(steps)
+    with pytest.raises(UndeliverableError):
+        steps.throw(UndeliverableError(outcomes.rejected(outcomes.UNDELIVERABLE)))
+
+
+@pytest.mark.parametrize(("how", "write"), [("archive", ArchivePerson), ("delete", DeleteContact), ("ignore", None)])
+def test_kind_when_people_are_taken_away_tells_by_which_call(how: str, write: type[Call] | None) -> None:
+    """A dry run counts it, `check` names its permission, which others need, too, and `preview` shows it."""
+    contacts = Desk(deleted_records=how).contacts
+    assert ([] if write is None else [write]) == list(contacts.writes[2:])
+    assert len(set(contacts.permissions)) == len(contacts.permissions)
+    assert "Write users and companies" in contacts.permissions
+    assert ("deletion", {"action": None if write is None else how, "email": "a@b"}) == contacts.show(
+        ContactDeletion(by_email("a@b"))
+    )
+    assert contacts.takes_away(ContactDeletion(by_id("k")))
+    assert not contacts.takes_away(ContactChange(by_id("k"), {}, {}))
+    assert [] == list(contacts.names(ContactDeletion(by_id("k"))))
 
 
 def test_contact_when_found_holds_only_what_is_ever_compared() -> None:
@@ -163,6 +235,10 @@ def test_batch_of_both_kinds_of_identity_is_looked_up_by_each() -> None:
         pytest.param({"unchanged_contacts": "send"}, Policy(send_unchanged=True), id="unchanged_contacts"),
         pytest.param({"archived_contacts": "unarchive"}, Policy(unarchive=True), id="archived_contacts"),
         pytest.param({"email_match": "reject"}, Policy(adopt=False), id="email_match"),
+        pytest.param({"deleted_records": "delete"}, Policy(deletion="delete"), id="deleted_records"),
+        pytest.param(
+            {"deleted_records": "delete", "write_mode": "create_only"}, Policy("create_only"), id="nobody is touched"
+        ),
     ],
 )
 def test_policy_when_read_from_the_form_is_what_the_user_chose(users: dict[str, Any] | None, policy: Policy) -> None:

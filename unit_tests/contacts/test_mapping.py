@@ -475,3 +475,56 @@ def test_contact_of_a_good_identity_is_written_whatever_its_properties(record: d
     """No property but the e-mail can keep a contact from being written."""
     rule = user_rule({"property": "name"}, {"property": "signed_up_at"}, {"property": "a"})
     assert key == _change(rule, **{**record, "user_id": key}).key.value
+
+
+LOG, MARK = {"_ab_cdc_deleted_at": "2026-01-31"}, {"gone": "t"}
+
+
+@pytest.mark.parametrize(
+    ("users", "data", "expected"),
+    [
+        ({}, LOG, outcomes.filtered(outcomes.DELETED)),
+        ({"deleted_records": "archive"}, LOG, ContactDeletion(by_id("42"))),
+        ({"deleted_records": "delete"}, MARK, ContactDeletion(by_id("42"), is_mark=True)),
+        ({"deleted_records": "archive"}, {**LOG, **MARK}, ContactDeletion(by_id("42"))),
+        ({"deleted_records": "archive", "write_mode": "update_only"}, LOG, ContactDeletion(by_id("42"))),
+        ({"deleted_records": "archive", "write_mode": "create_only"}, LOG, outcomes.filtered(outcomes.DELETED)),
+        ({"deleted_records": "archive"}, {**LOG, "user_id": " "}, outcomes.filtered(outcomes.ANONYMOUS)),
+        ({"deleted_records": "archive"}, {**LOG, "user_id": 0.5}, outcomes.rejected(outcomes.INVALID_IDENTITY)),
+        ({"deleted_records": "archive"}, {"_ab_cdc_deleted_at": None, "gone": "no"}, None),
+    ],
+)
+def test_deleted_row_is_the_deletion_that_the_form_says(
+    users: dict[str, Any], data: dict[str, Any], expected: Any
+) -> None:
+    """A log's row, or a mark; nothing is looked at but the identity. A row that is not deleted is a change."""
+    rule = user_rule({"property": "name"}, streams=[{"stream": "s", "deleted_property": "gone"}], **users)
+    made = map_contact(rule, {"user_id": "42", "name": {"an": "object"}, **data}, {})
+    assert isinstance(made, ContactChange) if expected is None else expected == made
+    assert isinstance(made, Outcome) or (made.trims == ()) is isinstance(made, ContactDeletion)
+
+
+@pytest.mark.parametrize(
+    ("operator", "holds"), [("is", [True, False, True]), ("is_not", [True, True, False]), ("is_set", [True] * 3)]
+)
+@pytest.mark.parametrize("mark", [LOG, MARK])
+def test_filter_of_a_deleted_row_is_judged_by_a_property_that_is_there(
+    operator: str, holds: list[bool], mark: dict[str, Any]
+) -> None:
+    """In a row of a log one that is absent, null or blank says nothing: it may hold the key alone; a mark's row is whole."""
+    values = [] if operator == "is_set" else ["NL"]
+    rule = user_rule(
+        streams=[
+            {
+                "stream": "s",
+                "deleted_property": "gone",
+                "filters": [{"property": "c", "operator": operator, "values": values}],
+            }
+        ],
+        deleted_records="archive",
+    )
+    rows: list[dict[str, Any]] = [{}, {"c": None}, {"c": " "}, {"c": "BE"}, {"c": "NL"}]
+    made = [isinstance(map_contact(rule, {"user_id": "42", **row, **mark}, {}), ContactDeletion) for row in rows]
+    absent, other, same = holds
+    assert [absent if mark is LOG else operator == "is_not"] * 3 == made[:3]
+    assert [other, same] == made[3:]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from destination_intercom import outcomes
-from destination_intercom.contacts.mapping import ContactChange
+from destination_intercom.contacts.mapping import ContactChange, ContactDeletion
 from destination_intercom.delivery.ledger import Ledger
 from destination_intercom.delivery.mailbox import Concluded, Failed, Mailbox, SetAside
 from destination_intercom.delivery.scheduler import Rules, Scheduler
@@ -63,6 +63,7 @@ class Hall:
                 series=lambda payload: payload.created_at if isinstance(payload, EventPayload) else None,
                 names=lambda payload: self._keys(payload)[1:],
                 makes_people=lambda payload: isinstance(payload, ContactChange),
+                takes_away=lambda payload: isinstance(payload, ContactDeletion),
             ),
         )
         if self.expects:
@@ -75,6 +76,10 @@ class Hall:
     def person(self, name: str, key: Key = K, *, email: str | None = None) -> None:
         """Send a change."""
         self._send(name, ContactChange(key, {"name": name} | ({"email": email} if email else {}), {}), 1)
+
+    def deletion(self, name: str, key: Key = K) -> None:
+        """Send a deletion."""
+        self._send(name, ContactDeletion(key), 1)
 
     def _send(self, name: str, payload: Payload, size: int) -> None:
         self._names.append(name)
@@ -121,6 +126,9 @@ class Hall:
         yield PostEvent({})
         if isinstance(task.payload, ContactChange):
             self.known.update(self._keys(task.payload))
+        if isinstance(task.payload, ContactDeletion):
+            self.known.discard(task.payload.key)
+            return [outcomes.DELIVERED]
         if task.payload.key in self.known:
             return [outcomes.DELIVERED]
         return [Aside() if task.may_wait else UNKNOWN]
@@ -249,3 +257,46 @@ def test_wait_when_it_has_lasted_for_ten_minutes_ends(make_hall: Callable[..., H
     assert (WAIT_SECONDS + 1, "first", WaitEnd.TIME) == hall.begun[-1]
     assert [0.0, 0.0, WAIT_SECONDS] == hall.held
     assert (None, START + 101 + WAIT_SECONDS) == (before, hall.scheduler.next_wait_end)
+
+
+def test_task_that_waits_for_its_person_is_not_begun_when_they_are_taken_away(make_hall: Callable[..., Hall]) -> None:
+    """A deletion shows nobody, though it was delivered: the task waits on, for a row that may follow."""
+    hall = make_hall()
+    hall.event("early")
+    hall.run_until(2.0)
+    hall.deletion("deletion")
+    hall.run_until(10.0)
+    assert (["early"], {"deletion"}) == (hall.aside, set(hall.done))
+    hall.person("person")
+    hall.run_until(20.0)
+    assert outcomes.DELIVERED == hall.done["early"][1]
+
+
+def test_events_of_a_person_who_was_taken_away_go_one_after_the_other_again(make_hall: Callable[..., Hall]) -> None:
+    """Until one of them has shown that the person is there; before, those of a known person go at once."""
+    hall = make_hall(expects=False)
+    hall.known.add(K)
+    hall.person("person")
+    for number in range(3):
+        hall.event(f"before {number}", second=number)
+    hall.deletion("deletion")
+    for number in range(3):
+        hall.event(f"after {number}", second=number)
+    hall.run_until(20.0)
+    begun = {name: moment for moment, name, _ in hall.begun}
+    assert 1 == len({begun[f"before {number}"] for number in range(3)})
+    assert begun["before 0"] + 1.0 == begun["deletion"]
+    assert [1.0, 2.0, 3.0] == [begun[f"after {number}"] - begun["deletion"] for number in range(3)]
+
+
+def test_lane_of_a_person_who_was_taken_away_and_comes_anew_is_not_open(make_hall: Callable[..., Hall]) -> None:
+    """Nor is one that begins later: nobody knows them any more."""
+    hall = make_hall(expects=False)
+    hall.person("person")
+    hall.deletion("deletion")
+    hall.run_until(5.0)
+    for number in range(2):
+        hall.event(f"after {number}", second=number)
+    hall.run_until(20.0)
+    begun = {name: moment for moment, name, _ in hall.begun}
+    assert 1.0 == begun["after 1"] - begun["after 0"]

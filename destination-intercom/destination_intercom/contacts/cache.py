@@ -189,12 +189,12 @@ class ContactCache:
 
     def note_written(self, key: Key, contact: KnownContact, forms: Mapping[str, Form] | None = None) -> None:
         """Note that this run has written the person `key`, who is known then."""
-        self.departures.end(key, contact.contact_id)
         self.written.note(key, contact, forms)
         self.note_known(key, contact)
 
     def note_known(self, key: Key, contact: KnownContact) -> None:
         """Note that a person is there, under each of their keys: an event may have come before."""
+        self.departures.end(key, contact.contact_id)
         for each in (key, *keys_of(contact)):
             self.unknown.forget(each)
 

@@ -14,7 +14,7 @@ from destination_intercom.configuration.config import Deletion
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.creating import PATHS_OF_DOTS
 from destination_intercom.contacts.departures import LiveRows
-from destination_intercom.contacts.known import KnownContact, read_identity
+from destination_intercom.contacts.known import ContactReader, KnownContact, read_identity
 from destination_intercom.contacts.leads import is_contact
 from destination_intercom.contacts.lookup import search_query
 from destination_intercom.contacts.mapping import ContactChange, ContactDeletion
@@ -22,6 +22,7 @@ from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose,
 from destination_intercom.contacts.turns import Turn
 from destination_intercom.delivery.tasks import Step, Steps, UndeliverableError
 from destination_intercom.errors import ConfigurationError
+from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
     ArchivePerson,
@@ -75,12 +76,93 @@ class DeletionLimit:
         self.made -= 1
 
 
+class _Seeking:
+    """One person who is looked for: they themselves, held and read just now, and nobody else.
+
+    `found` is None where this run knew them, so that nobody was looked up.
+    """
+
+    def __init__(self, key: Key, found: Found | None, *, cache: ContactCache, reader: ContactReader) -> None:
+        self._who = ContactChange(key, {}, {})
+        self._found = found
+        self._cache = cache
+        self._reader = reader
+        self.turn = Turn()
+        self.gone: str | None = None
+        """The contact that was shown, and was not there: archived or deleted, maybe by an earlier attempt."""
+
+    def run(self) -> Seeks:
+        """Find the person."""
+        who, found = self._who, self._present(self._found or NOTHING_FOUND)
+        known = self._cache.written.get(who.key, of_any_age=True) or choose(who, found)
+        if isinstance(known, Outcome) and who.by_email:
+            return known
+        if isinstance(known, KnownContact):
+            contact = yield from self._read(known.contact_id)
+            if contact is not None:
+                return contact
+        if who.by_email and self._found is not None:
+            # The search was asked, and nobody else knows addresses.
+            return None
+        # Whom the search has shown may have been somebody else, who has gone.
+        contact_id = yield from self._find()
+        if contact_id is None or isinstance(contact_id, Outcome):
+            return contact_id
+        return (yield from self._read(contact_id))
+
+    def _present(self, found: Found) -> Found:
+        departures = self._cache.departures
+        return Found(tuple(each for each in found.by_identity if not departures.has_contact(each.contact_id)))
+
+    def _read(self, contact_id: str) -> Seeks:
+        """Read a contact while nobody else writes to it; None if it is not there, or another person's."""
+        yield from self.turn.take_contact(contact_id)
+        call = GetContact(contact_id)
+        answer = yield call
+        if not call.is_answered_by(answer):
+            if answer.status == NOT_FOUND:
+                self.gone = contact_id
+            return None if answer.status in GONE else rejected(outcomes.REFUSED, read_refusal(answer))
+        contact = self._reader.read(answer.body)
+        if is_same_person(self._who, contact):
+            return contact
+        # Newer than the search has it, which may lead others there.
+        self._cache.written.note(None, contact)
+        return None
+
+    def _find(self) -> Generator[Step, Answer, str | Outcome | None]:
+        """Ask for a person by the identity: by the User ID without the search, which lags."""
+        key = self._who.key
+        if key.field == "email" or key.value in PATHS_OF_DOTS:
+            return (yield from self._search())
+        call = FindByExternalId(key.value)
+        answer = yield call
+        if call.is_answered_by(answer):
+            contact_id: str = answer.body["id"]
+            return contact_id
+        return None if answer.status in GONE else rejected(outcomes.REFUSED, read_refusal(answer))
+
+    def _search(self) -> Generator[Step, Answer, str | Outcome | None]:
+        key = self._who.key
+        call = SearchContacts(search_query(key.field, [key.value]), decisive=True)
+        answer = yield call
+        if not call.is_answered_by(answer):
+            return rejected(outcomes.REFUSED, read_refusal(answer))
+        contacts = [read_identity(each) for each in answer.body.get("data") or [] if is_contact(each)]
+        same = tuple(contact for contact in contacts if is_same_person(self._who, contact))
+        chosen = choose(self._who, self._present(Found(same)))
+        return chosen.contact_id if isinstance(chosen, KnownContact) else chosen
+
+
 class ContactDeleter:
     """Makes the steps that take people away, as `how` says; `live` tells who stays, whatever a mark says."""
 
-    def __init__(self, how: Deletion, *, cache: ContactCache, live: LiveRows, limit: DeletionLimit) -> None:
+    def __init__(
+        self, how: Deletion, *, cache: ContactCache, reader: ContactReader, live: LiveRows, limit: DeletionLimit
+    ) -> None:
         self._how = how
         self._cache = cache
+        self._reader = reader
         self._live = live
         self._limit = limit
         self._kept = 0
@@ -88,89 +170,33 @@ class ContactDeleter:
 
     def delete(self, deletion: ContactDeletion, found: Found | None) -> Steps:
         """Take a person away; `found` is None where this run knew them, so that nobody was looked up."""
-        key = deletion.key
-        if deletion.is_mark and self._live.has_any([key]):
+        if deletion.is_mark and self._live.has_any([deletion.key]):
             return self._keep()
-        if key in self._cache.departures:
-            return outcomes.UNCHANGED
-        who, turn = ContactChange(key, {}, {}), Turn()
+        seeking = _Seeking(deletion.key, found, cache=self._cache, reader=self._reader)
         try:
-            contact = yield from self._seek(who, found, turn)
-            if isinstance(contact, Outcome):
-                outcome = contact
+            contact = yield from seeking.run()
+            if isinstance(contact, KnownContact):
+                outcome = yield from self._take_away(deletion, contact)
             elif contact is None:
                 self._not_there += 1
-                self._cache.departures.note(key)
+                self._cache.departures.note(deletion.key, seeking.gone)
                 outcome = outcomes.UNCHANGED
-            elif deletion.is_mark and self._live.has_any(keys_of(contact)):
-                outcome = self._keep()
             else:
-                outcome = yield from self._take_away(deletion, contact)
+                outcome = contact
         except UndeliverableError:
-            yield from turn.leave()
+            yield from seeking.turn.leave()
             raise
-        yield from turn.leave()
+        yield from seeking.turn.leave()
         return outcome
 
     def _keep(self) -> Outcome:
         self._kept += 1
         return filtered(outcomes.DELETED)
 
-    def _seek(self, who: ContactChange, found: Found | None, turn: Turn) -> Seeks:
-        """Find the contact, hold it, and read it: the person themselves, and nobody else."""
-        known = self._cache.written.get(who.key, of_any_age=True) or choose(who, self._present(found or NOTHING_FOUND))
-        if isinstance(known, Outcome) and who.by_email:
-            return known
-        if isinstance(known, KnownContact):
-            contact = yield from self._read(who, known.contact_id, turn)
-            if contact is not None:
-                return contact
-        if who.by_email and found is not None:
-            # The search was asked, and nobody else knows addresses.
-            return None
-        # Whom the search has shown may have been somebody else, who has gone.
-        contact_id = yield from self._find(who)
-        if contact_id is None or isinstance(contact_id, Outcome):
-            return contact_id
-        return (yield from self._read(who, contact_id, turn))
-
-    def _present(self, found: Found) -> Found:
-        departures = self._cache.departures
-        return Found(tuple(each for each in found.by_identity if not departures.has_contact(each.contact_id)))
-
-    def _read(self, who: ContactChange, contact_id: str, turn: Turn) -> Seeks:
-        """Read a contact while nobody else writes to it; None if it is not there, or another person's."""
-        yield from turn.take_contact(contact_id)
-        call = GetContact(contact_id)
-        answer = yield call
-        if not call.is_answered_by(answer):
-            return None if answer.status in GONE else rejected(outcomes.REFUSED, read_refusal(answer))
-        contact = read_identity(answer.body)
-        return contact if is_same_person(who, contact) else None
-
-    def _find(self, who: ContactChange) -> Generator[Step, Answer, str | Outcome | None]:
-        """Ask for a person by the identity: by the User ID without the search, which lags."""
-        if who.by_email or who.key.value in PATHS_OF_DOTS:
-            return (yield from self._search(who))
-        call = FindByExternalId(who.key.value)
-        answer = yield call
-        if call.is_answered_by(answer):
-            contact_id: str = answer.body["id"]
-            return contact_id
-        return None if answer.status in GONE else rejected(outcomes.REFUSED, read_refusal(answer))
-
-    def _search(self, who: ContactChange) -> Generator[Step, Answer, str | Outcome | None]:
-        call = SearchContacts(search_query(who.key.field, [who.key.value]), decisive=True)
-        answer = yield call
-        if not call.is_answered_by(answer):
-            return rejected(outcomes.REFUSED, read_refusal(answer))
-        contacts = [read_identity(each) for each in answer.body.get("data") or [] if is_contact(each)]
-        same = tuple(contact for contact in contacts if is_same_person(who, contact))
-        chosen = choose(who, self._present(Found(same)))
-        return chosen.contact_id if isinstance(chosen, KnownContact) else chosen
-
     def _take_away(self, deletion: ContactDeletion, contact: KnownContact) -> Steps:
         """Archive or delete a contact that was read just now."""
+        if deletion.is_mark and self._live.has_any(keys_of(contact)):
+            return self._keep()
         if not self._limit.take():
             return rejected(outcomes.TOO_MANY_DELETIONS)
         call: WriteCall = (ArchivePerson if self._how == "archive" else DeleteContact)(contact.contact_id)

@@ -15,7 +15,7 @@ from destination_intercom.identity import Key
 MAX_PEOPLE: Final = 100_000
 
 _NOBODY: Final = ""
-"""Stands for the contact of a person whom the deletion did not find: an earlier attempt may have taken it away."""
+"""Stands for the contact of a person whom a deletion did not find: an earlier attempt may have taken it away."""
 
 
 class LiveRows:
@@ -44,10 +44,10 @@ class Departures:
         self._contacts: Bounded[str, None] = Bounded(capacity)
         self._of_key: Bounded[bytes, str] = Bounded(capacity)
 
-    def note(self, key: Key, contact_id: str = _NOBODY) -> None:
-        """Note that a contact was taken away, or that none was there to be."""
-        self._of_key.note(key.digest, contact_id)
-        if contact_id != _NOBODY:
+    def note(self, key: Key, contact_id: str | None) -> None:
+        """Note that the contact of a person is gone; None where nobody knows which it was."""
+        self._of_key.note(key.digest, contact_id or _NOBODY)
+        if contact_id is not None:
             self._contacts.note(contact_id, None)
 
     def __contains__(self, key: Key) -> bool:
@@ -55,16 +55,15 @@ class Departures:
         return contact_id is not None and (contact_id == _NOBODY or self.has_contact(contact_id))
 
     def has_contact(self, contact_id: str | None) -> bool:
-        """Say whether a contact was taken away, by Intercom's id of it."""
+        """Say whether a contact is gone, by Intercom's id of it."""
         return contact_id in self._contacts if contact_id is not None else False
 
     def contact_of(self, key: Key) -> str | None:
-        """Tell the contact that was taken away as the person `key`; None if there is none."""
+        """Tell the contact that is gone and was the person `key`; None if there is none."""
         contact_id = self._of_key.get(key.digest)
         return contact_id if self.has_contact(contact_id) else None
 
-    def end(self, key: Key, contact_id: str | None) -> None:
+    def end(self, key: Key, contact_id: str) -> None:
         """Note that a person is there again, as the contact `contact_id`."""
         self._of_key.forget(key.digest)
-        if contact_id is not None:
-            self._contacts.forget(contact_id)
+        self._contacts.forget(contact_id)

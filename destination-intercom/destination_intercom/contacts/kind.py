@@ -78,11 +78,18 @@ class Contacts(Kind):
             memberships=Memberships(companies, now) if self._attaches else None,
         )
         self._live = LiveRows()
+        self._has_marks = isinstance(config.users, UsersEnabled) and any(
+            entry.deleted_property is not None for entry in config.users.streams
+        )
         self._deletion_limit = DeletionLimit(config.delivery.max_deletions)
         self._deleter: ContactDeleter | None = None
         if self._policy.deletion is not None:
             self._deleter = ContactDeleter(
-                self._policy.deletion, cache=self.cache, live=self._live, limit=self._deletion_limit
+                self._policy.deletion,
+                cache=self.cache,
+                reader=self._reader,
+                live=self._live,
+                limit=self._deletion_limit,
             )
         self._batches = ContactBatches(written=self.cache.written, look_up=look_up)
         self._somebody: Key | None = None
@@ -175,7 +182,7 @@ class Contacts(Kind):
 
     def _note_live(self, payload: Payload) -> None:
         """Note who has a live row, before any mark is looked at that has come before it."""
-        if self._deleter is None:
+        if self._deleter is None or not self._has_marks:
             return
         if isinstance(payload, ContactChange):
             self._live.note(payload.key)

@@ -132,7 +132,9 @@ class ContactUpserter:
         # Who was known, and is forgotten by now, was never looked up.
         found = self._without_departed(found or Found(is_certain=False))
         if (departed := self._cache.departures.contact_of(key)) is not None and self._policy.deletion == "archive":
-            return (yield from ContactCreation(write, found).bring_back(departed))
+            brought_back = yield from ContactCreation(write, found).bring_back(departed)
+            if brought_back.reason != outcomes.NOT_RESTORABLE:
+                return brought_back
         known = written or choose(write.change, found)
         if isinstance(known, Outcome):
             return known
