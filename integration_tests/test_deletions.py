@@ -290,6 +290,19 @@ def test_lead_when_brought_back_is_the_old_one() -> None:
     assert ["unarchive A", "GET A"] == steps(result)[-2:]
 
 
+@BOTH
+def test_deletions_of_many_cost_a_search_for_150_of_them_and_two_calls_each(how: str) -> None:
+    """And one for each who is not found."""
+    contacts = [person(f"{number:024d}", external_id=f"u{number}") for number in range(1, 301)]
+    rows = [tombstone(f"u{number}") for number in range(1, 306)]
+    result = place(*contacts).write(*rows, configuration=users(deleted_records=how))
+    assert (305, 0) == counts(result)
+    taking = "POST /contacts/{id}/archive" if how == "archive" else "DELETE /contacts/{id}"
+    find = "GET /contacts/find_by_external_id/{external_id}"
+    assert {"POST /contacts/search": 3, "GET /contacts/{id}": 300, taking: 300, find: 5}.items() <= result.calls.items()
+    assert 608 + 1 == sum(result.calls.values())
+
+
 @pytest.mark.parametrize("most", [2, 0])
 @BOTH
 def test_deletions_beyond_the_limit_are_rejected_and_the_sync_ends_as_an_error(how: str, most: int) -> None:

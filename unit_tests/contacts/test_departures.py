@@ -17,15 +17,6 @@ def test_live_row_when_noted_is_known_under_its_own_key() -> None:
     assert not live.has_any([])
 
 
-def test_live_row_when_a_log_tells_of_its_end_is_none() -> None:
-    """Nor is one that was never there."""
-    live = LiveRows()
-    live.note(A)
-    live.forget(A)
-    live.forget(B)
-    assert not live.has_any([A, B])
-
-
 def test_live_rows_when_there_are_too_many_are_the_last_ones() -> None:
     """A person whose row comes again is among the last."""
     live = LiveRows(2)

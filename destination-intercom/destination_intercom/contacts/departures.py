@@ -28,10 +28,6 @@ class LiveRows:
         """Note that a person has a live row."""
         self._keys.note(key.digest, None)
 
-    def forget(self, key: Key) -> None:
-        """Note that a log tells of the deletion of a person's row."""
-        self._keys.forget(key.digest)
-
     def has_any(self, keys: Iterable[Key]) -> bool:
         """Say whether a person has a live row under one of these keys."""
         return any(key.digest in self._keys for key in keys)

@@ -78,8 +78,10 @@ class Contacts(Kind):
             memberships=Memberships(companies, now) if self._attaches else None,
         )
         self._live = LiveRows()
-        self._has_marks = isinstance(config.users, UsersEnabled) and any(
-            entry.deleted_property is not None for entry in config.users.streams
+        self._has_marks = (
+            isinstance(config.users, UsersEnabled)
+            and config.users.deletion is not None
+            and any(entry.deleted_property is not None for entry in config.users.streams)
         )
         self._deletion_limit = DeletionLimit(config.delivery.max_deletions)
         self._deleter: ContactDeleter | None = None
@@ -182,12 +184,8 @@ class Contacts(Kind):
 
     def _note_live(self, payload: Payload) -> None:
         """Note who has a live row, before any mark is looked at that has come before it."""
-        if self._deleter is None or not self._has_marks:
-            return
-        if isinstance(payload, ContactChange):
+        if self._has_marks and isinstance(payload, ContactChange):
             self._live.note(payload.key)
-        elif isinstance(payload, ContactDeletion) and not payload.is_mark:
-            self._live.forget(payload.key)
 
     def look_up(self, batch: Batch) -> Generator[Step, Answer, None]:
         """Look up all people of a batch, and by their e-mail those who are not found by their external_id."""
