@@ -308,6 +308,16 @@ def test_live_row_of_another_key_after_an_archive_restores_the_contact_that_is_i
     assert (D, [create, GET, GET, UnarchiveContact(ID), GET, UPDATE]) == (outcome.status, calls)
 
 
+def test_live_row_of_another_person_with_the_address_of_one_who_was_archived_restores_nobody() -> None:
+    """An archived contact keeps its address: it is in the way as any other one is."""
+    bench = Bench()
+    bench.delete(SELF, GONE)
+    change = ContactChange(by_id("new"), {"email": ADDRESS}, {})
+    steps = bench.upserter(Policy(deletion="archive")).write([change], NOTHING_FOUND)
+    (outcome,), calls, _ = bench.drive(steps, ARCHIVED_CONFLICT, NOT_FOUND)
+    assert (outcomes.CONTACT_ARCHIVED, GET) == (outcome.reason, calls[-1])
+
+
 def test_live_row_of_somebody_whom_this_run_has_not_archived_meets_them_as_ever() -> None:
     """`archived_contacts` decides."""
     bench = Bench()

@@ -35,6 +35,15 @@ def test_departure_when_it_is_over_is_so_for_the_person_and_the_contact() -> Non
     assert (False, None, False) == (A in departures, departures.contact_of(A), departures.has_contact("1"))
 
 
+def test_contact_that_is_gone_was_each_of_its_keys_and_no_other() -> None:
+    """What a person of another key is in the way of is not theirs."""
+    departures = Departures()
+    departures.note(A, "1", [C])
+    assert [True, True, False] == [departures.was(key, "1") for key in (A, C, B)]
+    assert not departures.was(A, "2")
+    assert C not in departures
+
+
 def test_departure_of_nobody_knows_who_it_was_is_one_of_the_person_alone() -> None:
     """It ends when the person is there, as whichever contact."""
     departures = Departures()

@@ -203,7 +203,7 @@ class ContactCache:
         self.written.drop(contact.contact_id)
         for each in (key, *keys_of(contact)):
             self.leads.forget(each.digest)
-        self.departures.note(key, contact.contact_id)
+        self.departures.note(key, contact.contact_id, keys_of(contact))
 
     def note_lead(self, key: Key, contact_id: str) -> None:
         """Note that a person was found, and is a lead."""

@@ -208,14 +208,11 @@ class ContactCreation:
                 return None
         return rejected(outcomes.IDENTITY_CONFLICT, conflict)
 
-    def _has_departed(self, contact_id: str | None) -> bool:
-        """Say whether this run has taken away the person, or the contact that is in the way."""
-        departures = self._cache.departures
-        return self._change.key in departures or departures.has_contact(contact_id)
-
     def _wait_for_deletion(self, contact_id: str | None) -> Generator[Step, Answer, bool]:
         """Wait a while for a contact to be gone that this run has deleted; False if there is none, or it stays."""
-        if self._policy.deletion != "delete" or not self._has_departed(contact_id):
+        departures = self._cache.departures
+        is_deleted = self._change.key in departures or departures.has_contact(contact_id)
+        if self._policy.deletion != "delete" or not is_deleted:
             return False
         if (pause := next(self._deleted_pauses, None)) is None:
             return False
@@ -229,10 +226,15 @@ class ContactCreation:
         outcome = yield from self._unarchive(contact_id, None)
         return replace(outcome, status=Status.DELIVERED) if outcome.status is Status.UNCHANGED else outcome
 
+    def _has_archived(self, contact_id: str) -> bool:
+        """Say whether this run, or maybe an attempt before it, has archived the person as this contact."""
+        departures, key = self._cache.departures, self._change.key
+        return self._policy.deletion == "archive" and (key in departures or departures.was(key, contact_id))
+
     def _unarchive(self, contact_id: str, conflict: Refusal | None) -> Steps:
         """Restore a contact, one task at a time; if it is another person's after all, archive it again."""
         by_policy = self._policy.unarchive and self._policy.write_mode != "create_only"
-        if not (by_policy or (self._policy.deletion == "archive" and self._has_departed(contact_id))):
+        if not (by_policy or self._has_archived(contact_id)):
             return rejected(outcomes.CONTACT_ARCHIVED, conflict)
         yield from self._turn.take_contact(contact_id)
         # Asked once the contact is held: whoever held it before may have learned it in minutes.

@@ -5,7 +5,7 @@ The search lags, so that whoever it shows may be somebody else by now, or gone; 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -220,3 +220,18 @@ class ContactDeleter:
         if any(counts.values()):
             told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == done)
             yield f"People whose rows were deleted: {told}."
+
+
+def split_runs(payloads: Iterable[ContactChange | ContactDeletion]) -> Iterator[list[ContactChange] | ContactDeletion]:
+    """Split the payloads of one person into changes that are written together, and single deletions."""
+    changes: list[ContactChange] = []
+    for payload in payloads:
+        if isinstance(payload, ContactChange):
+            changes.append(payload)
+            continue
+        if changes:
+            yield changes
+            changes = []
+        yield payload
+    if changes:
+        yield changes

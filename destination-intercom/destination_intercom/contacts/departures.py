@@ -37,14 +37,15 @@ class Departures:
     """People whom this run has archived or deleted, or looked for to do so: nobody believes that they are there."""
 
     def __init__(self, capacity: int = MAX_PEOPLE) -> None:
-        self._contacts: Bounded[str, None] = Bounded(capacity)
+        self._contacts: Bounded[str, frozenset[bytes]] = Bounded(capacity)
+        """The keys of each that is gone, by Intercom's id of it."""
         self._of_key: Bounded[bytes, str] = Bounded(capacity)
 
-    def note(self, key: Key, contact_id: str | None) -> None:
-        """Note that the contact of a person is gone; None where nobody knows which it was."""
+    def note(self, key: Key, contact_id: str | None, others: Iterable[Key] = ()) -> None:
+        """Note that the contact of a person is gone, with `others` of its keys; None where nobody knows which it is."""
         self._of_key.note(key.digest, contact_id or _NOBODY)
         if contact_id is not None:
-            self._contacts.note(contact_id, None)
+            self._contacts.note(contact_id, frozenset(each.digest for each in (key, *others)))
 
     def __contains__(self, key: Key) -> bool:
         contact_id = self._of_key.get(key.digest)
@@ -53,6 +54,10 @@ class Departures:
     def has_contact(self, contact_id: str | None) -> bool:
         """Say whether a contact is gone, by Intercom's id of it."""
         return contact_id in self._contacts if contact_id is not None else False
+
+    def was(self, key: Key, contact_id: str) -> bool:
+        """Say whether a contact that is gone bore the identity `key`."""
+        return key.digest in (self._contacts.get(contact_id) or ())
 
     def contact_of(self, key: Key) -> str | None:
         """Tell the contact that is gone and was the person `key`; None if there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches, Neighbourhood
 from destination_intercom.contacts.cache import LEAD, ContactCache
-from destination_intercom.contacts.deletions import ContactDeleter, DeletionLimit
+from destination_intercom.contacts.deletions import ContactDeleter, DeletionLimit, split_runs
 from destination_intercom.contacts.departures import LiveRows
 from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.lookup import LookUp
@@ -241,7 +241,7 @@ class Contacts(Kind):
         neighbours: Neighbourhood | None,
     ) -> Generator[Step, Answer, list[Outcome]]:
         ends: list[Outcome] = []
-        for run in _split(payloads):
+        for run in split_runs(payloads):
             size = 1 if isinstance(run, ContactDeletion) else len(run)
             try:
                 ends += yield from self._deliver_run(run, found, neighbours)
@@ -314,21 +314,6 @@ def _change(payload: Payload) -> ContactChange:
     if not isinstance(payload, ContactChange):
         raise TypeError("not a contact")
     return payload
-
-
-def _split(payloads: Iterable[ContactChange | ContactDeletion]) -> Iterator[list[ContactChange] | ContactDeletion]:
-    """Split the payloads of one person into changes that are written together, and single deletions."""
-    changes: list[ContactChange] = []
-    for payload in payloads:
-        if isinstance(payload, ContactChange):
-            changes.append(payload)
-            continue
-        if changes:
-            yield changes
-            changes = []
-        yield payload
-    if changes:
-        yield changes
 
 
 def _contact(payload: Payload) -> ContactChange | ContactDeletion:
