@@ -592,7 +592,7 @@ def test_deletions_when_no_stream_can_tell_of_one_are_warned_of(
     result = place().write(
         user(), configuration=users(**ARCHIVE, streams=[{"stream": "users", **stream}]), configured_catalog=streams
     )
-    assert warned is result.logged("archive will take nobody away")
+    assert warned is result.logged("archive will remove nobody")
 
 
 def test_deleted_rows_of_events_and_companies_are_never_written() -> None:

@@ -192,6 +192,16 @@ def test_person_who_was_taken_away_is_believed_to_be_there_by_nobody(how: Deleti
     assert (U, [FIND]) == (outcome.status, calls)
 
 
+@pytest.mark.parametrize("gone", [NOT_FOUND, MERGED])
+def test_person_whom_somebody_else_has_removed_is_believed_to_be_there_by_nobody(gone: Answer) -> None:
+    """This run wrote them, and would take a live row that says the same for unchanged."""
+    bench = Bench()
+    bench.cache.note_written(K, contact(external_id="k", name="N"))
+    bench.cache.note_lead(K, ID)
+    bench.delete(gone, gone, found=None)
+    assert (None, None) == (bench.cache.written.get(K), bench.cache.lead(K))
+
+
 def test_contact_that_is_another_persons_by_now_is_known_as_such() -> None:
     """A live row that follows is not written to it, whatever the search shows."""
     bench = Bench()

@@ -119,10 +119,12 @@ class _Seeking:
         yield from self.turn.take_contact(contact_id)
         call = GetContact(contact_id)
         answer = yield call
+        if answer.status in GONE:
+            self._cache.written.drop(contact_id)
+            self.gone = contact_id if answer.status == NOT_FOUND else None
+            return None
         if not call.is_answered_by(answer):
-            if answer.status == NOT_FOUND:
-                self.gone = contact_id
-            return None if answer.status in GONE else rejected(outcomes.REFUSED, read_refusal(answer))
+            return rejected(outcomes.REFUSED, read_refusal(answer))
         contact = self._reader.read(answer.body)
         if is_same_person(self._who, contact):
             return contact
@@ -179,6 +181,7 @@ class ContactDeleter:
                 outcome = yield from self._take_away(deletion, contact)
             elif contact is None:
                 self._not_there += 1
+                self._cache.leads.forget(deletion.key.digest)
                 self._cache.departures.note(deletion.key, seeking.gone)
                 outcome = outcomes.UNCHANGED
             else:

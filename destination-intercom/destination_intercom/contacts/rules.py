@@ -87,7 +87,7 @@ def warn_of_no_deletions(users: UsersEnabled, catalog: Sequence[CatalogStream], 
     ]
     if streams and all(undeclared(CDC_DELETED_AT, stream.schema) for stream in streams):
         checks.warn(
-            f"users.deleted_records: {users.deleted_records} will take nobody away: no user stream has"
+            f"users.deleted_records: {users.deleted_records} will remove nobody: no user stream has"
             f" {CDC_DELETED_AT}, the column of sources that read a database's log. If the source marks deleted rows in"
             " a property of its own, name it: deleted_property, in its entry of users.streams."
         )
