@@ -303,6 +303,24 @@ def test_deletions_of_many_cost_a_search_for_150_of_them_and_two_calls_each(how:
     assert 608 + 1 == sum(result.calls.values())
 
 
+@BOTH
+def test_lead_of_this_run_when_it_leaves_and_comes_again_is_one_lead(how: str) -> None:
+    """The one that was archived, or a new one; nobody waits for the one that is gone to be seen."""
+    where = place(ADA)
+    began = where.clock.now()
+    result = where.write(
+        user("lea@example.com", name="Lea"),
+        tombstone("lea@example.com"),
+        user("lea@example.com", name="Lea again"),
+        configuration=users("name", **MAIL, create_as="lead", deleted_records=how),
+    )
+    leads = [each for each in result.contents["contacts"] if each["role"] == "lead"]
+    assert (1 if how == "archive" else 2) == len(leads)
+    assert ["Lea again"] == [each["name"] for each in leads if not (each["archived"] or each["deleted"])]
+    assert (3, 0) == counts(result)
+    assert where.clock.now() - began < 1.0
+
+
 @pytest.mark.parametrize("most", [2, 0])
 @BOTH
 def test_deletions_beyond_the_limit_are_rejected_and_the_sync_ends_as_an_error(how: str, most: int) -> None:

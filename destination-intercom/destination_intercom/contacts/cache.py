@@ -203,6 +203,8 @@ class ContactCache:
         self.written.drop(contact.contact_id)
         for each in (key, *keys_of(contact)):
             self.leads.forget(each.digest)
+        if self.made_with.get(contact.email or "") == contact.contact_id:
+            self.made_with.forget(contact.email or "")
         self.departures.note(key, contact.contact_id, keys_of(contact))
 
     def note_lead(self, key: Key, contact_id: str) -> None:
