@@ -317,13 +317,17 @@ faults = st.fixed_dictionaries(
         st.tuples(st.integers(0, 3), st.booleans(), st.sampled_from([0.0, 3.0, 70.0])), min_size=1, max_size=12
     ),
     plans=st.lists(faults, max_size=3),
+    searches=st.lists(faults, max_size=1),
     lag=st.sampled_from([0.0, 10.0, 100.0, 280.0]),
 )
 def test_leads_under_any_loss_of_answers_are_made_once_each(
-    plan: list[tuple[int, bool, float]], plans: list[dict[str, Any]], lag: float
+    plan: list[tuple[int, bool, float]], plans: list[dict[str, Any]], searches: list[dict[str, Any]], lag: float
 ) -> None:
     """While the search lags less than five minutes: one lead an address, which has what was delivered last."""
-    at = Place(search_lag=lag, faults=[{"endpoint": CREATE, **fault} for fault in plans])
+    at = Place(
+        search_lag=lag,
+        faults=[{"endpoint": CREATE, **each} for each in plans] + [{"endpoint": SEARCH, **each} for each in searches],
+    )
     now, pieces = 0.0, []
     for place_in_order, (number, is_event, apart) in enumerate(plan):
         now += apart
@@ -336,7 +340,8 @@ def test_leads_under_any_loss_of_answers_are_made_once_each(
     delivered, rejected = counts(result)
     assert len(plan) == delivered + rejected
     assert len(result.events) <= delivered
-    if not result.logged("uncertain"):
-        assert 0 == rejected
+    # Nobody becomes a lead, either, whose search is refused.
+    assert not rejected or result.logged("uncertain") or searches
+    if not rejected:
         names = {mail(number): f"N{at_}" for at_, (number, is_event, _) in enumerate(plan) if not is_event}
         assert names.items() <= {each["email"]: each["name"] for each in result.contents["contacts"]}.items()

@@ -247,6 +247,24 @@ def test_lead_that_this_run_made_long_ago_is_read_before_another_is_created(know
     assert (outcomes.UNCHANGED, [GET]) == (outcome, calls)
 
 
+def test_lead_that_was_looked_for_and_found_is_read_before_another_is_created() -> None:
+    """It is this run's as one whose create was answered."""
+    bench = Bench()
+    bench.write(LOST, listed(lead()), lead_shown(name="N"))
+    bench.cache.written.forget(NAMED.key)
+    (outcome,), calls, _ = bench.write(lead_shown(name="N"))
+    assert (outcomes.UNCHANGED, [GET]) == (outcome, calls)
+
+
+def test_lead_that_is_looked_for_is_none_that_this_run_has_taken_away() -> None:
+    """The search may show that one for minutes to come, beside the one that was made."""
+    bench = Bench()
+    bench.cache.departures.note(NAMED.key, OTHER_ID)
+    both = listed(lead(OTHER_ID), lead())
+    (outcome,), calls, _ = bench.write(LOST, both, lead_shown(name="N"))
+    assert (outcomes.UNCHANGED, [CREATE, LOOK, GET]) == (outcome, calls)
+
+
 def test_lead_that_this_run_made_and_that_has_gone_is_created_anew() -> None:
     """Somebody has archived or deleted it: asked twice, for it may have been made a moment ago."""
     bench = Bench()

@@ -233,6 +233,18 @@ def test_lookup_when_the_search_is_out_of_order_goes_on_trying_where_it_decides(
     assert keys(2) == list(stopped.value.value)
 
 
+def test_key_when_its_search_is_refused_after_an_outage_is_known_not_to_have_been_answered() -> None:
+    """Whoever creates the contact where nothing conflicts must know it."""
+    service = Service()
+    steps = look_up(["k0"], size=service.size, decisive=True)
+    next(steps)
+    steps.send(BROKEN)
+    steps.send(BROKEN)
+    with pytest.raises(StopIteration):
+        steps.send(FULL)
+    assert service.size.fails("external_id", "k0", now=service.bench.time.now())
+
+
 @pytest.mark.parametrize("refused", [FULL, BROKEN])
 def test_key_when_its_search_fails_where_it_decides_holds_up_nobody(refused: Answer) -> None:
     """Alone in its question: one for nobody is answered, so that it is the key."""

@@ -139,9 +139,14 @@ class LeadCreation:
         return (yield from self._write.update_read(contact))
 
     def _read_all(self, answer: Answer) -> Sequence[KnownContact]:
-        listed = answer.body.get("data")
+        """Read those whom a search shows, but for whom this run has taken away since."""
+        listed, departures = answer.body.get("data"), self._cache.departures
         bodies = listed if isinstance(listed, list) else ()
-        return [self._write.read_body(body) for body in bodies if is_contact(body)]
+        return [
+            self._write.read_body(body)
+            for body in bodies
+            if is_contact(body) and not departures.has_contact(body["id"])
+        ]
 
 
 def is_lost(answer: Answer) -> bool:
