@@ -174,6 +174,22 @@ def test_lead_when_a_later_sync_names_its_user_becomes_that_user() -> None:
     assert 2 == owners(result)[mail(1)]
 
 
+def test_lead_when_two_streams_of_one_sync_know_the_person_differently_becomes_the_user() -> None:
+    """By the address it is updated and stays a lead; by the User ID it is that user from then on."""
+    at = place()
+    at.write(person(name="Ada"), configuration=leads())
+    streams = [
+        {"stream": "people", "identity_property": "mail", "intercom_field": "email"},
+        {"stream": "accounts", "identity_property": "id", "attributes": [{"property": "mail", "attribute": "email"}]},
+    ]
+    both = config(events=None, users={**config()["users"], "attributes": [{"property": "name"}], "streams": streams})
+    by_address = record("people", mail=mail(1), name="Ada L")
+    result = sync(at, (0.0, [by_address]), (5.0, [record("accounts", id="u1", mail=mail(1))]), configuration=both)
+    assert [("user", mail(1), "Ada L")] == people(result)
+    assert mail(1) == result.contact("u1")["email"]
+    assert 1 == result.calls[CREATE]
+
+
 @pytest.mark.parametrize("unknown_users", ["reject", "create"])
 def test_lead_whose_lookup_is_refused_is_not_created(unknown_users: str) -> None:
     """There is one, and nobody can be told of it; the other people of the batch are as ever."""

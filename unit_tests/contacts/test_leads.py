@@ -16,7 +16,7 @@ from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.delivery.retry import GIVE_UP_SECONDS
-from destination_intercom.delivery.tasks import OutageError, Pause, Step, UndeliverableError
+from destination_intercom.delivery.tasks import Acquire, OutageError, Pause, Step, UndeliverableError
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
@@ -121,6 +121,18 @@ def test_lead_when_another_record_comes_is_updated_though_no_search_shows_it() -
     bench.write(lead_shown(name="N"))
     (outcome,), calls, _ = bench.write(lead_shown(name="M"), changes=[change(name="M")])
     assert (outcomes.DELIVERED, [UpdateContact(ID, {"name": "M"})]) == (outcome, calls)
+
+
+def test_lead_that_was_made_while_another_task_waited_for_the_address_is_updated() -> None:
+    """Neither lookup has seen anybody; the address is one task's at a time."""
+    bench = Bench()
+    waiting = bench.upserter(LEADS).write([change(name="M")], NOTHING_FOUND)
+    step = next(waiting)
+    assert Acquire(Key("email", ADDRESS)) == step
+    bench.write(lead_shown(name="N"))
+    bench.held.append(Key("email", ADDRESS))
+    ends, calls, _ = bench.drive(waiting, lead_shown(name="M"))
+    assert ([outcomes.DELIVERED], [UpdateContact(ID, {"name": "M"})]) == (ends, calls)
 
 
 @pytest.mark.parametrize("role", ["user", "lead"])
