@@ -67,7 +67,7 @@ def _exists(name: str) -> bool:
 
 def test_wings_when_the_page_lists_them_are_the_folders() -> None:
     """In the table that stands for the picture of the layering test."""
-    table = PAGE.partition("The wings of the connector")[2].partition("`requests` is imported")[0]
+    table = PAGE.partition("the wings of the connector")[2].partition("imports `requests`")[0]
     listed = set(re.findall(r"`([a-z]+)/`", " ".join(_first_cells(table))))
     assert {_wing(module) for module in MODULES} - {"ground", "top"} == listed
     modules = {module for module in MODULES if "." not in module} - {"__init__"}
