@@ -82,10 +82,15 @@ SAYINGS = (
     Saying(USER_PAGE, "all", rf"Intercom's own fields are {NAMES}"),
     Saying(USER_PAGE, "never cleared", NEVER_CLEARED, lambda field: not field.clearable),
     Saying(USER_PAGE, "not readable", rf"{NAMES} cannot be read from Intercom", lambda field: not field.readable),
-    Saying(USER_PAGE, "only later", rf"{NAMES} only moves on", lambda field: field.only_later),
-    Saying(USER_PAGE, "only true", rf"`only_true` if absent for {NAMES}, `always`", _is_written_if_true),
+    Saying(USER_PAGE, "only later", rf"{NAMES} never moves back", lambda field: field.only_later),
+    Saying(USER_PAGE, "only true", rf"The default is `only_true` for {NAMES}, and `always`", _is_written_if_true),
     Saying(SPEC, "only true", rf'only_true\\" for {NAMES}, otherwise', _is_written_if_true),
-    Saying(USER_PAGE, "beside an address", rf"{NAMES} (?:is|are) written only beside", lambda field: field.needs_email),
+    Saying(
+        USER_PAGE,
+        "beside an address",
+        rf"{NAMES} (?:is|are) written only together with an e-mail address",
+        lambda field: field.needs_email,
+    ),
 )
 each_saying = pytest.mark.parametrize(
     "saying", SAYINGS, ids=lambda saying: f"{saying.page.rpartition('/')[2]}: {saying.about}"
