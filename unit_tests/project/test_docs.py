@@ -214,7 +214,7 @@ def test_failure_table_when_it_names_statuses_then_they_are_those_that_end_a_syn
 def test_retries_when_the_page_names_statuses_then_they_are_the_codes() -> None:
     """What rejects a record, what is tried again, and that HTML and redirects never reject one."""
     text = " ".join(section(USER_PAGE, "Failures of a sync").split())
-    tried = re.search(r"Tried again are: (.*?); from", text)
+    tried = re.search(r"The connector retries (.*?)\. The delay", text)
     rejecting = re.search(r"Only ([\d, and]+) in Intercom's own error format reject a record", text)
 
     assert tried is not None
