@@ -75,11 +75,13 @@ def test_types_in_a_dry_run_are_all_named_with_those_that_look_like_times_by_the
 
     assert isinstance(result.error, ConfigurationError)
     assert "POST /data_attributes" not in result.calls
-    (first,) = [text for text in result.logs if "which would be created" in text and "lacks" in text]
-    assert f"which would be created: {TYPES}. A type cannot be changed afterwards." in first
-    assert 'By their names these look like times: "customer_since", "last_change".' in first
-    (last,) = [text for text in result.logs if "every value of these attributes" in text]
-    assert 'looks like a time: "customer_since" (integer), "last_change" (string). ' in last
+    (first,) = [
+        text for text in result.logs if "which would be created" in text and "Missing custom attributes" in text
+    ]
+    assert f"which would be created: {TYPES}. A type cannot be changed later." in first
+    assert 'The names of these suggest times: "customer_since", "last_change".' in first
+    (last,) = [text for text in result.logs if "all of their values look like times" in text]
+    assert 'look like times: "customer_since" (integer), "last_change" (string). ' in last
     for text in (first, last):
         assert 'set the type of its entry in users.attributes to "date" before the first sync' in text
 
@@ -88,8 +90,8 @@ def test_types_in_a_dry_run_when_one_value_is_no_time_are_not_said_to_hold_times
     """A name may still be one of a time; a text that is one by chance is not enough."""
     result = write_customers(ADA, {**ADA, "updated_at": "yesterday", "created": 7}, dry_run=True)
 
-    assert result.logged('By their names these look like times: "customer_since", "last_change"')
-    assert not result.logged("every value of these attributes")
+    assert result.logged('The names of these suggest times: "customer_since", "last_change"')
+    assert not result.logged("all of their values look like times")
 
 
 def test_types_in_a_sync_are_said_before_anything_is_created() -> None:
@@ -107,8 +109,8 @@ def test_types_in_a_sync_are_said_before_anything_is_created() -> None:
     assert result.error is None
     assert [0] == created
     assert 4 == result.calls["POST /data_attributes"]
-    assert result.logged(f"which are created: {TYPES}. A type cannot be changed afterwards.")
-    assert result.logged("archive the new attribute in Intercom, and write another one")
+    assert result.logged(f"which are created: {TYPES}. A type cannot be changed later.")
+    assert result.logged("archive the new attribute in Intercom and write another one")
     made = {each["name"]: each["data_type"] for each in result.contents["data_attributes"] if each["custom"]}
     assert {"customer_since": "integer", "last_change": "string", "mrr": "string", "seats": "float"} == made
 
@@ -119,7 +121,7 @@ def test_types_when_there_is_more_to_warn_of_than_the_log_takes_are_said_all_the
     result = write_customers(ADA, attributes=[*ATTRIBUTES, *mistyped])
 
     assert result.error is None
-    assert result.logged("There is more to warn of")
+    assert result.logged("There are more warnings")
     assert result.logged(f"which are created: {TYPES}, ")
 
 
@@ -180,6 +182,6 @@ def test_type_of_an_entry_when_the_workspace_has_another_is_warned_of_and_the_wo
     )
 
     assert result.error is None
-    assert result.logged('"customer_since" is of the type integer in the workspace, and of the type date by its entry')
+    assert result.logged('"customer_since" has the type integer in the workspace, but the type date in its entry')
     (ada,) = result.contents["contacts"]
     assert {"customer_since": ADA["created"]} == ada["custom_attributes"]

@@ -116,7 +116,7 @@ def test_check_of_a_good_configuration_succeeds_and_says_what_it_cannot_prove() 
 def test_check_of_events_and_users_says_that_events_may_wait(sections: dict[str, Any], *, told: bool) -> None:
     """Whoever sets up the connection may still choose the order of the streams."""
     lines = check(config(**sections)).lines
-    assert told == any(b"wait for them, for ten minutes at most" in line for line in lines)
+    assert told == any(b"Events wait for people whom Intercom does not know yet" in line for line in lines)
 
 
 def test_check_of_a_wrong_token_names_the_field_and_the_cure() -> None:
@@ -152,7 +152,7 @@ def test_check_of_companies_compares_their_attributes_and_names_what_the_app_nee
     }
     verdict = check(config(events=None, users=None, companies=companies))
     assert "FAILED" == verdict.status
-    assert 'companies.attributes: the workspace lacks the custom attributes "tier" (string)' in verdict.message
+    assert 'companies.attributes: the workspace does not have the custom attributes "tier" (string)' in verdict.message
     verdict = check(config(events=None, users=None, companies={**companies, "attributes": [{"property": "name"}]}))
     assert "SUCCEEDED" == verdict.status
     assert b'for companies \\"Write users and companies\\", \\"Write data attributes\\".' in b"".join(verdict.lines)
@@ -257,10 +257,14 @@ def test_check_of_attributes_that_would_be_created_names_their_types_and_those_l
     users = {"mode": "enabled", "streams": [{"stream": "u"}], "attributes": entries, "missing_attributes": "create"}
     verdict = check(config(users=users))
     assert "SUCCEEDED" == verdict.status
-    (text,) = [message["log"]["message"] for message in map(json.loads, verdict.lines[:-1]) if "lacks" in str(message)]
-    expected = '"plan" (string), "joined_at" (integer), "mrr" (the type that the schema of its stream tells).'
-    assert f"which the first sync creates: {expected} A type cannot be changed afterwards." in text
-    assert 'By their names these look like times: "joined_at".' in text
+    (text,) = [
+        message["log"]["message"]
+        for message in map(json.loads, verdict.lines[:-1])
+        if "Missing custom attributes" in str(message)
+    ]
+    expected = '"plan" (string), "joined_at" (integer), "mrr" (the type from the schema of its stream).'
+    assert f"which the first sync creates: {expected} A type cannot be changed later." in text
+    assert 'The names of these suggest times: "joined_at".' in text
 
 
 def test_check_of_an_attribute_that_would_be_created_beside_one_like_it_offers_the_right_one() -> None:

@@ -108,8 +108,8 @@ def test_events_when_their_people_come_behind_them_are_all_delivered(lag: float)
     assert None is result.error
     assert {1: (100, 0), 2: (100, 0)} == counts(result)
     assert 100 == len(result.events)
-    assert result.logged("Events that came before their people, and waited for them: 100; 100 of them were delivered.")
-    assert result.logged("sync the streams of users first")
+    assert result.logged("Events that came before their people and waited for them: 100; 100 of them were delivered.")
+    assert result.logged("sync the user streams first")
 
 
 def test_events_when_more_than_a_wrong_mapping_takes_come_before_their_people_stop_nothing() -> None:
@@ -278,7 +278,7 @@ def test_event_when_its_person_never_comes_is_rejected_once_the_users_have_ended
     assert None is result.error
     assert {1: (1, 2)} == counts(result)
     assert 55 < line.left[1] < 90
-    assert result.logged("Events that came before their people, and waited for them: 1; 1 of them")
+    assert result.logged("Events that came before their people and waited for them: 1; 1 of them")
 
 
 def test_event_when_its_person_is_on_the_way_at_the_end_of_the_input_waits_for_them() -> None:
@@ -303,7 +303,7 @@ def test_event_when_its_person_is_refused_is_rejected_at_the_end() -> None:
     result = write([order(1), user(1), state("events", 1), state("users", 2)], seed=archived)
     assert None is result.error
     assert {1: (0, 1), 2: (0, 1)} == counts(result)
-    assert not result.logged("came before their people, and")
+    assert not result.logged("came before their people and")
 
 
 @pytest.mark.parametrize("mode", ["upsert", "create_only", "update_only"])
@@ -326,7 +326,7 @@ def test_event_when_the_sync_has_no_user_stream_waits_for_nobody() -> None:
     result = line.write(configured_catalog=catalog)
     assert {1: (1, 1)} == counts(result)
     assert line.left[1] < 10
-    assert not result.logged("wait for them")
+    assert not result.logged("Events wait for people")
 
 
 def test_rejection_when_its_wait_ended_by_time_counts_neither_way_and_after_the_people_like_any_other() -> None:
@@ -341,7 +341,7 @@ def test_rejection_when_its_wait_ended_by_time_counts_neither_way_and_after_the_
 
     result = Line((0, [order(n) for n in range(5)] + [user(7)])).write(configuration=settings)
     assert isinstance(result.error, ConfigurationError)
-    assert "5 of them: unknown_user (Intercom knows no such person)" in result.error.message
+    assert "5 of them: unknown_user (Intercom does not know this person)" in result.error.message
     assert "events.unknown_users to create" in result.error.message
 
 
@@ -490,5 +490,5 @@ def test_events_when_a_record_makes_several_wait_and_are_counted_as_one_record()
 def test_log_when_events_may_wait_says_so_in_its_first_line() -> None:
     """The one who reads it may still change the order of the streams."""
     result = write([user(1)])
-    assert "wait for them, for ten minutes at most" in result.logs[0]
-    assert not write([user(1)], configuration=config(events=None)).logged("wait for them")
+    assert "Events wait for people whom Intercom does not know yet, for at most ten minutes" in result.logs[0]
+    assert not write([user(1)], configuration=config(events=None)).logged("Events wait for people")

@@ -82,7 +82,7 @@ def test_preview_shows_what_would_be_sent_and_what_would_be_left_out() -> None:
     } == ada
     assert (2, None, [], "anonymous") == tuple(nobody[name] for name in ("record", "contact", "events", "outcome"))
     assert (contact, [], "invalid_time") == tuple(timeless[name] for name in ("contact", "events", "outcome"))
-    assert any('assumed, for the workspace is not asked: "seats" (integer)' in text for text in warnings)
+    assert any('since preview does not ask Intercom: "seats" (integer)' in text for text in warnings)
 
 
 def test_preview_shows_the_company_of_a_record_and_whom_a_person_belongs_to() -> None:
@@ -130,8 +130,8 @@ def test_preview_with_a_limit_shows_so_many_records() -> None:
 def test_preview_when_the_end_is_reached_names_what_was_never_seen() -> None:
     """As the end of a sync does."""
     warnings = show([record("people", **{**ADA, "photo": None}), record("people")], DOCUMENT, PEOPLE)[1]
-    assert not [text for text in warnings if text.startswith("Selected, and in no record")]
-    (told,) = [text for text in show([record("people")], DOCUMENT, PEOPLE)[1] if text.startswith("Selected, and in no")]
+    assert not [text for text in warnings if text.startswith("Selected, but in no record")]
+    (told,) = [text for text in show([record("people")], DOCUMENT, PEOPLE)[1] if text.startswith("Selected, but in no")]
     assert 'users.attributes, entry 3 ("photo")' in told
 
 

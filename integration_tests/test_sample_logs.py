@@ -36,7 +36,9 @@ def test_log_of_a_shared_quota_says_who_takes_it_and_that_calls_wait() -> None:
     said = lines_of(SAMPLES["A quota that others use"]())
     for lines in (said, SHOWN["A quota that others use"].splitlines()):
         (first, *_) = [line for line in lines if "Progress" in line]
-        match = re.search(r"this sync took ([0-9.]+)% of that, apps beside it ([0-9.]+)%\. Calls wait for it\.", first)
+        match = re.search(
+            r"this sync used ([0-9.]+)% of that, other apps ([0-9.]+)%\. Calls wait for the quota\.", first
+        )
         assert match is not None
         ours, others = map(float, match.groups())
         # 1,500 of 1,666 calls of a window are theirs; the time before the first of ours counts for nobody.

@@ -68,14 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     for name, purpose in (
         ("check", "check a configuration against Intercom; writes nothing to it"),
         ("write", "deliver the Airbyte messages on standard input to Intercom"),
-        ("preview", "show what each record on standard input would become; asks and sends nothing, needs no token"),
+        ("preview", "show what each record on standard input would become; needs no token and no network"),
     ):
         command = commands.add_parser(name, help=purpose)
         command.add_argument("--config", required=True, metavar="FILE", help="the configuration, as JSON")
         if name != "check":
             command.add_argument("--catalog", required=True, metavar="FILE", help="the configured catalog, as JSON")
         if name == "preview":
-            command.add_argument("--limit", type=_count, metavar="N", help="show so many records at most")
+            command.add_argument("--limit", type=_count, metavar="N", help="show at most this many records")
     return parser
 
 

@@ -68,8 +68,8 @@ def check(
     else:
         yield log_line(
             "INFO",
-            "The check wrote nothing to Intercom: whether the token may write contacts and events, and whether there"
-            " is room for new event names, only the first sync can prove. The app of the token needs these permissions:"
+            "The check wrote nothing to Intercom. Only the first sync can show whether the token may write, and whether"
+            " there is room for new event names. The app of the token needs these permissions:"
             f" {_list_permissions(kinds)}.",
         )
         yield status_line(None)

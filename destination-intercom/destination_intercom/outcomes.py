@@ -112,7 +112,7 @@ FILTER_REASONS: Final = {
     NOT_SELECTED: "the event's name is not among the selected ones",
     NO_EVENT_NAME: "the event name property is absent, null or blank",
     EXCLUDED: "the event's name is among the excluded ones",
-    FILTERED_OUT: "a filter does not hold",
+    FILTERED_OUT: "a filter does not match",
     ANONYMOUS: "the identity is absent, null or blank",
     NO_IDENTITY_PROPERTY: "neither the record nor the stream's schema has the identity property",
     DELETED: "the source marks the row as deleted",
@@ -139,20 +139,20 @@ UNDELIVERABLE: Final = "undeliverable"
 UNCERTAIN: Final = "uncertain"
 
 REJECTION_REASONS: Final = {
-    INVALID_IDENTITY: "the identity is no text or whole number, longer than 255 characters, or lost on its way here",
+    INVALID_IDENTITY: "the identity is not a string or whole number, exceeds 255 characters, or was lost on its way",
     MISSING_IDENTITY: "the identity is absent, null or blank, and identity.missing is reject",
-    INVALID_EVENT_NAME: "the event name is no text",
-    INVALID_TIME: "the event's time is absent or is no time",
-    UNKNOWN_USER: "Intercom knows no such person",
+    INVALID_EVENT_NAME: "the event name is not a string",
+    INVALID_TIME: "the event's time is absent or not a time",
+    UNKNOWN_USER: "Intercom does not know this person",
     EVENT_NAME_LIMIT: "the workspace already has 120 active event names",
     AMBIGUOUS_EMAIL: "several users, or several leads, in Intercom share the e-mail address",
-    IDENTITY_CONFLICT: "the contact that is in the way is another person",
+    IDENTITY_CONFLICT: "the conflicting contact is another person",
     CONTACT_ARCHIVED: "the contact is archived in Intercom",
     CONTACT_MERGED: "the contact was merged into another one in Intercom",
     NOT_RESTORABLE: "the contact is archived, and Intercom cannot restore it",
     NOT_FOUND: "no such contact, and users.write_mode is update_only",
     EMAIL_TAKEN: "a user without an external_id has the e-mail address, and users.email_match is reject",
-    CONFLICT: "Intercom reports a conflict and does not say with whom",
+    CONFLICT: "Intercom reports a conflict, but does not say with whom",
     REFUSED: "Intercom refused the payload",
     TOO_MANY_DELETIONS: "this sync has archived or deleted as many people as delivery.max_deletions allows",
     UNDELIVERABLE: "its call fails again and again while others of the same kind succeed",
@@ -164,12 +164,12 @@ REASONS: Final = {**FILTER_REASONS, **REJECTION_REASONS}
 CURES: Final = {
     NO_IDENTITY_PROPERTY: "Check identity.property and identity_property if there are many.",
     INVALID_IDENTITY: "Choose another property, or convert it in the source.",
-    MISSING_IDENTITY: "Set identity.missing to filter if such records are ordinary.",
+    MISSING_IDENTITY: "Set identity.missing to filter if such records are normal.",
     INVALID_EVENT_NAME: "Check event_name_property.",
-    INVALID_TIME: "Check created_at_property; filter by is_set where it may be absent.",
+    INVALID_TIME: "Check created_at_property. If the time may be absent, add a filter with is_set.",
     UNKNOWN_USER: (
-        "Check that the identity is the one by which Intercom knows its people (identity.property, intercom_field)."
-        " Send the users too, before the events, or set events.unknown_users to create."
+        "Check that identity.property and intercom_field are the identity that people have in Intercom. Send the users"
+        " too, before the events, or set events.unknown_users to create."
     ),
     EVENT_NAME_LIMIT: "Archive event names in Intercom (Settings > Data > Events), or select fewer.",
     AMBIGUOUS_EMAIL: "Merge them in Intercom, or use external_id as the identity.",
@@ -178,11 +178,11 @@ CURES: Final = {
         " leave email out of users.attributes."
     ),
     CONTACT_ARCHIVED: ("Set users.archived_contacts to unarchive, unarchive it in Intercom, or filter such people."),
-    CONTACT_MERGED: "Use the identity of the contact that is left.",
+    CONTACT_MERGED: "Use the identity of the contact that remains.",
     NOT_RESTORABLE: (
         "It was deleted for good, or Intercom is deleting it: filter such people, or use another identity."
     ),
-    NOT_FOUND: ("Nothing, if such people are not meant to be in Intercom; else set users.write_mode to upsert."),
+    NOT_FOUND: ("Nothing, if these people should not be in Intercom. Otherwise set users.write_mode to upsert."),
     EMAIL_TAKEN: (
         "Give that user the User ID in Intercom, set users.email_match to adopt, or leave email out of"
         " users.attributes."

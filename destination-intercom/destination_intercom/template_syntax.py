@@ -85,7 +85,7 @@ def parse_template(text: str) -> list[str | nodes.Expr]:
         raise ValueError(TOO_DEEP) from None
     parts = [part for output in template.find_all(nodes.Output) for part in output.nodes]
     if all(isinstance(part, nodes.TemplateData) for part in parts):
-        raise ValueError("a template has an expression in it, such as {{ record.name }}")
+        raise ValueError("a template must contain an expression, such as {{ record.name }}")
     return [part.data if isinstance(part, nodes.TemplateData) else part for part in parts]
 
 
@@ -164,15 +164,15 @@ def _check(node: nodes.Node) -> None:
     if isinstance(node, nodes.Call):
         raise _refuse(node, _explain_call(node.node, node.args))
     if not isinstance(node, _NODES):
-        raise _refuse(node, f"a template may not hold {_KINDS.get(type(node), type(node).__name__)}")
+        raise _refuse(node, f"a template cannot contain {_KINDS.get(type(node), type(node).__name__)}")
     if isinstance(node, nodes.BinExpr) and _reckons_with_others(node):
-        raise _refuse(node, f"the operator {node.operator} is for numbers")
+        raise _refuse(node, f"the operator {node.operator} works only with numbers")
     if isinstance(node, nodes.Name) and node.name != RECORD:
-        raise _refuse(node, f"names are the record's: write {RECORD}.{node.name}")
+        raise _refuse(node, f"there is no name {node.name}: write {RECORD}.{node.name}")
     if isinstance(node, nodes.Const) and isinstance(node.value, float) and not math.isfinite(node.value):
         raise _refuse(node, "this number is too large")
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Tuple):
-        raise _refuse(node, "one index or one slice stands in brackets")
+        raise _refuse(node, "write one index or one slice in brackets")
     if isinstance(node, (nodes.Filter, nodes.Test)):
         _check_use(node)
 
@@ -192,10 +192,10 @@ def _explain_call(called: nodes.Node, args: Sequence[nodes.Expr]) -> str:
     if isinstance(called, nodes.Getattr):
         owner = _write(called.node)
         if called.attr == "get" and args and isinstance(args[0], nodes.Const):
-            return f"nothing can be called: write {owner}{_write_step(args[0].value)}"
+            return f"calls are not allowed: write {owner}{_write_step(args[0].value)}"
         if called.attr in FILTERS:
-            return f"nothing can be called: write {owner} | {called.attr}"
-    return f"nothing can be called; there are filters instead: {', '.join(sorted(FILTERS))}"
+            return f"calls are not allowed: write {owner} | {called.attr}"
+    return f"calls are not allowed; use filters instead: {', '.join(sorted(FILTERS))}"
 
 
 def _write(node: nodes.Node) -> str:
@@ -218,7 +218,7 @@ def _check_use(node: nodes.Filter | nodes.Test) -> None:
     keywords = cast(list[nodes.Keyword], node.kwargs)  # which Jinja itself takes for pairs
     named = {keyword.key: keyword.value for keyword in keywords}
     if node.dyn_args is not None or node.dyn_kwargs is not None or len(named) < len(keywords):
-        raise _refuse(node, "each argument is written once, and by itself")
+        raise _refuse(node, "write each argument once, without * or **")
     kind, table = ("filter", FILTERS) if isinstance(node, nodes.Filter) else ("test", TESTS)
     try:
         _check_arguments(kind, table, node.name, node.args, named)

@@ -109,7 +109,7 @@ def check_date(format: Any = ISO, zone: Any = UTC) -> None:  # noqa: A002 - the 
 def check_unix(unit: Any = "s") -> None:
     """Refuse a unit that there is not."""
     if unit not in UNITS:
-        raise ValueError(f"the unit is one of {', '.join(UNITS)}")
+        raise ValueError(f"the unit must be one of {', '.join(UNITS)}")
 
 
 def _refuse(problem: str) -> None:
@@ -135,21 +135,23 @@ def _find_problem(format: str, *, reading: bool) -> str:  # noqa: A002 - as its 
         return ""
     directives = _DIRECTIVE.findall(format)
     if reading and "Z" in directives:
-        return "%Z depends on the machine: write the zone's letters as they are, and name the zone after the format"
+        return (
+            "%Z depends on the machine: write the letters of the zone as they are, and give the zone after the format"
+        )
     if unknown := [directive for directive in directives if directive not in (_READABLE if reading else _WRITABLE)]:
-        return f"%{unknown[0]} is no directive of a format"
+        return f"%{unknown[0]} is not a directive of a format"
     read_once = [directive for directive in directives if directive != "%"]
     if reading and len(set(read_once)) < len(read_once):
-        return "each directive of a format stands in it once"
+        return "use each directive of a format only once"
     if reading and not _YEARS.intersection(directives):
-        return f'a format with a year in it is needed, such as "%Y-%m-%d", or "{ISO}"'
+        return f'the format must contain a year, such as "%Y-%m-%d", or "{ISO}"'
     return ""
 
 
 def _problem_with_zone(zone: Any) -> str:
     if _is_short(zone) and _load_rules(zone) is not None:
         return ""
-    return f"{zone!r} is no time zone: write one such as 'Europe/Berlin'"
+    return f"{zone!r} is not a time zone: write one such as 'Europe/Berlin'"
 
 
 def _rules(zone: Any) -> tzinfo:

@@ -193,7 +193,7 @@ def shape(line: str) -> str:
     if line.startswith("INFO Progress: "):
         return "INFO Progress"
     # Whether a whole window was seen is a matter of chance in a short sync.
-    line = re.sub(r"; this sync took .*", ".", line)
+    line = re.sub(r"; this sync used .*", ".", line)
     line = re.sub(r"after [0-9a-z ]+ (?:seconds?|minutes?)", "after N", line)
     return re.sub(r"\d[\d,.:]*", "N", line)
 

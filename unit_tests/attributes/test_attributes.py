@@ -57,13 +57,13 @@ def test_missing_attributes_when_to_be_created_are_with_their_types() -> None:
     attributes = Attributes("create", wanted={"plan": "string", "here": None, "since": "date"})
     _, *created = _settle(attributes, listing_of(attribute("here", "float")))
     expected = [("plan", "string"), ("since", "date")]
-    told = 'which are created: "plan" (string), "since" (date). A type cannot be changed afterwards.'
+    told = 'which are created: "plan" (string), "since" (date). A type cannot be changed later.'
     assert [
         CreateDataAttribute({"name": name, "model": "contact", "data_type": kind}) for name, kind in expected
     ] == created
     assert {"here": "float", **dict(expected)} == attributes.types
     assert [
-        f"The workspace lacks custom attributes, {told}",
+        f"Missing custom attributes, {told}",
         *(f'Created the custom attribute "{name}" ({kind}).' for name, kind in expected),
     ] == _said(attributes)
 
@@ -71,7 +71,7 @@ def test_missing_attributes_when_to_be_created_are_with_their_types() -> None:
 def test_missing_attributes_when_to_be_created_without_a_type_are_refused_before_any_is_created() -> None:
     """A type is never guessed, for it cannot be changed."""
     attributes = Attributes("create", wanted={"plan": "string", "odd": None})
-    with pytest.raises(ConfigurationError, match='nobody tells the type of "odd"'):
+    with pytest.raises(ConfigurationError, match='does not have "odd", and the type is unknown'):
         _settle(attributes, listing_of())
 
 
@@ -137,7 +137,7 @@ def test_missing_attributes_in_a_dry_run_are_only_said_to_be_created() -> None:
     assert [ListDataAttributes()] == _settle(attributes, listing_of())
     assert {"plan": "integer"} == attributes.types
     (text,) = _said(attributes)
-    assert text.startswith('The workspace lacks custom attributes, which would be created: "plan" (integer). A type')
+    assert text.startswith('Missing custom attributes, which would be created: "plan" (integer). A type')
 
 
 def test_missing_attributes_when_to_be_skipped_are_warned_of() -> None:
@@ -146,7 +146,7 @@ def test_missing_attributes_when_to_be_skipped_are_warned_of() -> None:
     assert [ListDataAttributes()] == _settle(attributes, listing_of(attribute("here")))
     assert frozenset({"plan"}) == attributes.skipped
     assert {"here": "string"} == attributes.types
-    assert ['The workspace lacks the custom attributes "plan": they are left out.'] == _said(attributes)
+    assert ['The workspace does not have these custom attributes, so they are left out: "plan".'] == _said(attributes)
 
 
 @pytest.mark.parametrize(("kind", "fits"), [("boolean", True), ("string", False), ("integer", False)])
@@ -188,7 +188,7 @@ def test_missing_attributes_when_to_be_created_are_all_named_before_the_first_is
 
 
 CURES = {
-    True: ("which are created", "archive the new attribute in Intercom, and write another one"),
+    True: ("which are created", "archive the new attribute in Intercom and write another one"),
     False: ("which would be created", "before the first sync"),
 }
 
@@ -204,10 +204,10 @@ def test_missing_attributes_when_their_names_are_those_of_times_are_pointed_out_
     attributes.want("templated", "string", origin=Origin("{{ record.created_at }}"))
     attributes.want("here_since", "string", origin=Origin("here_since"))
     _settle(attributes, listing_of(attribute("here_since")))
-    (text,) = [each for each in _said(attributes) if "lacks" in each]
+    (text,) = [each for each in _said(attributes) if "Missing custom attributes" in each]
     when, cure = CURES[create]
     assert when in text
-    assert 'By their names these look like times: "customer_since", "change". If one is a time, ' in text
+    assert 'The names of these suggest times: "customer_since", "change". If one is a time, ' in text
     assert cure in text
     assert "type" in text.rpartition("If one is a time")[2]
 
@@ -256,14 +256,14 @@ def test_missing_attribute_when_it_would_hold_objects_is_refused_whatever_type_i
     message = _refusal(attributes)
     assert f'no attribute is created for "address" ({words}' in message
     assert '"second" (an object)' in message
-    assert "write what is inside, by a path such as address.city" in message
+    assert "write what is inside, with a path such as address.city" in message
 
 
 def test_missing_attribute_when_nobody_knows_what_its_list_holds_needs_a_type() -> None:
     """A list of scalars is sent as a text: whoever says so is believed."""
     attributes = Attributes("create")
     attributes.want("tags", None, origin=Origin("tags", None, "list"))
-    assert "a list of which the schema does not say what it holds" in _refusal(attributes)
+    assert "a list, and the schema does not say what it contains" in _refusal(attributes)
     attributes.want("tags", "string", origin=Origin("tags", "string", "list"))
     _, create = _settle(attributes, listing_of())
     assert isinstance(create, CreateDataAttribute)
@@ -331,8 +331,8 @@ def test_type_of_an_entry_when_the_workspace_has_another_is_warned_of_once(
     notes = list(attributes.notes.take())
     assert warns == (len(notes) == 1)
     if warns:
-        assert f'"since" is of the type {there} in the workspace' in notes[0].text
-        assert f"of the type {own} by its entry: the workspace's counts" in notes[0].text
+        assert f'"since" has the type {there} in the workspace' in notes[0].text
+        assert f"the type {own} in its entry: the type in the workspace counts" in notes[0].text
         assert "since" == notes[0].name
 
 
@@ -342,7 +342,7 @@ def test_missing_attributes_when_skipped_are_told_with_what_may_be_meant() -> No
     _settle(attributes, listing_of(attribute("subscription_plan", label="Plan"), attribute("Seats")))
     (text,) = _said(attributes)
     assert text.endswith(
-        'left out. "Plan": this is the label of "subscription_plan".'
+        'left out: "Plan", "SEATS", "odd". "Plan": this is the label of "subscription_plan".'
         ' "SEATS": names are case-sensitive, and there is "Seats".'
     )
 
@@ -365,9 +365,9 @@ def test_test_of_the_destination_when_attributes_would_be_created_names_their_ty
     attributes.want("seen_at", "date", origin=Origin("seen_at", "date"))
     (text,) = _check(attributes)
     assert text.startswith(
-        'The workspace lacks custom attributes, which the first sync creates: "plan" (string), "created_at" (the type'
-        ' that the schema of its stream tells), "seen_at" (date). A type cannot be changed afterwards.'
-        ' By their names these look like times: "created_at". If one is a time, '
+        'Missing custom attributes, which the first sync creates: "plan" (string), "created_at" (the type'
+        ' from the schema of its stream), "seen_at" (date). A type cannot be changed later.'
+        ' The names of these suggest times: "created_at". If one is a time, '
     )
 
 
@@ -376,7 +376,7 @@ def test_test_of_the_destination_when_types_differ_or_names_are_near_says_so() -
     attributes = Attributes("create")
     attributes.want("since", "date", origin=Origin("since", "date"))
     (text,) = _check(attributes, attribute("since"))
-    assert "of the type string in the workspace" in text
+    assert "the type string in the workspace" in text
     attributes.want("Since", None)
     with pytest.raises(ConfigurationError, match='there is "since"'):
         _check(attributes, attribute("since"))
@@ -414,12 +414,12 @@ def test_missing_attributes_when_they_are_made_by_hand_are_told_with_those_that_
         attributes.want(name, kind, origin=Origin(name, kind))
     attributes.want("address", None, origin=Origin("address_at", None, "object"))
     attributes.want("odd", None, origin=Origin("odd"))
-    expected = '"since" (integer, but by its name a time), "plan" (string), "seen_at" (date), "address" (of no type, for it is an object), "odd" ('
+    expected = '"since" (integer, but its name suggests a time), "plan" (string), "seen_at" (date), "address" (no type, because it is an object), "odd" ('
     message = _refusal(attributes)
-    assert f"{expected}its type is told by neither" in message
+    assert f"{expected}neither the entry nor" in message
     with pytest.raises(ConfigurationError) as caught:
         _check(attributes)
-    assert f"{expected}the type that the schema of its stream tells)" in caught.value.message
+    assert f"{expected}the type from the schema of its stream)" in caught.value.message
 
 
 def _members(missing: str, **members: str | None) -> Attributes:
@@ -443,7 +443,7 @@ def test_members_of_a_wildcard_when_the_workspace_lacks_them_are_left_out_with_o
     assert {"here": frozenset({"x"})} == attributes.options
     assert {"gone", "old", "odd"} == attributes.skipped
     (text,) = _said(attributes)
-    assert text.endswith(': "gone" (float), "old" (archived, or not writable), "odd" (of a type that nobody tells).')
+    assert text.endswith(': "gone" (float), "old" (archived, or not writable), "odd" (of unknown type).')
 
 
 def test_members_of_a_wildcard_when_they_may_be_created_are_named_and_created_as_far_as_they_can_be() -> None:
@@ -462,9 +462,9 @@ def test_members_of_a_wildcard_when_they_may_be_created_are_named_and_created_as
     assert FIELDS.keys() - {"avatar", "owner_id", "unsubscribed_from_emails"} == attributes.fields
     assert {"plan": "string", "here": "integer", "a": "float", "since": "integer"} == attributes.types
     left_out, announced, *_ = _said(attributes)
-    assert '"A" (another one differs in case only), "HERE" (names are case-sensitive, and there is "here")' in left_out
+    assert '"A" (another one differs only in case), "HERE" (names are case-sensitive, and there is "here")' in left_out
     assert 'which are created: "a" (float), "since" (integer).' in announced
-    assert 'look like times: "since"' in announced
+    assert 'suggest times: "since"' in announced
 
 
 def test_members_of_a_wildcard_when_there_is_little_room_leave_it_to_the_entries() -> None:
@@ -483,4 +483,4 @@ def test_member_of_a_wildcard_when_intercom_refuses_to_create_it_is_left_out() -
     envelope = {"type": "error.list", "errors": [{"code": "parameter_invalid", "message": "alphanumeric"}]}
     _settle(attributes, listing_of(), creation=Answer(400, "json", envelope))
     assert (frozenset({"a!"}), {}) == (attributes.skipped, attributes.types)
-    assert 'does not create the custom attribute "a!": alphanumeric. What * has' in _said(attributes)[-1]
+    assert 'does not create the custom attribute "a!": alphanumeric. Its values from *' in _said(attributes)[-1]

@@ -48,8 +48,8 @@ def test_attributes_that_are_standard_fields_need_not_be_listed(field: str) -> N
 def test_attributes_that_are_missing_are_all_listed_with_the_types_they_would_get() -> None:
     """One look at the message is enough to create them."""
     message = _refusal({"plan": "string", "age": "integer", "odd": None, "here": "string"}, attribute("here"))
-    assert message.startswith("users.attributes: the workspace lacks the custom attributes ")
-    assert '"plan" (string), "age" (integer), "odd" (of a type that nobody tells)' in message
+    assert message.startswith("users.attributes: the workspace does not have the custom attributes ")
+    assert '"plan" (string), "age" (integer), "odd" (of unknown type)' in message
     assert "create them in Intercom" in message
     assert "here" not in message
 
@@ -200,7 +200,7 @@ def test_attribute_when_several_are_like_it_is_offered_one_that_can_be_written()
 def test_attributes_when_to_be_created_in_two_cases_are_refused() -> None:
     """The second one would stand beside the first."""
     message = _refusal({"plan": "string", "Plan": "string", "x": "string"}, missing="create")
-    assert message == 'users.attributes: "plan" and "Plan" differ in case only: choose one of them.'
+    assert message == 'users.attributes: "plan" and "Plan" differ only in case: choose one of them.'
 
 
 def test_attribute_when_it_is_missing_and_a_label_is_like_it_is_told_so() -> None:

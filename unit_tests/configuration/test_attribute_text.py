@@ -95,17 +95,20 @@ def test_attribute_text_when_a_stream_has_its_own_list_does_not_count_for_it() -
         ("a: float", "line 2: write the property after the type, as in name: type = property"),
         ("{{ record.a }}", "line 2: a template needs a name before it, as in name = {{ … }}"),
         ("{{ record.a == 'b' }}", "line 2: a template needs a name before it"),
-        ("a: flaot = x", "line 2: a type is one of string, integer, float, boolean, date"),
-        ("a: Date = x", "line 2: a type is one of string, integer, float, boolean, date"),
-        ("a: number = x", "line 2: a type is one of string, integer, float, boolean, date"),
+        ("a: flaot = x", "line 2: the type must be one of string, integer, float, boolean, date"),
+        ("a: Date = x", "line 2: the type must be one of string, integer, float, boolean, date"),
+        ("a: number = x", "line 2: the type must be one of string, integer, float, boolean, date"),
         ("a = {{ record. }}", 'line 2 ("{{ record. }}"): '),
         ("role = x", 'line 2 ("x"): the field "role" of a contact is Intercom\'s own'),
         ("role = x", 'set another name before "=", such as job_role'),
-        ("a_* = x", 'line 2 ("x"): the name before "=" holds a * only where the property ends in one'),
+        ("a_* = x", 'line 2 ("x"): the name before "=" can contain a * only if the property ends in one'),
         ("a_*: string = x.*", 'line 2 ("x.*"): members of * have neither a "type"'),
-        ("p = x", 'line 2 ("x") has the name of users.attributes, entry 1 ("p"): give one of the two another name'),
-        ("ok = x", 'line 2 ("x") has the name of line 1 ("ok"): give one of the two another name'),
-        ("email_verified", 'line 2 ("email_verified"): email_verified is written only beside an email'),
+        (
+            "p = x",
+            'line 2 ("x") has the same name as users.attributes, entry 1 ("p"): give one of the two another name',
+        ),
+        ("ok = x", 'line 2 ("x") has the same name as line 1 ("ok"): give one of the two another name'),
+        ("email_verified", 'line 2 ("email_verified"): email_verified is written only together with an email'),
     ],
 )
 def test_attribute_text_that_breaks_a_rule_is_refused_by_its_line_and_cure(line: str, said: str) -> None:
@@ -128,7 +131,7 @@ def test_attribute_text_with_several_wrong_lines_names_them_all_or_counts_them()
 @pytest.mark.parametrize("text", [5, ["a"], {"a": "b"}, True])
 def test_attribute_text_that_is_no_text_is_refused(text: Any) -> None:
     """The message says what it may be, and not what it was."""
-    assert "users.attributes_text: must be a text." == refusal(text)
+    assert "users.attributes_text: must be a string." == refusal(text)
 
 
 WORDS = st.text(st.characters(categories=["L", "N"], include_characters="_. -"), min_size=1).map(str.strip).filter(bool)

@@ -326,27 +326,27 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         (_companies(attributes=[{"property": "a.*", "type": "string"}]), 'members of * have no "type"'),
         (
             _companies(attributes=[{"property": "name"}, {"property": "b.name"}]),
-            'companies.attributes, entry 2 has the name of entry 1: set "attribute"',
+            'companies.attributes, entry 2 has the same name as entry 1: set "attribute"',
         ),
         (_companies(attributes=[{"property": "{{ record.a }}"}]), 'a template needs a name: set "attribute"'),
         (_companies(attributes_text="plan\ncreated_at"), 'companies.attributes_text, line 2 ("created_at"): the field'),
         (
             _companies(attributes=[{"property": "plan"}], attributes_text="plan = tier"),
-            'line 1 ("tier") has the name of companies.attributes, entry 1',
+            'line 1 ("tier") has the same name as companies.attributes, entry 1',
         ),
         (_companies(unchanged_contacts="send"), "companies.unchanged_contacts: there is no such field"),
         (_users(member_of=[{"property": " "}]), "users.member_of, entry 1"),
         (_users(member_of=[{"property": "a.*"}]), "stands for many"),
         (_users(member_of=[{"property": "{{ record.get('a') }}"}]), "write record.a"),
         (_users(member_of="account_id"), "users.member_of"),
-        (base_config(events={"mode": "enabled"}), "selected_events is needed"),
-        (_events(selected_events=[]), "selected_events is needed"),
+        (base_config(events={"mode": "enabled"}), "selected_events is required"),
+        (_events(selected_events=[]), "selected_events is required"),
         (_events(selected_events=CANARY), "events.selected_events"),
         (_events(selected_events=[5]), "events.selected_events, entry 1"),
         (_events(selected_events=["ok", " "]), "events.selected_events, entry 2"),
         (_events(selected_events=[f"{CANARY}{number}" for number in range(121)]), "121 event names"),
         (_events(enabled=CANARY), "events.enabled: there is no such field"),
-        (_events(not_before=CANARY), "not_before is a time such as"),
+        (_events(not_before=CANARY), "not_before must be a time such as"),
         (_events(not_before=20260101), "events.not_before"),
         (_events(unknown_users=CANARY), "events.unknown_users"),
         (_events(streams=[CANARY]), "events.streams, entry 1: must be an object"),
@@ -372,7 +372,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         (_events(metadata=[{"property": f"{CANARY}{number}"} for number in range(21)]), "20 metadata keys"),
         (
             _events(metadata=[{"property": f"a.{CANARY}"}, {"property": f"b.{CANARY}"}]),
-            "events.metadata, entry 2 has the name of entry 1",
+            "events.metadata, entry 2 has the same name as entry 1",
         ),
         (_events(metadata=[{"property": CANARY, "name": f"{CANARY}$"}]), 'metadata, entry 1: set a "name"'),
         (_stream(metadata=[{"property": f"ok.{CANARY}|"}]), 'metadata, entry 1: set a "name"'),
@@ -394,18 +394,18 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         (_users(attributes=[{"property": "p", "type": "datetime"}]), "users.attributes, entry 1, type"),
         (
             _users(attributes=[{"property": f"a.{CANARY}"}, {"property": f"b.{CANARY}"}]),
-            "users.attributes, entry 2 has the name of entry 1",
+            "users.attributes, entry 2 has the same name as entry 1",
         ),
         (
             _users(attributes=[{"property": "email_verified"}]),
-            "users.attributes, entry 1: email_verified is written only beside",
+            "users.attributes, entry 1: email_verified is written only together with",
         ),
         (
             _users(
                 streams=[{"stream": "a", "intercom_field": "email"}, {"stream": "b"}],
                 attributes=[{"property": "email_verified"}],
             ),
-            "users.attributes, entry 1: email_verified is written only beside",
+            "users.attributes, entry 1: email_verified is written only together with",
         ),
         (
             {
@@ -415,7 +415,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
                 ),
                 "identity": {"intercom_field": "email"},
             },
-            "users.attributes, entry 1: email_verified is written only beside",
+            "users.attributes, entry 1: email_verified is written only together with",
         ),
         (_users(streams=[{"stream": "a", "intercom_field": CANARY}]), "users.streams, entry 1, intercom_field"),
         (_users(attributes=[{"property": "p", "overwrite": CANARY}]), "users.attributes, entry 1, overwrite"),
@@ -429,7 +429,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         ),
         (
             _users(attributes=[{"property": "email"}, {"property": "email_verified", "overwrite": "if_empty"}]),
-            "users.attributes, entry 2: overwrite if_empty cannot be had here",
+            "users.attributes, entry 2: overwrite if_empty does not work here",
         ),
         (
             _users(attributes=[{"property": "{{ record.a }}"}]),
@@ -438,15 +438,15 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         (_events(metadata=[{"property": "{{ record.a }}"}]), 'metadata, entry 1: a template needs a name: set "name"'),
         (
             _users(attributes=[{"property": "a.*", "attribute": "b"}]),
-            'users.attributes, entry 1: "attribute" holds one *',
+            'users.attributes, entry 1: "attribute" needs one *',
         ),
         (
             _users(attributes=[{"property": "a.*", "attribute": "b_**"}]),
-            'users.attributes, entry 1: "attribute" holds one *',
+            'users.attributes, entry 1: "attribute" needs one *',
         ),
         (
             _users(attributes=[{"property": "a", "attribute": "b_*"}]),
-            'users.attributes, entry 1: "attribute" holds a * only',
+            'users.attributes, entry 1: "attribute" can contain a * only',
         ),
         (
             _users(attributes=[{"property": "a.*", "type": "string"}]),
@@ -458,7 +458,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         ),
         (
             _users(attributes=[{"property": "*"}, {"property": "*"}]),
-            "users.attributes, entry 2 has the name of entry 1",
+            "users.attributes, entry 2 has the same name as entry 1",
         ),
         (_events(metadata=[{"property": "*", "type": "text"}]), "events.metadata, entry 1: members of * have no"),
         (_events(metadata=[{"property": "*", "name": "a.*"}]), 'events.metadata, entry 1: set a "name" without any of'),
@@ -477,7 +477,7 @@ def test_config_with_fields_and_no_mode_is_refused() -> None:
         (_users(deleted_records=CANARY), "users.deleted_records"),
         (
             _users(streams=[{"stream": "a", "attributes": [{"property": "email_verified"}]}]),
-            "users.streams, entry 1, attributes, entry 1: email_verified is written only beside an email",
+            "users.streams, entry 1, attributes, entry 1: email_verified is written only together with an email",
         ),
         (_users(missing_attributes=CANARY), "users.missing_attributes"),
         (_users(null_values=CANARY), "users.null_values"),
@@ -620,7 +620,7 @@ def test_config_with_fixed_names_alone_needs_no_selection() -> None:
     stream = {"stream": "orders", "event_name": "ordered", "created_at_property": "at"}
     assert isinstance(parse_config(base_config(events={"mode": "enabled", "streams": [stream]})), Config)
     message = _refusal(base_config(events={"mode": "enabled", "streams": [stream, STREAM]}))
-    assert "selected_events is needed" in message
+    assert "selected_events is required" in message
 
 
 @pytest.mark.parametrize(("path", "expected"), [("plan", "plan"), ("a.b.plan", "plan")])

@@ -218,7 +218,7 @@ def test_form_has_a_value_for_every_field_in_these_tests() -> None:
 def test_form_of_a_new_destination_when_saved_untouched_tells_what_is_missing(form: AirbyteForm) -> None:
     """The form begins with both sections enabled, and the connector says what they lack."""
     message = refusal({**form.save(form.begin()), "access_token": "t"})
-    assert "selected_events is needed" in message
+    assert "selected_events is required" in message
     assert "name the streams whose records are users" in message
 
 

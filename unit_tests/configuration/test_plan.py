@@ -131,31 +131,29 @@ def test_plan_for_a_listed_stream_that_the_catalog_lacks_is_no_error() -> None:
 def test_plan_for_an_unlisted_stream_is_refused_with_the_catalogs_names() -> None:
     """The message prints the names as the destination sees them."""
     message = _refusal(_stream("s"), _stream("prefix_Extra", "public"), users={"streams": [{"stream": "s"}]})
-    assert 'The stream "public.prefix_Extra" is in no list' in message
+    assert 'The stream "public.prefix_Extra" is not in any list' in message
     assert "s, public.prefix_Extra" in message
 
 
 def test_plan_for_several_unlisted_streams_names_each() -> None:
     """One look at the message is enough."""
     message = _refusal(_stream("s"), _stream("x"), _stream("y"), users={"streams": [{"stream": "s"}]})
-    assert all(f'The stream "{name}" is in no list' in message for name in "xy")
+    assert all(f'The stream "{name}" is not in any list' in message for name in "xy")
 
 
 def test_plan_for_streams_whose_prefix_was_forgotten_says_so_once() -> None:
     """A connection that gives its streams a prefix gives it to all of them."""
     streams = [_stream("prod_users"), _stream("prod_orders"), _stream("prod_new_users")]
     message = _refusal(*streams, users={"streams": [{"stream": name} for name in ("users", "orders", "new_users")]})
-    assert message.startswith(
-        'The connection gives its streams the prefix "prod_", which the configuration does not have'
-    )
+    assert message.startswith('The connection adds the prefix "prod_" to its streams, but the configuration does not')
     assert "prod_users, prod_orders, prod_new_users" in message
-    assert "is in no list" not in message
+    assert "is not in any list" not in message
 
 
 def test_plan_for_streams_of_which_only_one_ends_in_a_listed_name_names_each() -> None:
     """What they have in common is no prefix then."""
     message = _refusal(_stream("prod_users"), _stream("other"), users={"streams": [{"stream": "users"}]})
-    assert 2 == message.count("is in no list")
+    assert 2 == message.count("is not in any list")
 
 
 def test_plan_for_an_unlisted_stream_with_overwrite_waits_for_its_first_record() -> None:
@@ -163,7 +161,7 @@ def test_plan_for_an_unlisted_stream_with_overwrite_waits_for_its_first_record()
     plan = _compile(_stream("s", overwrite=True), _stream("u"), users={"streams": [{"stream": "u"}]})
     refusal = _plan_of(plan, "s").refuse_records
     assert refusal is not None
-    assert 'The stream "s" is in no list' in refusal
+    assert 'The stream "s" is not in any list' in refusal
     assert _plan_of(plan, "u").refuse_records is None
 
 
@@ -221,7 +219,7 @@ def test_plan_of_a_name_in_another_namespace_is_not_found() -> None:
 def test_plan_of_an_entry_with_another_namespace_does_not_name_the_stream() -> None:
     """An entry for public.s says nothing of s."""
     message = _refusal(_stream("s"), users={"streams": [{"stream": "s", "namespace": "public"}]})
-    assert "in no list" in message
+    assert "is not in any list" in message
 
 
 PROPERTIES: dict[str, Any] = {name: {"type": "string"} for name in ("user_id", "event_type", "event_time", "buyer_id")}
@@ -329,7 +327,7 @@ def test_plan_of_two_streams_that_share_a_text_and_have_its_property_warns() -> 
     """One of them overwrites what the other has written, whichever way the property was listed."""
     users = {"streams": [{"stream": "s"}, {"stream": "t"}], "attributes": [{"property": "a"}], "attributes_text": "b"}
     (warning,) = _compile(_stream("s", id={}, a={}, b={}), _stream("t", id={}, a={}, b={}), users=users).warnings
-    assert warning.startswith('users.attributes and users.attributes_text: the streams "s" and "t" have "a", "b" alike')
+    assert warning.startswith('users.attributes and users.attributes_text: the streams "s" and "t" share "a", "b"')
 
 
 def test_plan_of_a_schema_without_properties_checks_no_path() -> None:

@@ -308,7 +308,7 @@ def test_values_in_a_dry_run_are_looked_at_as_they_would_be_written() -> None:
     with pytest.raises(StopIteration):
         steps.send(listing_of())
     (note,) = contacts.notes.take()
-    assert 'By their names these look like times: "change"' in note.text
+    assert 'The names of these suggest times: "change"' in note.text
     for data in ({"user_id": "1", "row": {"at": "2024-01-02"}, "n": "5"}, {"row": {"at": "never"}}):
         rule.map_record(data)
     (text,) = contacts.summary()

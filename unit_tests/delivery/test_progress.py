@@ -63,11 +63,11 @@ def test_length_of_time_when_written_then_a_person_says_it_so(seconds: float, te
 @pytest.mark.parametrize(
     ("use", "text"),
     [
-        (QuotaUse(None, None, None, waits=False), "Intercom has not said yet how many calls it allows."),
+        (QuotaUse(None, None, None, waits=False), "Intercom has not yet said how many calls it allows."),
         (QuotaUse(10_000.0, None, None, waits=False), "Intercom allows 10,000 calls a minute."),
         (
             QuotaUse(10_000.0, 0.139, 0.832, waits=True),
-            "Intercom allows 10,000 calls a minute; this sync took 13.9% of that, apps beside it 83.2%. Calls wait for it.",
+            "Intercom allows 10,000 calls a minute; this sync used 13.9% of that, other apps 83.2%. Calls wait for the quota.",
         ),
     ],
 )
@@ -85,9 +85,9 @@ def test_progress_when_calls_fail_then_each_line_has_the_failures_since_the_last
     failures = Counter({("POST /events", f"status {500 + number}"): 10 - number for number in range(6)})
     quota = QuotaUse(None, None, None, waits=False)
     line = progress.line("7 read", now=PROGRESS_SECONDS, calls=4500, quota=quota, failures=failures)
-    assert line.startswith("Progress: 7 read; 150.0 calls a second. Intercom has not said")
+    assert line.startswith("Progress: 7 read; 150.0 calls a second. Intercom has not yet said")
     assert line.endswith(
-        " Failed and tried again since the last line: POST /events (status 500) 10, POST /events (status 501) 9,"
+        " Failed and retried since the last line: POST /events (status 500) 10, POST /events (status 501) 9,"
         " POST /events (status 502) 8, POST /events (status 503) 7, POST /events (status 504) 6, more 5."
     )
     line = progress.line("7 read", now=2 * PROGRESS_SECONDS, calls=4530, quota=quota, failures=Counter())

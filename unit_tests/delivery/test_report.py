@@ -108,7 +108,7 @@ def test_warnings_when_there_are_many_then_they_are_capped_and_that_is_told() ->
         report.warn(f"warning {number}")
     said = [text for _, text in _said(report)]
     assert [f"warning {number}" for number in range(MOST_ADVICE)] == said[:MOST_ADVICE]
-    assert ["There is more to warn of; only the summary counts it from here on."] == said[MOST_ADVICE:]
+    assert ["There are more warnings: from here on, only the summary counts them."] == said[MOST_ADVICE:]
 
 
 def test_warnings_that_are_of_no_loss_however_many_then_leave_room_for_those_that_are() -> None:
@@ -215,7 +215,7 @@ def test_summary_when_calls_were_made_then_they_are_told_by_endpoint() -> None:
     report.summarise(calls={"POST /events": 7, "GET /me": 1}, retries=3, refused=2, quota=QUOTA)
     expected = (
         "Calls to Intercom: 8 (GET /me 1, POST /events 7); retries: 3; refused by the quota (429): 2. Intercom allows"
-        " 10,000 calls a minute; this sync took 13.9% of that, apps beside it 83.2%."
+        " 10,000 calls a minute; this sync used 13.9% of that, other apps 83.2%."
     )
     assert [("INFO", expected)] == _said(report)
 
@@ -223,7 +223,7 @@ def test_summary_when_calls_were_made_then_they_are_told_by_endpoint() -> None:
 def test_summary_when_nothing_happened_then_it_says_so() -> None:
     """A sync without records has a summary, too."""
     expected = (
-        "Calls to Intercom: 0 (none); retries: 0; refused by the quota (429): 0. Intercom has not said yet how many calls"
+        "Calls to Intercom: 0 (none); retries: 0; refused by the quota (429): 0. Intercom has not yet said how many calls"
         " it allows."
     )
     assert [("INFO", expected)] == _summary(Report())
@@ -299,9 +299,9 @@ def test_summary_when_records_were_rejected_then_the_first_twenty_are_named_with
     told = [text for level, text in _summary(report) if level == "WARN"]
     (named,) = [text for text in told if "rejected as invalid_time" in text]
     assert named.startswith('Stream "shop.events", rejected as invalid_time: records 1, 2 (2026-01-31T12:00:00Z), 3 (')
-    assert "20 (2026-01-31T12:00:00Z), and 3 more. Check created_at_property;" in named
+    assert "20 (2026-01-31T12:00:00Z), and 3 more. Check created_at_property." in named
     assert "21 (" not in named
-    assert any(text.startswith("Rejected records were kept nowhere: object_storage_config") for text in told)
+    assert any(text.startswith("Rejected records were not kept: set object_storage_config") for text in told)
 
 
 def test_summary_when_nothing_of_a_stream_is_in_intercom_then_that_is_a_warning() -> None:
@@ -310,8 +310,8 @@ def test_summary_when_nothing_of_a_stream_is_in_intercom_then_that_is_a_warning(
     other = StreamName("users")
     _take(report, *[outcomes.rejected(outcomes.INVALID_TIME)] * 2, outcomes.filtered(outcomes.EXCLUDED))
     _take(report, outcomes.UNCHANGED, stream=other)
-    told = [text for level, text in _summary(report) if level == "WARN" and "nothing of its" in text]
-    assert ['Stream "shop.events": nothing of its 3 records is in Intercom.'] == told
+    told = [text for level, text in _summary(report) if level == "WARN" and "none of its" in text]
+    assert ['Stream "shop.events": none of its 3 records is in Intercom.'] == told
 
 
 def test_summary_when_the_sync_ended_early_then_it_accounts_for_every_record() -> None:

@@ -133,11 +133,11 @@ def test_value_that_does_not_fit_its_type_is_left_out(kind: str, value: object, 
     ("entry", "message"),
     [
         ({"property": "due", "type": "date"}, 'e.g. "due_date"'),
-        ({"property": "v", "currency": "USD"}, "are for the type money"),
-        ({"property": "v", "unit": "cents"}, "are for the type money"),
-        ({**USD, "currency_property": "c"}, "and not both"),
+        ({"property": "v", "currency": "USD"}, "are only for the type money"),
+        ({"property": "v", "unit": "cents"}, "are only for the type money"),
+        ({**USD, "currency_property": "c"}, ", not both"),
         ({**USD, "currency": "dollars"}, "currency"),
-        ({"property": "a."}, 'set "name", for the property ends in none'),
+        ({"property": "a."}, 'set "name", because the property does not end in a name'),
     ],
 )
 def test_entry_that_cannot_be_meant_is_a_configuration_error(entry: dict[str, Any], message: str) -> None:

@@ -257,7 +257,7 @@ def test_date_when_the_value_or_an_argument_is_none_raises(value: object, argume
         (check_time, {"format": "iso", "zone": "America/New_York"}),
         (check_time, {"format": "%d.%m.%y"}),
         (check_date, {"format": "%H:%M", "zone": "UTC"}),
-        (check_date, {"format": "no directive"}),
+        (check_date, {"format": "not a directive"}),
         (check_unix, {}),
         (check_unix, {"unit": "ns"}),
     ],

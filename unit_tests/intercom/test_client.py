@@ -364,9 +364,9 @@ def test_error_when_the_network_is_at_fault_then_it_can_be_tried_again(kind: typ
     [
         (
             urllib3.exceptions.NameResolutionError("canary", cast("Any", None), socket.gaierror("canary")),
-            "no address is known for intercom.test",
+            "no address found for intercom.test",
         ),
-        (urllib3.exceptions.NewConnectionError(cast("Any", None), "canary"), "intercom.test takes no connection"),
+        (urllib3.exceptions.NewConnectionError(cast("Any", None), "canary"), "intercom.test accepts no connection"),
     ],
 )
 def test_attempt_without_a_connection_tells_the_host_and_what_failed(reason: Exception, kind: str) -> None:

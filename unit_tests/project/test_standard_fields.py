@@ -232,7 +232,7 @@ def test_name_when_the_table_lacks_it_then_it_is_a_custom_attribute() -> None:
     change = map_new(7)
     assert ({}, {NEW: 7}) == (change.fields, change.attributes)
     assert UNKNOWN == reader().shown(shown(**{NEW: "nl"}), NEW)
-    with pytest.raises(ConfigurationError, match="lacks the custom attributes"):
+    with pytest.raises(ConfigurationError, match="does not have the custom attributes"):
         check_attributes({NEW: None}, {"data": []})
 
 
@@ -340,7 +340,7 @@ def test_attributes_when_the_table_has_a_field_then_the_workspace_need_not() -> 
 @pytest.mark.usefixtures("peculiar")
 def test_config_when_a_field_needs_an_address_then_one_must_be_selected_beside_it() -> None:
     """Else it could never be written; an e-mail identity is one."""
-    with pytest.raises(ConfigurationError, match=f"{NEW} is written only beside an email: select email too"):
+    with pytest.raises(ConfigurationError, match=f"{NEW} is written only together with an email: select email too"):
         configure(NEW)
     configure(NEW, "email")
     configure(NEW, property="mail", intercom_field="email")

@@ -27,7 +27,7 @@ def parse_catalog(document: Any) -> list[CatalogStream]:
     entries = document.get("streams") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise ConfigurationError(
-            "The catalog is not a configured catalog: it has no list of streams. Give the connection's own."
+            "The catalog is not a configured catalog: it has no list of streams. Use the connection's catalog."
         )
     if not entries:
         raise ConfigurationError("The catalog has no streams: select at least one stream in the connection.")
@@ -39,7 +39,7 @@ def _parse_catalog_entry(entry: Any, number: int) -> CatalogStream:
     name = stream.get("name") if isinstance(stream, dict) else None
     if not isinstance(stream, dict) or not isinstance(name, str):
         raise ConfigurationError(
-            f"The catalog is not a configured catalog: its stream {number} has no name. Give the connection's own."
+            f"The catalog is not a configured catalog: its stream {number} has no name. Use the connection's catalog."
         )
     schema, namespace = stream.get("json_schema"), stream.get("namespace")
     return CatalogStream(

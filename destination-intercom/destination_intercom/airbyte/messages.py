@@ -57,7 +57,9 @@ def parse_line(line: bytes, number: int) -> Message | None:
         return None
     document = _parse_json(line, number)
     if not isinstance(document, dict) or not isinstance(kind := document.get("type"), str):
-        raise InputError(f"Line {number} of the input is JSON, but no Airbyte message: see what the source sends.")
+        raise InputError(
+            f"Line {number} of the input is JSON, but not an Airbyte message: check what the source sends."
+        )
     if kind == "RECORD":
         return _record(document.get("record"), number)
     if kind == "STATE":
@@ -77,7 +79,7 @@ def _parse_json(line: bytes, number: int) -> Any:
         return parse_exactly(line.decode())
     except ValueError:
         raise InputError(
-            f"Line {number} of the input is not JSON, is incomplete, or is nested too deeply: see what the source"
+            f"Line {number} of the input is not JSON, is incomplete, or is nested too deeply: check what the source"
             " sends."
         ) from None
 
@@ -90,7 +92,7 @@ def _record(record: Any, number: int) -> RecordMessage:
             when = emitted_at if isinstance(emitted_at, int) and abs(emitted_at) < LATEST else None
             return RecordMessage(stream, namespace, data, _changed(record.get("meta")), when)
     raise InputError(
-        f"Line {number} of the input is a RECORD without a stream or without data: see what the source sends."
+        f"Line {number} of the input is a RECORD without a stream or without data: check what the source sends."
     )
 
 
@@ -104,14 +106,14 @@ def _changed(meta: Any) -> tuple[str, ...]:
 
 def _state(state: Any, number: int) -> StateMessage:
     if not isinstance(state, dict):
-        raise InputError(f"Line {number} of the input is a STATE without a state: see what the source sends.")
+        raise InputError(f"Line {number} of the input is a STATE without a state: check what the source sends.")
     # A legacy state has no type or LEGACY and its whole content in `data`: it covers all streams, as GLOBAL does.
     if state.get("type") != "STREAM":
         return StateMessage(None)
     stream = _descriptor(state.get("stream"))
     if stream is None:
         raise InputError(
-            f"Line {number} of the input is a STATE of type STREAM without a stream: see what the source sends."
+            f"Line {number} of the input is a STATE of type STREAM without a stream: check what the source sends."
         )
     return StateMessage(stream)
 

@@ -58,7 +58,7 @@ def read_lines(stdin: Stdin, sink: InputSink) -> None:
                     sink.offer(
                         EndOfInput(
                             InputError(
-                                f"Line {number} of the input is longer than any message: see what the source sends."
+                                f"Line {number} of the input is too long for a message: check what the source sends."
                             )
                         )
                     )
@@ -74,7 +74,7 @@ def read_lines(stdin: Stdin, sink: InputSink) -> None:
         sink.offer(
             EndOfInput(
                 InputError(
-                    "The input could not be read to its end: see whether the source has ended, and run the sync again."
+                    "The input could not be read to its end: check whether the source failed, and run the sync again."
                 )
             )
         )
@@ -84,7 +84,7 @@ def read_lines(stdin: Stdin, sink: InputSink) -> None:
         sink.offer(
             EndOfInput(
                 InputError(
-                    "The input could not be read to its end: see whether the source has ended, and run the sync again."
+                    "The input could not be read to its end: check whether the source failed, and run the sync again."
                 )
             )
         )

@@ -18,15 +18,15 @@ from destination_intercom.values import to_time
 MAY_BE_TIMES: Final = frozenset({"string", "integer", "float"})
 """Types that hold a time, too, but not as one."""
 
-FROM_SCHEMA: Final = "the type that the schema of its stream tells"
+FROM_SCHEMA: Final = "the type from the schema of its stream"
 """What is said in place of a type where no schema is at hand."""
 
-UNTOLD: Final = "its type is told by neither the entry nor the stream's schema"
+UNTOLD: Final = "neither the entry nor the stream's schema gives its type"
 
 UNFIT: Final[Mapping[Nesting, str]] = {
     "object": "an object",
     "objects": "a list of objects or lists",
-    "list": "a list of which the schema does not say what it holds",
+    "list": "a list, and the schema does not say what it contains",
 }
 """What no attribute is made for, as it is called in messages."""
 
@@ -128,6 +128,6 @@ def describe_types(
     times, described = set(find_times(kinds, origins)), {}
     for name, kind in kinds.items():
         unfit = find_unfit(kind, origins.get(name, ()))
-        text = kind or untold if unfit is None else f"of no type, for it is {UNFIT[unfit]}"
-        described[name] = f"{text}, but by its name a time" if name in times and unfit is None else text
+        text = kind or untold if unfit is None else f"no type, because it is {UNFIT[unfit]}"
+        described[name] = f"{text}, but its name suggests a time" if name in times and unfit is None else text
     return described

@@ -81,8 +81,8 @@ class Attributes:
     @property
     def _too_late(self) -> str:
         return (
-            "If one is a time, archive the new attribute in Intercom, and write another one, with the type of its entry"
-            f' in {self._section}.attributes set to "date".'
+            "If one is a time, archive the new attribute in Intercom and write another one: set the type of its entry"
+            f' in {self._section}.attributes to "date".'
         )
 
     def want(self, name: str, kind: str | None, *, only_true: bool = False, origin: Origin | None = None) -> None:
@@ -121,8 +121,10 @@ class Attributes:
         custom = {name: kind for name, kind in wanted.items() if name not in self.model.fields}
         self.types.update({name: kind for name, kind in custom.items() if kind is not None})
         if custom:
-            told = ", ".join(f'"{name}" ({kind or "text, for nobody tells its type"})' for name, kind in custom.items())
-            yield f"Types of custom attributes are assumed, for the workspace is not asked: {told}."
+            told = ", ".join(
+                f'"{name}" ({kind or "string, because its type is unknown"})' for name, kind in custom.items()
+            )
+            yield f"Custom attributes are assumed to have these types, since preview does not ask Intercom: {told}."
 
     def want_members(self, declared: Mapping[str, str | None]) -> None:
         """Note that a wildcard stands for whatever a record has; `declared` are the types that its schema tells.
@@ -181,7 +183,7 @@ class Attributes:
         """Tell at the end of a dry run which attributes hold times by their values."""
         if self.watch is not None and (times := self.watch.find()):
             yield (
-                "Dry run: every value of these attributes, which would be created, looks like a time:"
+                "Dry run: these attributes would be created, and all of their values look like times:"
                 f" {list_types(times)}. {self._before}"
             )
 
@@ -201,7 +203,8 @@ class Attributes:
             self.skipped = frozenset(workspace.missing)
             near = "".join(f' "{name}": {other.text}.' for name, other in workspace.near.items())
             self._say(
-                f"The workspace lacks the custom attributes {quote_names(workspace.missing)}: they are left out.{near}"
+                "The workspace does not have these custom attributes, so they are left out:"
+                f" {quote_names(workspace.missing)}.{near}"
             )
         return workspace
 
@@ -211,9 +214,9 @@ class Attributes:
             others = [own for own in _own_types(self._origins.get(name, ())) if own != kind.removesuffix("time")]
             if others:
                 self._say(
-                    f'{self._section}.attributes: "{name}" is of the type {kind} in the workspace, and of the type'
-                    f" {' or '.join(others)} by its entry: the workspace's counts.",
-                    heading="Attributes of another type in the workspace than by their entries",
+                    f'{self._section}.attributes: "{name}" has the type {kind} in the workspace, but the type'
+                    f" {' or '.join(others)} in its entry: the type in the workspace counts.",
+                    heading="Attributes with another type in the workspace than in their entries",
                     name=name,
                 )
 
@@ -226,7 +229,7 @@ class Attributes:
         problem = f'Intercom does not create the custom attribute "{name}": {words}.'
         if name in self.wanted:
             raise ConfigurationError(f"{self._section}.attributes: {problem}")
-        self._say(f"{problem} What * has for it is left out.")
+        self._say(f"{problem} Its values from * are left out.")
         self.skipped |= {name}
         del self.types[name]
 
@@ -239,8 +242,8 @@ class Attributes:
         planned = {name: kind for name, kind in kinds.items() if kind is not None}
         if untyped := [name for name in kinds if name not in planned]:
             raise ConfigurationError(
-                f"{self._section}.attributes: nobody tells the type of {quote_names(untyped)}, which the workspace"
-                " lacks: set it. It is never guessed, for it cannot be changed afterwards."
+                f"{self._section}.attributes: the workspace does not have {quote_names(untyped)}, and the type is"
+                " unknown: set it. It is never guessed, because it cannot be changed later."
             )
         return planned
 
@@ -263,18 +266,18 @@ class Attributes:
                 continue
             near = workspace.near.get(name)
             if self.missing != "create" or kind is None:
-                left_out[name] = kind or "of a type that nobody tells"
+                left_out[name] = kind or "of unknown type"
             elif near is not None or name.casefold() in taken:
-                left_out[name] = near.text if near is not None else "another one differs in case only"
+                left_out[name] = near.text if near is not None else "another one differs only in case"
             elif len(planned) >= room:
-                left_out[name] = f"beyond the {MOST_ATTRIBUTES} of a workspace"
+                left_out[name] = f"more than the {MOST_ATTRIBUTES} of a workspace"
             else:
                 planned[name] = kind
                 taken.add(name.casefold())
         if left_out:
             self.skipped |= left_out.keys()
             told = ", ".join(f'"{name}" ({why})' for name, why in left_out.items())
-            self._say(f"Members of * that the workspace has no attribute for, so that they are left out: {told}.")
+            self._say(f"Members of * without an attribute in the workspace, which are left out: {told}.")
         return planned
 
     def _begin(self, planned: Mapping[str, str]) -> None:
@@ -295,8 +298,8 @@ class Attributes:
         if unfit:
             told = ", ".join(f'"{name}" ({UNFIT[why]})' for name, why in unfit.items())
             problems.append(
-                f"no attribute is created for {told}: write what is inside, by a path such as address.city or"
-                " lines.0.price; for a list of texts or numbers, which are sent as one text, set the type to string"
+                f"no attribute is created for {told}: write what is inside, with a path such as address.city or"
+                " lines.0.price; for a list of strings or numbers, which is sent as one string, set the type to string"
             )
         if others := [
             name for name, kind in kinds.items() if name in self._only_true and kind not in {"boolean", None}
@@ -312,11 +315,9 @@ class Attributes:
 
     def _announce(self, kinds: Mapping[str, str | None], when: str, cure: str) -> None:
         """Name each attribute with the type that it is to have for ever, and those that look like a mistake."""
-        text = (
-            f"The workspace lacks custom attributes, {when}: {list_types(kinds)}. A type cannot be changed afterwards."
-        )
+        text = f"Missing custom attributes, {when}: {list_types(kinds)}. A type cannot be changed later."
         if times := find_times(kinds, self._origins):
-            text += f" By their names these look like times: {quote_names(times)}. {cure}"
+            text += f" The names of these suggest times: {quote_names(times)}. {cure}"
         self.notes.add(Note(text, pressing=True))
 
     def _say(self, text: str, *, heading: str = "", name: str = "") -> None:

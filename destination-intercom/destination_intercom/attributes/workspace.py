@@ -61,7 +61,7 @@ def check_attributes(
     absent = [name for name in wanted if name not in known and name not in model.fields]
     found = [name for name in wanted if name in known]
     near = {name: other for name in absent if (other := _near(name, known, model)) is not None}
-    kinds = {name: (described or wanted)[name] or "of a type that nobody tells" for name in absent}
+    kinds = {name: (described or wanted)[name] or "of unknown type" for name in absent}
     problems = [*_lacks(kinds, near, missing=missing, model=model), *_unusable(found, known, model)]
     if others := [name for name in found if name in only_true and known[name].get("data_type") != "boolean"]:
         problems.append(explain_flags(others))
@@ -104,7 +104,9 @@ def _lacks(absent: Mapping[str, str], near: Mapping[str, Near], *, missing: str,
         f"create them in Intercom under Settings > Data > {model.page}, set {section}.missing_attributes to create or"
         " skip"
     )
-    return [f"the workspace lacks the custom attributes {names}: {cure}, or leave them out of {section}.attributes"]
+    return [
+        f"the workspace does not have the custom attributes {names}: {cure}, or leave them out of {section}.attributes"
+    ]
 
 
 def _duplicates(absent: Iterable[str], near: Mapping[str, Near]) -> list[str]:
@@ -113,7 +115,7 @@ def _duplicates(absent: Iterable[str], near: Mapping[str, Near]) -> list[str]:
     twice = [(other, name) for name in absent if (other := spelled.setdefault(name.casefold(), name)) != name]
     return [
         *(f'"{name}" is not created: {other.text}: {other.cure}' for name, other in near.items()),
-        *(f'"{other}" and "{name}" differ in case only: choose one of them' for other, name in twice),
+        *(f'"{other}" and "{name}" differ only in case: choose one of them' for other, name in twice),
     ]
 
 

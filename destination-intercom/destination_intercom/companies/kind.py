@@ -107,8 +107,8 @@ class Companies(Kind):
         if count := self._directory.without_people:
             yield (
                 f"Companies that this sync wrote and that have no people, as far as it knows: {count}. Intercom keeps"
-                " such a company and shows it nowhere, in no list and in no search, until somebody belongs to it:"
-                " users.member_of attaches people to their companies."
+                " them, but shows them in no list and no search until somebody belongs to them. Use users.member_of to"
+                " attach people to their companies."
             )
 
     def probes(self, call: Call, taken: Iterable[Taken]) -> Iterator[Probe]:

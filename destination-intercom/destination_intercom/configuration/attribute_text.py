@@ -47,7 +47,7 @@ def read_lines(text: Any, entry: type[A]) -> tuple[AttributeLine[A], ...]:
         EntryError: says which lines are wrong, and what they may be.
     """
     if not isinstance(text, str):
-        raise ValueError("must be a text")  # noqa: TRY004 - a TypeError is no error of validation
+        raise ValueError("must be a string")  # noqa: TRY004 - a TypeError is no error of validation
     lines, problems = [], []
     for number, line in enumerate(_LINE_BREAK.split(text), start=1):
         if not line.strip():
@@ -76,7 +76,7 @@ def refuse_repeated(attributes: Sequence[A], lines: Sequence[AttributeLine[A]], 
         first.setdefault(each.distinct_name, f"{section}, {name_entry(place, each.path)}")
     for line in lines:
         if (other := first.setdefault(line.attribute.distinct_name, line.name)) != line.name:
-            raise EntryError(f"{line.name} has the name of {other}: give one of the two another name")
+            raise EntryError(f"{line.name} has the same name as {other}: give one of the two another name")
 
 
 def _read_line(line: str, entry: type[A]) -> A:
@@ -90,7 +90,7 @@ def _read_line(line: str, entry: type[A]) -> A:
     if not path:
         raise ValueError('there is no property after "="')
     if name is not None and kind is None and any(_misspelled(name)):
-        raise ValueError(f"a type is one of {', '.join(TYPES)}")
+        raise ValueError(f"the type must be one of {', '.join(TYPES)}")
     return entry.model_validate({"property": path, "attribute": name, "type": kind})
 
 

@@ -92,7 +92,7 @@ class EventStream(Section):
     @model_validator(mode="after")
     def _check_name(self) -> EventStream:
         if (self.event_name is None) == (self.event_name_property is None):
-            raise ValueError("give either event_name (one fixed name) or event_name_property, and not both")
+            raise ValueError("set either event_name (one fixed name) or event_name_property, not both")
         return self
 
 
@@ -135,14 +135,15 @@ class EventsEnabled(Section):
         named_by_record = any(entry.event_name_property is not None for entry in self.entries)
         if named_by_record and not self.selected_events:
             raise ValueError(
-                "selected_events is needed where event names come from a property: exact names, or patterns with * for"
-                " any text; * alone sends all, but a workspace has only 120 names. To send no events, disable events"
+                "selected_events is required if event names come from a property: list exact names, or patterns with"
+                " * for any text. * alone sends all events, but a workspace has room for only 120 names. To send no"
+                " events, disable events"
             )
         sources = [entry.source for entry in self.renamed_events]
         for place, source in enumerate(sources):
             if source in sources[:place]:
                 raise ValueError(
-                    f"renamed_events, {name_entry(place, source)}: this name is renamed twice: take one of the two out"
+                    f"renamed_events, {name_entry(place, source)}: this name is renamed twice: remove one of the two"
                 )
         renamed = dict(zip(sources, (entry.to for entry in self.renamed_events), strict=True))
         names = {renamed.get(name, name) for name in self.selected_events if "*" not in name}
@@ -155,7 +156,7 @@ class EventsEnabled(Section):
             try:
                 to_time(self.not_before)
             except ValueError:
-                raise ValueError("not_before is a time such as 2026-01-01T00:00:00Z") from None
+                raise ValueError("not_before must be a time such as 2026-01-01T00:00:00Z") from None
         return self
 
 
@@ -276,7 +277,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _check(self) -> Config:
         if not self.token or not self.token.isascii() or not self.token.isprintable() or " " in self.token:
-            raise ValueError("access_token is empty or holds characters that no token has: copy it again")
+            raise ValueError("access_token is empty or contains invalid characters: copy it again")
         if self.api_base_url is not None:
             check_address("api_base_url", self.api_base_url)
         if {"disabled"} == {self.events.mode, self.users.mode, self.companies.mode}:
@@ -289,7 +290,7 @@ class Config(Section):
             ]
             if needing and "email" not in targets and not any(entry.is_many for _, entry in attributes):
                 place, name = needing[0]
-                raise ValueError(f"{place}: {name} is written only beside an email: select email too")
+                raise ValueError(f"{place}: {name} is written only together with an email: select email too")
         return self
 
     def _check_leads(self) -> None:

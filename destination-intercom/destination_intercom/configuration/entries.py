@@ -81,13 +81,13 @@ class Selected(Section):
     def _check_name(self, own: str | None, name: str) -> None:
         """Refuse what cannot be named; `own` is what the user wrote into the field `name`."""
         if self.is_many and own is not None and own.count("*") != 1:
-            raise ValueError(f'"{name}" holds one * here, in whose place the name of each member goes, as in stripe_*')
+            raise ValueError(f'"{name}" needs one * here, which stands for the name of each member, as in stripe_*')
         if not self.is_many and own is not None and "*" in own:
-            raise ValueError(f'"{name}" holds a * only where the property ends in one')
+            raise ValueError(f'"{name}" can contain a * only if the property ends in one')
         if is_template(self.path) and own is None:
             raise ValueError(f'a template needs a name: set "{name}"')
         if not self._name(own).strip():
-            raise ValueError(f'set "{name}", for the property ends in none')
+            raise ValueError(f'set "{name}", because the property does not end in a name')
 
 
 class Metadata(Selected):
@@ -117,12 +117,12 @@ class Metadata(Selected):
             raise ValueError('members of * have no "type": name a property to give it one')
         # Airbyte's form fills in the unit's default whatever the type is.
         if self.type != "money" and (self.currency_property or self.currency or self.unit != "units"):
-            raise ValueError("currency_property, currency and unit are for the type money")
+            raise ValueError("currency_property, currency and unit are only for the type money")
         if self.currency_property is not None and self.currency is not None:
-            raise ValueError("give either currency_property or currency (one for all), and not both")
+            raise ValueError("set either currency_property or currency (one for all), not both")
         if self.type == "date" and not self.key.endswith("_date"):
             raise ValueError(
-                f'Intercom takes a time under a name that ends in _date: set "name", e.g. "{self.key}_date"'
+                f'Intercom accepts a time only if its name ends in _date: set "name", e.g. "{self.key}_date"'
             )
         return self
 
@@ -138,7 +138,7 @@ def _refuse_repeated(entries: Sequence[Selected], names: Sequence[object], name:
     for place, each in enumerate(names):
         if (first := names.index(each)) != place:
             this, that = (name_entry(number, entries[number].path) for number in (place, first))
-            raise EntryError(f'{this} has the name of {that}: set "{name}" on one of the two')
+            raise EntryError(f'{this} has the same name as {that}: set "{name}" in one of the two')
 
 
 MetadataList = Annotated[list[Metadata], AfterValidator(_check_metadata)]
@@ -187,7 +187,9 @@ class Attribute(AttributeEntry):
         if self.overwrite == "only_true" and (standard.kind if standard else self.type) not in {None, "boolean"}:
             raise ValueError("overwrite only_true is for properties that are true or false")
         if self.overwrite == "if_empty" and standard is not None and not standard.readable:
-            raise ValueError("overwrite if_empty cannot be had here: Intercom does not show what a contact has")
+            raise ValueError(
+                "overwrite if_empty does not work here: Intercom does not show the value that a contact has"
+            )
         return self
 
 
@@ -206,15 +208,15 @@ class CompanyAttribute(AttributeEntry):
 
 _RESERVED_OF_COMPANIES: Final = {
     "created_at": 'is Intercom\'s own: for when the company signed up with you, set "attribute" to remote_created_at',
-    "id": 'is Intercom\'s own: for your own id, see company_id_property; else set another "attribute"',
-    "company_id": "is written by itself: see company_id_property, and take this entry out",
+    "id": 'is Intercom\'s own: for your own ID, see company_id_property; otherwise set another "attribute"',
+    "company_id": "is written automatically, see company_id_property: remove this entry",
 }
 
 
 _RESERVED: Final = {
     "created_at": 'is Intercom\'s own: for when somebody signed up, set "attribute" to signed_up_at',
-    "id": 'is Intercom\'s own: for your own id, see identity; else set another "attribute"',
-    "external_id": "is the identity, which is written by itself: see identity, and take this entry out",
+    "id": 'is Intercom\'s own: for your own ID, see identity; otherwise set another "attribute"',
+    "external_id": "is the identity, which is written automatically, see identity: remove this entry",
     "role": 'is Intercom\'s own (user or lead): set another "attribute", such as job_role',
 }
 

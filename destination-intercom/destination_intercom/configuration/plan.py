@@ -141,8 +141,8 @@ class PlanChecks:
     def refuse_unlisted(self, stream: CatalogStream) -> str | None:
         """Refuse a stream that no list names; with overwrite only its records, for "Clear data" sends none."""
         problem = (
-            f'The stream "{stream.name}" is in no list: name it in users.streams, events.streams or companies.streams,'
-            " or leave it out of the connection. The connection's streams are:"
+            f'The stream "{stream.name}" is not in any list: name it in users.streams, events.streams or'
+            " companies.streams, or leave it out of the connection. The connection's streams are:"
             f" {', '.join(str(name) for name in self._names)}."
         )
         if not stream.overwrite:
@@ -159,8 +159,8 @@ class PlanChecks:
             return
         names = ", ".join(str(name) for name in self._unlisted)
         self.problems.append(
-            f'The connection gives its streams the prefix "{prefix}", which the configuration does not have: write it'
-            f" before their names in events.streams, users.streams and companies.streams. The connection's streams are:"
+            f'The connection adds the prefix "{prefix}" to its streams, but the configuration does not: write it before'
+            f" their names in events.streams, users.streams and companies.streams. The connection's streams are:"
             f" {names}."
         )
 
@@ -291,8 +291,8 @@ class PlanChecks:
         self._paths.setdefault(stream.name, set()).add(path)
         if (spelled := spell(path, stream.schema)) != path:
             self.warn(
-                f'{place}: the stream "{stream.name}" has no property "{path}", but "{spelled}" in another case:'
-                " that is read."
+                f'{place}: the stream "{stream.name}" has no property "{path}", but has "{spelled}" in another case,'
+                " which is used."
             )
         return undeclared(path, stream.schema)
 

@@ -32,7 +32,7 @@ def check_template(text: str) -> str:
 
 def _refuse_wildcard(text: str) -> str:
     if is_wildcard(text) and not is_template(text):
-        raise ValueError("a property that ends in * stands for many: name one here")
+        raise ValueError("a property that ends in * stands for many properties: name one here")
     return text
 
 
@@ -138,6 +138,6 @@ def check_address(name: str, url: str) -> None:
     # What follows tells https from http by how an address begins.
     unusable = unusable or not url.startswith(parts.scheme)
     if unusable or not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
-        raise ValueError(f"{name} is an https address, or an http one on this machine")
+        raise ValueError(f"{name} must be an https address, or an http address on this machine")
     if set("@?#").intersection(url):
-        raise ValueError(f"{name} holds no user, query or fragment")
+        raise ValueError(f"{name} must not contain a user, a query or a fragment")

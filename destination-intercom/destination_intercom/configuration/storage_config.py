@@ -76,20 +76,20 @@ class S3(Section):
     def _check(self) -> S3:
         if (self.access_key_id is None) != (self.secret_access_key is None):
             raise ValueError(
-                "access_key_id and secret_access_key belong together: give both, or neither where the machine itself"
-                " has credentials"
+                "access_key_id and secret_access_key belong together: set both, or neither if the machine has its own"
+                " credentials"
             )
         for name, key in zip(("access_key_id", "secret_access_key"), self.keys or (), strict=False):
             if not key or not key.isascii() or not key.isprintable() or " " in key:
-                raise ValueError(f"{name} is empty or holds characters that no key has: copy it again")
+                raise ValueError(f"{name} is empty or contains invalid characters: copy it again")
         if self.s3_endpoint is not None:
             check_address("s3_endpoint", self.s3_endpoint)
         elif self.s3_bucket_region is None:
-            raise ValueError("s3_bucket_region is needed, such as us-east-1, unless there is an s3_endpoint")
+            raise ValueError("s3_bucket_region is required, such as us-east-1, unless you set s3_endpoint")
         if not _BUCKET_NAME.fullmatch(self.s3_bucket_name):
-            raise ValueError("s3_bucket_name is 3 to 255 letters, digits, dots, hyphens and underscores")
+            raise ValueError("s3_bucket_name must be 3 to 255 letters, digits, dots, hyphens and underscores")
         if self.s3_bucket_region is not None and not _REGION.fullmatch(self.s3_bucket_region):
-            raise ValueError("s3_bucket_region is a name such as us-east-1")
+            raise ValueError("s3_bucket_region must be a name such as us-east-1")
         _check_bucket_path(self.bucket_path or "")
         return self
 
@@ -101,11 +101,13 @@ _REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 def _check_bucket_path(path: str) -> None:
     if not path.isprintable() or len(path.encode()) > LONGEST_BUCKET_PATH:
         raise ValueError(
-            f"bucket_path has at most {LONGEST_BUCKET_PATH} characters, and no line breaks; letters beyond ASCII count"
-            " two to four"
+            f"bucket_path can have at most {LONGEST_BUCKET_PATH} characters and no line breaks; a character outside"
+            " ASCII counts as two to four"
         )
     if {"", ".", ".."}.intersection(path.rstrip("/").split("/")) and path:
-        raise ValueError("bucket_path is a path such as rejected/intercom: no slash at its beginning, no empty part")
+        raise ValueError(
+            "bucket_path must be a path such as rejected/intercom: no slash at its beginning, no empty part"
+        )
 
 
 ObjectStorage = Annotated[NoStorage | S3, Field(discriminator="storage_type")]

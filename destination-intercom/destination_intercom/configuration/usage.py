@@ -55,7 +55,7 @@ class Usage:
         self._failures[entry] += 1
         if self._failures[entry] == 1:
             self._untold.append(
-                f"{entry}: the template could not be worked out for a record, and has no value there; the summary"
+                f"{entry}: the template could not be evaluated for a record, so it has no value there; the summary"
                 " counts such records."
             )
 
@@ -75,7 +75,7 @@ class Usage:
         """Tell how often templates could not be worked out."""
         if self._failures:
             counts = "; ".join(f"{entry}: {count}" for entry, count in self._failures.items())
-            yield f"Templates that could not be worked out, with the number of records: {counts}."
+            yield f"Templates that could not be evaluated, with the number of records: {counts}."
 
     def never_seen(self) -> Iterator[str]:
         """Tell which selected properties and names of events no record had, if records were there at all."""
@@ -88,9 +88,9 @@ class Usage:
         if entries := [*self._unseen, *unmatched]:
             more = f"; and {len(entries) - MOST_NAMED} more" if len(entries) > MOST_NAMED else ""
             yield (
-                "Selected, and in no record of this sync: "
+                "Selected, but in no record of this sync: "
                 + "; ".join(entries[:MOST_NAMED])
-                + f"{more}. Look at how the names are written in the source's records."
+                + f"{more}. Check how the names are written in the source's records."
             )
 
 

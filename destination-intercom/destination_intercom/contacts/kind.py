@@ -267,8 +267,8 @@ class Contacts(Kind):
         if self.cache.reshaped and not self._policy.send_unchanged:
             told = ", ".join(f'"{name}" of {count}' for name, count in sorted(self.cache.reshaped.items()))
             yield (
-                "Intercom keeps some values in another form than they are sent in, so that each sync writes them again:"
-                f" {told} contacts. Send them in Intercom's form, such as phone numbers without blanks."
+                "Intercom keeps some values in another form than they are sent in, so each sync writes them again:"
+                f" {told} contacts. Send them in Intercom's form, such as phone numbers without spaces."
             )
 
     def takes_away(self, payload: Payload) -> bool:

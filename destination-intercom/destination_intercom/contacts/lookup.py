@@ -74,8 +74,8 @@ class SearchSize:
         self.refused_above = answered
         self._tell(
             "size",
-            f"Intercom refuses to look up {asked} contacts in one search (status {answer.status}): fewer are asked for"
-            " at a time.",
+            f"Intercom refuses to look up {asked} contacts in one search (status {answer.status}), so the"
+            " connector looks up fewer at a time.",
         )
 
     def note_failed(self, field_name: str, key: str, answer: Answer, *, now: float) -> None:

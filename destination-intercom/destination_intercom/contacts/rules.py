@@ -60,8 +60,8 @@ def compile_user_rules(users: UsersEnabled, stream: CatalogStream, checks: PlanC
     """Compile a rule for each entry of `users.streams` that means `stream`."""
     if users.write_mode == "update_only" and users.archived_contacts == "unarchive":
         checks.warn(
-            "users.archived_contacts: unarchive has no effect with users.write_mode update_only, for only a creation"
-            " shows who is archived: such people are rejected as not_found."
+            "users.archived_contacts: unarchive has no effect with users.write_mode update_only, because only a"
+            " creation shows who is archived: archived people are rejected as not_found."
         )
     if users.write_mode == "create_only" and users.deleted_records != "ignore":
         checks.warn(
@@ -115,9 +115,9 @@ def warn_of_shared_properties(users: UsersEnabled, catalog: Sequence[CatalogStre
         sections = " and ".join(dict.fromkeys(place.partition(",")[0] for place, _ in attributes))
         properties = ", ".join(f'"{each.path}"' for _, each in attributes)
         checks.warn(
-            f"{sections}: the streams {names} have {properties} alike, so that one overwrites what the other has"
-            " written. If they do not mean the same, give one of the streams its own list: attributes, in its entry of"
-            " users.streams."
+            f"{sections}: the streams {names} share {properties}, so one stream overwrites what the other has written."
+            " If the properties mean different things, give one of the streams its own list: attributes, in its entry"
+            " of users.streams."
         )
 
 

@@ -121,10 +121,9 @@ def pass_over(call: Call, answer: Answer, endpoint: Endpoint, entry: Entry) -> O
     """
     if not endpoint.may_pass_over:
         raise DeliveryError(
-            f"Intercom answers {call.endpoint} again and again with status {answer.status} for more than"
-            f" {ALWAYS_PASSED_OVER} records and {MOST_PASSED_OVER:.0%} of them, though not for others, and none of them"
-            f" is passed over any more ({name_record(entry)}). What was delivered is checkpointed; the next sync goes"
-            " on from there.",
+            f"Intercom keeps answering {call.endpoint} with status {answer.status} for more than {ALWAYS_PASSED_OVER}"
+            f" records and {MOST_PASSED_OVER:.0%} of them, but not for others, so no more records are rejected for this"
+            f" ({name_record(entry)}). What was delivered is checkpointed; the next sync continues from there.",
             status=answer.status,
         )
     return rejected(UNDELIVERABLE, replace(read_refusal(answer), endpoint=call.endpoint))

@@ -354,9 +354,9 @@ class Ledger:
         if self._stop_after and not trial.fared_better and trial.bad_signs >= self._stop_after:
             reason, count = trial.commonest
             raise ConfigurationError(
-                f'The first {trial.bad_signs} records of the stream "{stream}" were all rejected, or lack the identity'
-                f" property: the mapping looks wrong. {count} of them: {reason} ({REASONS[reason]}). {CURES[reason]}"
-                " delivery.stop_after_rejected sets this number, 0 turns it off.",
+                f'The first {trial.bad_signs} records of the stream "{stream}" were all rejected, or do not have the'
+                f" identity property: the mapping looks wrong. {count} of them: {reason} ({REASONS[reason]})."
+                f" {CURES[reason]} delivery.stop_after_rejected sets this number; 0 turns the check off.",
                 stream=stream,
             )
 

@@ -53,13 +53,13 @@ class Progress:
 def write_quota(quota: QuotaUse) -> str:
     """Say what the quota allows, who took it, and whether calls wait for it."""
     if quota.allowed_per_minute is None:
-        return "Intercom has not said yet how many calls it allows."
+        return "Intercom has not yet said how many calls it allows."
     text = f"Intercom allows {quota.allowed_per_minute:,.0f} calls a minute"
     if quota.used_share is not None:
-        text += f"; this sync took {quota.used_share:.1%} of that"
+        text += f"; this sync used {quota.used_share:.1%} of that"
     if quota.others_share is not None:
-        text += f", apps beside it {quota.others_share:.1%}"
-    return f"{text}. Calls wait for it." if quota.waits else f"{text}."
+        text += f", other apps {quota.others_share:.1%}"
+    return f"{text}. Calls wait for the quota." if quota.waits else f"{text}."
 
 
 def _write_failures(failures: Failures) -> str:
@@ -67,4 +67,4 @@ def _write_failures(failures: Failures) -> str:
         return ""
     told = ", ".join(f"{endpoint} ({why}) {count}" for (endpoint, why), count in failures.most_common(MOST_KINDS))
     more = failures.total() - sum(count for _, count in failures.most_common(MOST_KINDS))
-    return f" Failed and tried again since the last line: {told}{f', more {more}' if more else ''}."
+    return f" Failed and retried since the last line: {told}{f', more {more}' if more else ''}."

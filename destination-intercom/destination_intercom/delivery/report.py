@@ -186,7 +186,7 @@ class Report:
             self._say("INFO", _stream_summary(stream, counts, is_dry=is_dry))
         for stream, counts in self._streams.items():
             if counts.came_to_nothing:
-                self._say("WARN", f'Stream "{stream}": nothing of its {counts.read:,} records is in Intercom.')
+                self._say("WARN", f'Stream "{stream}": none of its {counts.read:,} records is in Intercom.')
         self._name_rejected(keeps_rejected=keeps_rejected or is_dry)
         trims = [
             f'stream "{stream}", "{name}": {count} {reason}'
@@ -218,9 +218,7 @@ class Report:
                 "WARN", f'Stream "{stream}", rejected as {reason}: records {", ".join(named)}{more}. {CURES[reason]}'
             )
         if self._named and not keeps_rejected:
-            self._say(
-                "WARN", "Rejected records were kept nowhere: object_storage_config keeps them in a bucket, each whole."
-            )
+            self._say("WARN", "Rejected records were not kept: set object_storage_config to keep them in a bucket.")
 
     def _of(self, stream: StreamName) -> _StreamCounts:
         if (counts := self._streams.get(stream)) is None:
@@ -235,7 +233,7 @@ class Report:
             return False
         room.told.add(key)
         is_last = len(room.told) > room.most
-        self._say("WARN", "There is more to warn of; only the summary counts it from here on." if is_last else text)
+        self._say("WARN", "There are more warnings: from here on, only the summary counts them." if is_last else text)
         return not is_last
 
     def _say(self, level: Level, text: str) -> None:

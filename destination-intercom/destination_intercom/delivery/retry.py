@@ -119,7 +119,7 @@ class Patience:
             raise DeliveryError(
                 f"Intercom has not answered as it should for {minutes} minutes"
                 f" ({call.endpoint}: {judgement.why}{where})."
-                " What was delivered is checkpointed; the next sync goes on from there."
+                " What was delivered is checkpointed; the next sync continues from there."
             )
 
 
@@ -191,8 +191,8 @@ def _cure(result: Answer | AttemptError) -> str:
         return "try again later"
     if isinstance(result, UntrustedError):
         return (
-            "if a proxy inspects the traffic, add its authority to the system's or name it in REQUESTS_CA_BUNDLE;"
-            " else check api_endpoint and the clock of this machine"
+            "if a proxy inspects the traffic, add its authority to the system's store or name it in REQUESTS_CA_BUNDLE;"
+            " otherwise check api_endpoint and the clock of this machine"
         )
     return "check api_endpoint, and whether a firewall or a proxy is in the way"
 

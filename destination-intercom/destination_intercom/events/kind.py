@@ -70,8 +70,8 @@ class Events(Kind):
             self._told_of_hyphens = True
             self.notes.add(
                 Note(
-                    f'The event name "{printable(event.name)}" has a dot or a $: Intercom shows it, and others of its'
-                    f' kind, with hyphens ("{printable(event.shown_name)}"). events.renamed_events gives another name.'
+                    f'The event name "{printable(event.name)}" contains a dot or a $: Intercom shows such names with'
+                    f' hyphens ("{printable(event.shown_name)}"). Use events.renamed_events to send another name.'
                 )
             )
         return event
@@ -107,8 +107,8 @@ class Events(Kind):
         """Tell that events may come before their people."""
         if isinstance(self._events, EventsEnabled):
             yield (
-                "Events of people whom Intercom does not know yet wait for them, for ten minutes at most and in a"
-                " limited number. Where the source lets you choose, send the people before their events."
+                "Events wait for people whom Intercom does not know yet, for at most ten minutes and in a limited"
+                " number. If the source lets you choose, send the people before their events."
             )
 
     def series(self, payload: Payload) -> Hashable:

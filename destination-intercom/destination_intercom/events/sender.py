@@ -112,14 +112,14 @@ class EventSender:
         """Tell how many events came before their people, and how many were delivered that Intercom may have dropped."""
         if early := self._cache.early.total():
             yield (
-                f"Events that came before their people, and waited for them: {early}; {self._cache.early_delivered} of"
+                f"Events that came before their people and waited for them: {early}; {self._cache.early_delivered} of"
                 f" them were delivered. {self._cache.early[WaitEnd.NO_ROOM]} could not wait for lack of room, and"
-                f" {self._cache.early[WaitEnd.TIME]} for longer than ten minutes. Order the streams so that people come"
-                " before their events, or sync the streams of users first."
+                f" {self._cache.early[WaitEnd.TIME]} waited for ten minutes in vain. Order the streams so that people"
+                " come before their events, or sync the user streams first."
             )
         if differing := self._cache.differing_events:
             yield (
-                "Events that were delivered with the person, name and second of another one, but other metadata:"
+                "Events delivered with the same person, name and second as another one, but other metadata:"
                 f" {differing}. Intercom may have kept only one of each."
             )
 
@@ -178,8 +178,8 @@ class EventSender:
             cache.differing_events += 1
             self._notes.add(
                 Note(
-                    "An event was delivered that has the person, name and second of another one, but other metadata:"
-                    " Intercom may take the two for one, and keep only one of them. The summary counts such events."
+                    "An event was delivered with the same person, name and second as another one, but other metadata."
+                    " Intercom may treat the two as one, and keep only one of them. The summary counts such events."
                 )
             )
         cache.delivered.note(digest, None)
@@ -200,9 +200,9 @@ class EventSender:
         shown = printable(event.name)
         self._notes.add(
             Note(
-                f'The workspace has no room for the event name "{shown}" beside the 120 active ones: its records are'
-                " rejected. Archive event names in Intercom, or select fewer.",
-                heading="No room is left for these event names, either",
+                f'The workspace has 120 active event names and no room for "{shown}": its records are rejected. Archive'
+                " event names in Intercom, or select fewer.",
+                heading="There is also no room for these event names",
                 name=shown,
             )
         )

@@ -39,5 +39,5 @@ def _context_of(path: str, variable: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=path)
     except (OSError, ValueError):
         raise ConfigurationError(
-            f"What {variable} names is no readable file of PEM certificates, nor a folder of them: correct or unset it."
+            f"{variable} does not name a readable file or folder of PEM certificates: correct or unset it."
         ) from None

@@ -112,7 +112,7 @@ def _is_bare_refusal(answer: Answer) -> bool:
 
 _TOKEN_HINTS: Final = {
     "api_plan_restricted": "The workspace's Intercom subscription does not include the API, or has ended",
-    VERSION_CODE: "Intercom no longer knows the API version that this connector speaks: update the connector",
+    VERSION_CODE: "Intercom no longer supports the API version of this connector: update the connector",
 }
 
 
@@ -123,15 +123,18 @@ def fatal_error(call: Call, answer: Answer) -> ConfigurationError:
     hint = _TOKEN_HINTS.get(code or "")
     if code == "token_unauthorized":
         needed = f'the permission "{call.permission}"' if call.permission else "a permission"
-        hint = f"The access token lacks {needed}: give it to the app in Intercom's Developer Hub, under Authentication"
+        hint = (
+            f"The access token does not have {needed}: give it to the app in Intercom's Developer Hub, under"
+            " Authentication"
+        )
     if hint is None and answer.status == 401:  # noqa: PLR2004
         hint = (
             "Intercom refuses access_token: copy it again from the Developer Hub, and check the region (api_endpoint)"
         )
     if hint is None:
         hint = (
-            "Intercom forbids this to the app of access_token: check its permissions, the subscription and the region"
-            " (api_endpoint)"
+            "Intercom does not allow this to the app of access_token: check its permissions, the subscription and the"
+            " region (api_endpoint)"
         )
     details = [f"{call.endpoint}: status {answer.status}"]
     details += [f"code {code}"] if code else []

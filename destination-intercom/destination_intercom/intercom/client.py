@@ -207,8 +207,8 @@ def _proxies(url: str) -> dict[str, str]:
         usable = False
     if not usable:
         raise ConfigurationError(
-            "The proxy that the environment names (HTTPS_PROXY or ALL_PROXY) is none of http or https: correct it, or"
-            " list Intercom's host in NO_PROXY."
+            "The proxy in the environment (HTTPS_PROXY or ALL_PROXY) is not an http or https proxy: correct it, or list"
+            " Intercom's host in NO_PROXY."
         )
     return {urlsplit(url).scheme: proxy}
 
@@ -231,10 +231,10 @@ def _translate(error: Exception, host: str) -> AttemptError | InternalError:
             certificate = _CERTIFICATES.get(cause.verify_code, "a certificate that is not valid")
             return UntrustedError(f"{host} shows {certificate}")
         if isinstance(cause, NameResolutionError):
-            return NotSentError(f"no address is known for {_of_proxy(error, host)}")
+            return NotSentError(f"no address found for {_of_proxy(error, host)}")
         if isinstance(cause, NewConnectionError):
             # requests has no class for it.
-            return NotSentError(f"{_of_proxy(error, host)} takes no connection")
+            return NotSentError(f"{_of_proxy(error, host)} accepts no connection")
         if isinstance(cause, ReadTimeoutError):
             return MaybeSentError("timeout")
     for kind, ours, word in _TRANSLATIONS:

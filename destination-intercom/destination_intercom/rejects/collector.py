@@ -199,7 +199,7 @@ class RejectedRecords:
             )
         if self.waiting:
             yield (
-                f"Rejected records not stored: {self.waiting}. No state that counts them was acknowledged, so that"
+                f"Rejected records not stored: {self.waiting}. No state that counts them was acknowledged, so"
                 " the next sync reads them again."
             )
 
@@ -243,7 +243,7 @@ class RejectedRecords:
                 raise DeliveryError(
                     f"Rejected records could not be stored for {round(seconds / 60)} minutes ({failure.kind})."
                     f" {failure.refusal or 'Check the storage of object_storage_config.'} No state that counts them"
-                    " was acknowledged; the next sync goes on from there."
+                    " was acknowledged; the next sync continues from there."
                 )
             attempts += 1
             if not self._pause(delay(attempts)):

@@ -33,10 +33,10 @@ for _name in ("boto3", "botocore", "s3transfer"):
     logging.getLogger(_name).propagate = False
 
 _MISSING: Final = (
-    "object_storage_config needs the package boto3, which is not installed: install the connector with its extra,"
-    ' in a checkout by pip install ".[s3]". The image has it.'
+    "object_storage_config needs the package boto3, which is not installed. The image has it; in a checkout of the"
+    ' connector, install it with pip install ".[s3]".'
 )
-_KEYS: Final = "check access_key_id and secret_access_key, or the credentials of the machine where they are empty"
+_KEYS: Final = "check access_key_id and secret_access_key, or the credentials of the machine if they are empty"
 _REFUSALS: Final = {
     "AccessDenied": "the credentials may not write there: they need s3:PutObject for the bucket and its prefix",
     "AllAccessDisabled": "all access to the bucket is disabled",
@@ -49,7 +49,7 @@ _REFUSALS: Final = {
     "InvalidToken": _KEYS,
     "KMS.DisabledException": "the key that encrypts the bucket is disabled",
     "NoSuchBucket": "there is no such bucket: check s3_bucket_name, s3_bucket_region and s3_endpoint",
-    "NotSignedUp": "the account that the credentials belong to does not have S3",
+    "NotSignedUp": "the account of the credentials is not signed up for S3",
     "PermanentRedirect": "the bucket is in another region: check s3_bucket_region",
     "SignatureDoesNotMatch": "check secret_access_key, and s3_bucket_region with an s3_endpoint of your own",
 }

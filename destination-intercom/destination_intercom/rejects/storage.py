@@ -90,7 +90,7 @@ def prove(storage: Storage, folder: str, *, clock: Clock, seconds: float) -> str
         return None
     return (
         f"The test's object {storage.place}/{key} could not be deleted ({failure.kind}): delete it yourself. Only the"
-        " test deletes; a sync needs s3:PutObject and no more."
+        " test deletes; a sync needs nothing but s3:PutObject."
     )
 
 
