@@ -232,7 +232,7 @@ def test_lookup_that_is_refused_for_ever_ends_in_single_questions_and_then_in_pl
     assert 4 == result.calls["GET /contacts/{id}"]
     # It is the keys that are refused, each by itself, and not their number.
     assert not [text for text in result.logs if "Intercom refuses to look up" in text]
-    assert (fault != "500") == (1 == len([text for text in result.logs if "does not look up every contact" in text]))
+    assert (fault != "500") == (1 == len([text for text in result.logs if "cannot look up some contacts" in text]))
     refuse_canaries(result)
 
 

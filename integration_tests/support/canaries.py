@@ -453,7 +453,7 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "lead found": Situation(
         [user(), event(email=ADDRESS)],
-        ("unchanged 1", "delivered 1", "Intercom does not look up every contact"),
+        ("unchanged 1", "delivered 1", "Intercom cannot look up some contacts"),
         users={"create_as": "lead"},
         events={"unknown_users": "create"},
         identity=MAIL,

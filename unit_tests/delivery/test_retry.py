@@ -136,7 +136,7 @@ def test_question_when_answered_after_failures_returns_the_answer() -> None:
 
 def test_create_of_a_lead_is_asked_for_again_only_if_it_surely_was_not_processed() -> None:
     """Here as for the calls of records."""
-    client, _, put = ask_scripted(NotSentError("takes no connection"), THROTTLED, BROKEN, ME, call=CreateLead({}))
+    client, _, put = ask_scripted(NotSentError("accepts no connection"), THROTTLED, BROKEN, ME, call=CreateLead({}))
     assert Answer(502, "other", is_lost=True) == put()
     assert 3 == len(client.attempts)
 

@@ -144,7 +144,7 @@ def test_create_of_a_lead_that_may_have_been_processed_is_not_made_again(
     assert [told] == wire.run(CREATE)
 
 
-@pytest.mark.parametrize("result", [NotSentError("takes no connection"), THROTTLED, Answer(429, "empty")])
+@pytest.mark.parametrize("result", [NotSentError("accepts no connection"), THROTTLED, Answer(429, "empty")])
 def test_create_of_a_lead_that_surely_was_not_processed_is_made_again(result: Answer | AttemptError) -> None:
     """It did not reach Intercom, or the quota was used up; then the next one may be lost."""
     assert [FINE] == Wire([(1.0, result), (1.0, result), (1.0, FINE)]).run(CREATE)

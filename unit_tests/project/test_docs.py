@@ -330,6 +330,28 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def _said() -> str:
+    """Read all that the connector's code says; a value stands as `…`."""
+    said = []
+    for path in sorted((ROOT / "destination-intercom" / "destination_intercom").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                said.append("".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                said.append(node.value)
+    return "\n".join(said)
+
+
+def test_troubleshooting_when_it_quotes_a_message_then_the_code_says_it() -> None:
+    """Whoever looks for the words of a log finds them on the page."""
+    said = _said()
+    quoted = re.findall(r'^\| "(.+?)" \|', section(USER_PAGE, "Troubleshooting"), flags=re.MULTILINE)
+    pieces = [piece.strip(' "') for quote in quoted for piece in re.split("…|1000", quote)]
+
+    assert 8 < len(quoted)
+    assert [] == [piece for piece in pieces if piece not in said]
+
+
 RECIPES: dict[str, tuple[dict[str, Any], Any]] = {
     "join a first and a last name": ({"first_name": "Ada", "last_name": "Lovelace"}, "Ada Lovelace"),
     "take the User ID, or else the e-mail address": ({"user_id": "", "email": "a@example.com"}, "a@example.com"),

@@ -88,7 +88,7 @@ ROWS = [
     ("no more records are rejected for this", NOBODY, "the next sync continues from there"),
     ("the mapping looks wrong", USER, "delivery.stop_after_rejected sets this number"),
     ("Intercom has not answered as it should for", NOBODY, "the next sync continues from there"),
-    ("Intercom does not do what is asked of it", NOBODY, "the next sync goes on from there"),
+    ("Intercom does not do what the sync needs", NOBODY, "the next sync continues from there"),
     ("does not name a readable file or folder of PEM certificates", MACHINE, "correct or unset it"),
     ("The request could not be made", MAKERS, "report this"),
     ("The proxy in the environment", MACHINE, "correct it"),

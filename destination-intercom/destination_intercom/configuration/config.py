@@ -303,8 +303,8 @@ class Config(Section):
         for name, each in entries:
             if (each.intercom_field or self.identity.intercom_field) != "email":
                 raise ValueError(
-                    f"{name}: users.create_as lead needs the e-mail address as the identity of whoever is created, for"
-                    " Intercom gives a lead a User ID of its own: set intercom_field to email, or users.create_as to"
+                    f"{name}: users.create_as lead needs the e-mail address as the identity, because Intercom gives a"
+                    " lead its own User ID: set intercom_field to email, or users.create_as to"
                     " user"
                 )
 

@@ -84,8 +84,8 @@ class SearchSize:
         self._failed_until.note((field_name, key), until)
         self._tell(
             "keys",
-            f"Intercom does not look up every contact (status {answer.status}): those whose search fails are asked for"
-            " one by one, and found out when they are created. Nobody becomes a lead who cannot be looked up.",
+            f"Intercom cannot look up some contacts (status {answer.status}): the connector searches for each of them"
+            " alone, and finds out when it creates them whether they exist. It never creates a lead without a lookup.",
         )
 
     def fails(self, field_name: str, key: str, *, now: float) -> bool:

@@ -108,8 +108,8 @@ def give_up(why: str, entry: Entry | None) -> DeliveryError:
     """Make the error that ends the sync where the steps of a record have seen that nothing comes of it."""
     where = "" if entry is None else f"; {name_record(entry)}"
     return DeliveryError(
-        f"Intercom does not do what is asked of it ({why}{where}). What was delivered is checkpointed; the next sync"
-        " goes on from there."
+        f"Intercom does not do what the sync needs ({why}{where}). What was delivered is checkpointed; the next sync"
+        " continues from there."
     )
 
 
