@@ -174,7 +174,7 @@ def test_lookup_when_a_key_is_bad_still_finds_the_others_and_keeps_its_size(refu
     assert MOST_KEYS == service.size.now(service.bench.time.seconds)
     assert len(service.asked) <= 50
     (note,) = service.size.notes.take()
-    assert "one by one" in note.text
+    assert "searches for each of them alone" in note.text
 
 
 @pytest.mark.parametrize(("refused", "forgotten_after"), [(FULL, 10**9), (BROKEN, TRY_AGAIN_SECONDS)])
