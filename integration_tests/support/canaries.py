@@ -403,7 +403,7 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "search refuses somebody": Situation(
         [user(), user(user_id=OTHER, email=OTHER_ADDRESS)],
-        ("one by one",),
+        ("of them alone",),
         settings={"faults": [fault("POST /contacts/search", "status", status=400, matching=OTHER)]},
     ),
     "values outside their list": Situation(
