@@ -2,10 +2,10 @@
 
 | outcome   | counts as           | when |
 |-----------|---------------------|------|
-| delivered | recordCount         | Intercom took it |
+| delivered | recordCount         | Intercom accepted it |
 | unchanged | recordCount         | Intercom already has it, as far as its search shows |
-| filtered  | recordCount         | not selected, excluded, too old, filtered, anonymous |
-| duplicate | recordCount         | the same person, name (`.` and `$` as `-`, ASCII case ignored), second **and metadata** as one of the last 100,000 events delivered by this sync: Intercom would drop it. One that differs in its metadata is sent, for Intercom to decide, counted and warned of |
+| filtered  | recordCount         | not selected, excluded, too old, filtered or anonymous |
+| duplicate | recordCount         | the same person, name (`.` and `$` as `-`, ASCII case ignored), second **and metadata** as one of the last 100,000 events delivered by this sync: Intercom would drop it. An event with other metadata is sent, so that Intercom decides, and counted with a warning |
 | rejected  | rejectedRecordCount | it can never be delivered as it is |
 """  # noqa: E501 - the rows are those of the docs
 
@@ -155,7 +155,7 @@ REJECTION_REASONS: Final = {
     CONFLICT: "Intercom reports a conflict, but does not say with whom",
     REFUSED: "Intercom refused the payload",
     TOO_MANY_DELETIONS: "this sync has archived or deleted as many people as delivery.max_deletions allows",
-    UNDELIVERABLE: "its call fails again and again while others of the same kind succeed",
+    UNDELIVERABLE: "its call keeps failing while other calls of the same kind succeed",
     UNCERTAIN: "the answer to the creation of a lead was lost, and the search did not show one for five minutes",
 }
 
@@ -191,12 +191,13 @@ CURES: Final = {
         "Look in Intercom for contacts with the same User ID or e-mail address; give the request id to Intercom's"
         " support."
     ),
-    REFUSED: "Correct the record in its source; Intercom's support can look the request id up.",
+    REFUSED: "Correct the record in its source. Intercom's support can look up the request ID.",
     TOO_MANY_DELETIONS: (
         "Look at the source: if so many people have left, raise delivery.max_deletions and sync these records again."
     ),
     UNDELIVERABLE: (
-        "See whether a firewall or a proxy stops the record; else tell Intercom's support its endpoint and status."
+        "Check whether a firewall or a proxy blocks the record. Otherwise give its endpoint and status to Intercom's"
+        " support."
     ),
     UNCERTAIN: (
         "Look the e-mail address up in Intercom: the lead may be there. Send the record again ten minutes later, when"

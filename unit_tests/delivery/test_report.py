@@ -59,7 +59,7 @@ def test_rejection_when_it_is_the_first_of_its_reason_then_it_is_told_with_detai
     [(_, first), (_, second)] = _said(report)
     expected = (
         'Stream "shop.events": record 1 of the sync was rejected: refused (Intercom refused the payload; status 422,'
-        " code parameter_invalid, request id r-1). Correct the record in its source; Intercom's support can look the request id up. Further ones are only counted."
+        " code parameter_invalid, request id r-1). Correct the record in its source. Intercom's support can look up the request ID. Further ones are only counted."
     )
     assert expected == first
     assert "invalid_time" in second
@@ -76,8 +76,8 @@ def test_rejection_when_undeliverable_then_each_is_named_with_its_endpoint_up_to
     told = [text for _, text in _said(report)]
     assert MOST_NAMED == len(told)
     expected = (
-        'Stream "shop.events": record 2 of the sync was rejected: undeliverable (its call fails again and again while'
-        " others of the same kind succeed; PUT /contacts/{id}: status 500, code server_error)."
+        'Stream "shop.events": record 2 of the sync was rejected: undeliverable (its call keeps failing while other'
+        " calls of the same kind succeed; PUT /contacts/{id}: status 500, code server_error)."
         f" {outcomes.CURES[outcomes.UNDELIVERABLE]}"
     )
     assert expected == told[1]
