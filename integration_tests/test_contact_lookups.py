@@ -40,7 +40,7 @@ def test_addresses_when_the_search_refuses_some_cost_no_other_person_a_lookup(st
     # Each of the three is found out by its create, which names the contact.
     assert 3 == result.calls["POST /contacts"]
     assert result.calls[SEARCH] < 150
-    assert 1 == sum("one by one" in text for text in result.logs)
+    assert 1 == sum("each of them alone" in text for text in result.logs)
 
 
 @pytest.mark.parametrize("status", [400, 500])
