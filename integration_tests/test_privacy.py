@@ -368,6 +368,8 @@ SHOWN = {
         Attributes.skipped Attributes.types Attributes.wanted CatalogStream.schema Near.cure Near.text Origin.property Origin.type
         AttributeRule.property MetadataRule.property Part.entries RecordRule.entries MembershipRule.name
         MembershipRule.place MembershipRule.property ListDataAttributes.model
+        TagRule.name TagRule.front TagRule.beginning TagRule.place TagRule.property ReplacedTags.name ReplacedTags.place
+        Tagged.kept
         EventRule.metadata EventRule.name EventRule.renamed MetadataRule.name MetadataRule.type Money.currency Plan._by_name Plan.warnings Policy.write_mode RecordMessage.namespace
         RecordMessage.stream StreamPlan.refuse_records Undeclared.near Workspace.missing Workspace.near Workspace.types _Object.key
     """,
@@ -384,6 +386,8 @@ SHOWN = {
         Sending.contact_id Taken.holder UnarchiveContact.contact_id UpdateContact.contact_id _ContactCall.contact_id
         _Lead.contact_id AttachCompany.contact_id AttachCompany.company ListContactCompanies.contact_id
         UpdateCompany.known_id ArchivePerson.contact_id DeleteContact.contact_id
+        ListContactTags.contact_id TagContacts.contact_ids UntagContact.contact_id
+        UntagContact.tag_id _Removable.tag_id _Removable.prefixes
     """,
     "the name of an event": "EventPayload.name Note.name",
     "shows nothing of what it holds": """

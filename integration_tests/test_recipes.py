@@ -288,6 +288,30 @@ def test_recipe_of_addresses_in_a_list() -> None:
     ]
 
 
+def test_recipe_of_segments() -> None:
+    """Who is in a segment bears its tag, and who has left one does not; no other tag is touched."""
+    old = [{"name": "Segment: Trial"}, {"name": "Support: gold"}]
+    seed = {
+        "contacts": [{"external_id": each, "email": f"{each}@example.com", "tags": old} for each in ("7", "8", "9")]
+    }
+    result = run(
+        "Segments and cohorts of a warehouse",
+        [
+            record("people", id=7, email="7@example.com", segments=["VIP", "Trial"]),
+            record("people", id=8, email="8@example.com", segments=[]),
+            record("people", id=9, email="9@example.com", segments=None),
+        ],
+        {"people": props("email", id=INTEGER, segments=LIST)},
+        seed,
+    )
+    names = {each["id"]: each["name"] for each in result.contents["tags"]}
+    assert [
+        ["Segment: Trial", "Segment: VIP", "Support: gold"],
+        ["Support: gold"],
+        ["Segment: Trial", "Support: gold"],
+    ] == [sorted(names[tag["id"]] for tag in each["tags"]["data"]) for each in result.contents["contacts"]]
+
+
 def test_recipe_of_two_workspaces() -> None:
     """Leads are filtered, and attributes that the other workspace lacks are left out."""
     contact = {

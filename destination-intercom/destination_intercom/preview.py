@@ -79,8 +79,9 @@ def _show(plan: StreamPlan, data: dict[str, Any], kinds: Kinds) -> dict[str, Any
             parts.append(made)
             continue
         parts.append(outcomes.DELIVERED)
-        name, body = kinds[part.kind].show(made)
-        shown.setdefault(name, []).append(body)
+        kind = kinds[part.kind]
+        for name, body in (kind.show(made), *kind.show_beside(made)):
+            shown.setdefault(name, []).append(body)
         left_out += [_name_trim(part, *trim) for trim in made.trims]
     whole = combine(parts)
     return {

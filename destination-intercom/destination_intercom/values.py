@@ -73,6 +73,8 @@ TRIM_REASONS: Final = {
     "no_company_id": "company IDs that are not a string or whole number, or are too long, were left out",
     "company_limit": "companies beyond those that Intercom lets a person have were left out",
     "company_refused": "companies that Intercom refused were left out",
+    "no_tag": "tag names that are neither a text nor a whole number, or too long, were left out",
+    "tag_refused": "tags that Intercom refused to add or to take off were left as they are",
     "cut_spend": "fractions of the monthly spend were cut, as Intercom does",
     "large_spend": "amounts above 2147483647 were left out",
 }

@@ -68,6 +68,11 @@ def tombstone(number: int) -> Message:
     return record("users", user_id=f"p{number}", _ab_cdc_deleted_at="2026-01-31T12:05:06Z")
 
 
+def bearer(number: int) -> Message:
+    """A record that renames a person, and says which tags they bear."""
+    return update(number, tags=[f"tag{number}"])
+
+
 def event(number: int, second: int = 0) -> Message:
     """A record of an event of a person."""
     return record("events", user_id=f"p{number}", mail=mail(number), name="Played", at=T0 + second)
@@ -89,6 +94,7 @@ COMPANIES: Final = {
     "attributes": [{"property": "name"}],
 }
 MEMBERS: Final = {"users": users(member_of=[{"property": "account"}]), "companies": COMPANIES}
+TAGGED: Final = {"users": users(tags=[{"property": "tags", "prefix": "s_", "mode": "replace"}])}
 BY_ADDRESS: Final = {"property": "mail", "intercom_field": "email"}
 WITH_MAIL: Final = {"property": "mail", "attribute": "email"}
 PLANS: Final = [{"property": f"plan{n}", "type": "string"} for n in range(PEOPLE)]
@@ -235,8 +241,9 @@ class Situation:
         has_plans = plans.items() <= found[0]["custom_attributes"].items()
         has_id = self.is_by_address or found[0]["external_id"] == data["user_id"]
         belongs = "account" not in data or found[0]["id"] in _people_of(contents, data["account"])
+        bears = {f"s_{each}" for each in data.get("tags", ())} == _tags_of(contents, found[0])
         is_up_to_date = (
-            belongs and not found[0]["archived"] and found[0]["name"] == data["name"].replace("Draft", "New")
+            belongs and bears and not found[0]["archived"] and found[0]["name"] == data["name"].replace("Draft", "New")
         )
         return bool(is_up_to_date and has_plans and has_id)
 
@@ -257,6 +264,12 @@ def _people_of(contents: Mapping[str, Any], company_id: str) -> list[str]:
     return [
         contact for each in contents["companies"] if each["company_id"] == company_id for contact in each["contacts"]
     ]
+
+
+def _tags_of(contents: Mapping[str, Any], contact: Contact) -> set[str]:
+    """Tell the tags of a contact that the sync is about, of those that are shown."""
+    names = {each["id"]: each["name"] for each in contents["tags"]}
+    return {name for each in contact["tags"]["data"] if (name := names[each["id"]]).startswith("s_")}
 
 
 def _is_somebody(contact: Contact) -> bool:
@@ -414,6 +427,26 @@ SITUATIONS: Final[dict[str, Situation]] = {
         sections=MEMBERS,
         seed=lambda number: someone(number, companies=[{"company_id": f"old{number}-{each}"} for each in range(12)]),
         records=lambda number: [member(number)],
+    ),
+    "tag": Situation(calls("POST /tags"), sections=TAGGED, records=lambda number: [bearer(number)]),
+    "tags": Situation(
+        calls("GET /tags"),
+        sections=TAGGED,
+        seed=lambda number: someone(number, tags=[{"name": "s_old"}]),
+        records=lambda number: [bearer(number)],
+        first=1,
+    ),
+    "tags-of": Situation(
+        calls("GET /contacts/{id}/tags"),
+        sections=TAGGED,
+        seed=lambda number: someone(number, tags=[{"name": f"{'s_' * (each > 8)}{each}"} for each in range(12)]),
+        records=lambda number: [bearer(number)],
+    ),
+    "untag": Situation(
+        calls("DELETE /contacts/{id}/tags/{tag_id}"),
+        sections=TAGGED,
+        seed=lambda number: someone(number, tags=[{"name": "s_old"}]),
+        records=lambda number: [bearer(number)],
     ),
     "event": Situation(calls("POST /events"), records=lambda number: [event(number), event(number, 1), event(number)]),
     "store": STORED,

@@ -125,6 +125,27 @@ lying-headers  DDDD
 no-address     DDDT
 refused        DDDT
 
+               tag  tags tags-of untag
+reset-before   DDDT DDDT DDDT    DDDT
+reset-after    DDDT DDDT DDDT    DDDT
+stall          DDDT DDDT DDDT    DDDT
+truncated      DDDT DDDT DDDT    DDDT
+502-html       DDDT DDDT DDDT    DDDT
+503-html       DDDT DDDT DDDT    DDDT
+504-html       DDDT DDDT DDDT    DDDT
+500-json       DDDT DDDT DDDT    DDDT
+null           DDDT DDDT DDDT    DDDT
+no-fields      DDDT DDDT DDDT    DDDT
+429-storm      DDDT DDDT DDDT    DDDT
+429-bare       DDDT DDDT DDDT    DDDT
+429-lies       DDDT DDDT DDDT    DDDT
+lying-headers  DDDD DDDD DDDD    DDDD
+403-html       DDDT DDDT DDDT    DDDT
+404-html       DDDT DDDT DDDT    DDDT
+408-json       DDDT DDDT DDDT    DDDT
+no-address     DDDT DDDT DDDT    DDDT
+refused        DDDT DDDT DDDT    DDDT
+
                store
 reset-before   DDDT
 reset-after    DDDT

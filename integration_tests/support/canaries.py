@@ -71,6 +71,7 @@ COMPANIES: dict[str, Any] = {
     ],
 }
 MEMBERS: dict[str, Any] = {"member_of": [{"property": "account.id"}, {"property": "account.others"}]}
+TAGS: dict[str, Any] = {"tags": [{"property": "tags", "prefix": "s_", "mode": "replace"}]}
 SEED: dict[str, Any] = {
     "data_attributes": [
         {"name": "plan", "data_type": "string"},
@@ -586,6 +587,38 @@ SITUATIONS: dict[str, Situation] = {
         error="ConfigurationError",
         users=MEMBERS,
         companies={},
+        delivery={"dry_run": True},
+    ),
+    "tags": Situation(
+        [
+            user(tags=["canary tag", PHONE]),
+            user(user_id=OTHER, email=OTHER_ADDRESS, tags='["canary tag", "canary other"]'),
+        ],
+        ("contacts delivered 2",),
+        users=TAGS,
+    ),
+    "tags trimmed and refused": Situation(
+        [user(tags=["canary bad", {"canary": "canary"}, LONG, "canary tag"])],
+        ('"tags tags": 2 no_tag', '"tags tags": 1 tag_refused'),
+        users=TAGS,
+        settings={"faults": [fault("POST /tags", "status", status=400, matching="canary bad")]},
+    ),
+    "tags that contradict each other": Situation(
+        [user(tags=["canary tag"]), user(tags=["canary other"])],
+        ("records of one person name different tags",),
+        users=TAGS,
+    ),
+    "tags undeliverable": Situation(
+        [user(user_id=OTHER, email=OTHER_ADDRESS, tags="canary tag"), user(tags="canary tag")],
+        ("undeliverable 1",),
+        users=TAGS,
+        settings={"faults": [fault("POST /tags", "html", status=403, matching=A)]},
+    ),
+    "tags in a dry run": Situation(
+        [user(tags=["canary tag"])],
+        ("1 people tagged, 0 people untagged", "POST /tags {name: <text>, users: <list>}"),
+        error="ConfigurationError",
+        users=TAGS,
         delivery={"dry_run": True},
     ),
     "token refused": Situation([user()], error="ConfigurationError", settings={"tokens": {}}),

@@ -88,6 +88,7 @@ WHOLE: dict[str, Any] = {
         "archived_contacts": "unarchive",
         "email_match": "reject",
         "member_of": [{"property": "account_id"}],
+        "tags": [{"property": "plan"}, {"property": "segments", "prefix": "Segment: ", "mode": "replace"}],
     },
     "companies": {
         "mode": "enabled",

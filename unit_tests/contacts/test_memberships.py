@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from destination_intercom.contacts.known import KnownContact, ShownCompanies, read_companies
+from destination_intercom.contacts.known import KnownContact, ShownLinks, read_links
 from destination_intercom.contacts.memberships import BELIEVED_SECONDS, Attached, Memberships
 from destination_intercom.delivery.tasks import Step
 from destination_intercom.intercom.answers import Answer
@@ -45,16 +45,16 @@ class Desk(Bench):
         self.companies = FakeCompanies(refused)
         self.memberships = Memberships(self.companies, self.time.now)
 
-    def attach(self, shown: ShownCompanies | None, wanted: list[str], *answers: Answer) -> tuple[Attached, list[Call]]:
+    def attach(self, shown: ShownLinks | None, wanted: list[str], *answers: Answer) -> tuple[Attached, list[Call]]:
         """Attach a contact that shows these companies; return what came of it, and the calls."""
         contact = KnownContact(ID, "user", companies=shown)
         attached, calls, _ = self.drive(self.memberships.attach(contact, wanted), *answers)
         return attached, calls
 
 
-def list_of(*ids: str, more: bool = False, **fields: Any) -> ShownCompanies | None:
+def list_of(*ids: str, more: bool = False, **fields: Any) -> ShownLinks | None:
     """What a contact shows of its companies."""
-    return read_companies({"type": "list", "data": [{"id": each} for each in ids], "has_more": more, **fields})
+    return read_links({"type": "list", "data": [{"id": each} for each in ids], "has_more": more, **fields})
 
 
 def page(*ids: str, name: str = "data", last: bool = True) -> Answer:
@@ -66,7 +66,7 @@ def page(*ids: str, name: str = "data", last: bool = True) -> Answer:
 @pytest.mark.parametrize("shown", [None, "no object", {}, {"data": None}])
 def test_companies_when_a_contact_shows_none_then_nothing_is_known_of_them(shown: Any) -> None:
     """An answer without them says nothing."""
-    assert None is read_companies(shown)
+    assert None is read_links(shown)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_companies_when_a_contact_shows_some_then_it_tells_whether_there_are_mor
     fields: dict[str, Any], expected: bool
 ) -> None:
     """In either way."""
-    shown = read_companies({"data": [{"id": "x"}, {"id": "y"}, {"no": "id"}, 7], **fields})
+    shown = read_links({"data": [{"id": "x"}, {"id": "y"}, {"no": "id"}, 7], **fields})
     assert shown is not None
     assert ([hash("x"), hash("y")], expected) == (shown.ids.tolist(), shown.has_more)
 

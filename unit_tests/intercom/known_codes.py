@@ -93,6 +93,13 @@ KNOWN_CODES: Final = (
     KnownCode("POST /contacts/{id}/companies", 400, "contact_company_limit_exceeded", Source.DESCRIPTION),
     KnownCode("POST /contacts/{id}/companies", 404, "company_not_found", Source.DESCRIPTION),
     KnownCode("GET /contacts/{id}/companies", 404, "not_found", Source.DESCRIPTION),
+    # A name that is none, and whatever else Intercom makes nothing of.
+    KnownCode("POST /tags", 400, "parameter_invalid", Source.DESCRIPTION),
+    # One of those who are to be tagged is unknown.
+    KnownCode("POST /tags", 404, "not_found", Source.SDK),
+    KnownCode("GET /contacts/{id}/tags", 404, "not_found", Source.DESCRIPTION),
+    # The person is not there, or the tag is not.
+    KnownCode("DELETE /contacts/{id}/tags/{tag_id}", 404, "not_found", Source.DESCRIPTION),
     # An e-mail address that several users share.
     KnownCode("POST /events", 400, "conflict", Source.PAGES),
     KnownCode("POST /events", 404, "not_found", Source.DESCRIPTION_TEXT),

@@ -74,6 +74,8 @@ ROWS = [
     ("takes no values", USER, "takes no values"),
     ("needs at least one value", USER, "needs at least one value"),
     ("stands for many", USER, "name one here"),
+    ("mode replace needs a prefix", USER, "or set mode to add"),
+    ("only a property can take tags off", USER, "name a property"),
     ("must be an https address", USER, "must be an https address"),
     ("must not contain a user", USER, "must not contain a user"),
     ("bucket_path can have at most", USER, "at most"),

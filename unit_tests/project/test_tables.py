@@ -31,7 +31,7 @@ from destination_intercom.errors import (
 )
 from destination_intercom.intercom import calls
 from destination_intercom.intercom.answers import Answer, BodyKind
-from destination_intercom.intercom.calls import GetMe, ListDataAttributes, PostEvent
+from destination_intercom.intercom.calls import GetMe, ListDataAttributes, ListTags, PostEvent
 from destination_intercom.intercom.classify import Verdict, judge
 from destination_intercom.intercom.client import Client
 from unit_tests.endpoints import CALLS
@@ -72,7 +72,7 @@ BODIES: dict[str, tuple[BodyKind, Any]] = {
 }
 IN_ENVELOPE = ("envelope", "no code", "no error", "throttling", "version")
 REJECTING = (400, 404, 409, 410, 413, 422)
-ABOUT_THE_WORKSPACE = (GetMe, ListDataAttributes)
+ABOUT_THE_WORKSPACE = (GetMe, ListDataAttributes, ListTags)
 
 TABLE: tuple[tuple[str, Any, Verdict], ...] = (
     (
@@ -101,13 +101,16 @@ PROMISED: dict[type[Any], tuple[str, ...]] = {
     **{kind: ("a contact",) for kind in ENDPOINTS if "/contacts" in kind.endpoint or "/companies" in kind.endpoint},
     GetMe: ("an admin",),
     ListDataAttributes: ("a list",),
+    ListTags: ("a list",),
+    calls.ListContactTags: ("a list",),
+    calls.TagContacts: ("a contact",),
     calls.SearchContacts: ("a list",),
     calls.ListContactCompanies: ("a list",),
     # By itself in old pages, in a list in the description.
     calls.FindCompany: ("a contact", "a list"),
     calls.CreateDataAttribute: ("an attribute",),
 }
-"""What each call is answered with, if all is well: a company is as good as a contact, an object with an id."""
+"""What each call is answered with, if all is well: a company or a tag is as good as a contact, an object with an id."""
 
 
 @pytest.mark.parametrize("kind", ENDPOINTS, ids=lambda kind: kind.__name__)

@@ -24,7 +24,7 @@ from destination_intercom.configuration.attribute_lists import AttributeLists, r
 from destination_intercom.configuration.attribute_text import AttributeLine, AttributeText, refuse_repeated
 from destination_intercom.configuration.companies_config import Companies, CompaniesEnabled, CompanyStream
 from destination_intercom.configuration.config_errors import explain_error
-from destination_intercom.configuration.entries import Attribute, AttributeList, Filter, MetadataList
+from destination_intercom.configuration.entries import Attribute, AttributeList, ContactTag, Filter, MetadataList
 from destination_intercom.configuration.sections import (
     Disabled,
     Property,
@@ -187,6 +187,7 @@ class UsersEnabled(Section):
     attributes_text: AttributeText = Field(default_factory=tuple)
     filters: list[Filter] = []
     member_of: list[Membership] = []
+    tags: list[ContactTag] = []
     deleted_records: Literal["ignore", "archive", "delete"] = "ignore"
     write_mode: Literal["upsert", "update_only", "create_only"] = "upsert"
     create_as: Literal["user", "lead"] = "user"

@@ -1,4 +1,7 @@
-"""The entries of the lists that select properties: filters, metadata and attributes. Knows no catalog and no record."""
+"""The entries of the lists that select properties: filters, metadata, attributes and tags.
+
+Knows no catalog and no record.
+"""
 
 from __future__ import annotations
 
@@ -236,3 +239,46 @@ def _check_attributes(attributes: list[A]) -> list[A]:
 
 AttributeList = Annotated[list[Attribute], AfterValidator(_check_attributes)]
 CompanyAttributeList = Annotated[list[CompanyAttribute], AfterValidator(_check_attributes)]
+
+
+NO_BLANK_AFTER: Final = ("_", "-", "/", ".", "#")
+"""What a prefix may end in that goes right before a name."""
+
+
+class ContactTag(Section):
+    """A property that holds the name of a tag of the person, or a list of names, and what those begin with.
+
+    Airbyte's form drops blanks at the ends of a text, so that the prefix means the same with them and without.
+    """
+
+    path: Annotated[Property, Field(alias="property")]
+    prefix: Text | None = None
+    mode: Literal["add", "replace"] = "add"
+
+    @property
+    def front(self) -> str:
+        """Tell what is put in front of a name that does not begin with the prefix."""
+        if self.prefix is None:
+            return ""
+        return self.prefix if self.prefix.endswith(NO_BLANK_AFTER) else f"{self.prefix} "
+
+    @property
+    def beginning(self) -> str:
+        """Tell what the names begin with, casefolded: `segment:`, but `segment ` of a whole word."""
+        if self.prefix is None:
+            return ""
+        return (self.front if self.prefix[-1].isalnum() else self.prefix).casefold()
+
+    @model_validator(mode="after")
+    def _check(self) -> ContactTag:
+        if self.mode == "replace" and self.prefix is None:
+            raise ValueError(
+                "mode replace needs a prefix, such as Segment:, so that it takes off no tags but those that begin with"
+                " it; or set mode to add"
+            )
+        if self.mode == "replace" and is_template(self.path):
+            raise ValueError(
+                "only a property can take tags off, for a template without a value cannot be told from an empty list:"
+                " name a property, or set mode to add"
+            )
+        return self

@@ -215,8 +215,8 @@ class PlanChecks:
         if not is_template(text):
             self._identities.setdefault(stream.name, set()).add(text)
 
-    def read_company_ids(self, text: str, stream: CatalogStream, place: str) -> PathReader:
-        """Compile the reader of the ids of a person's companies: written as where a company's own record has it."""
+    def read_names(self, text: str, stream: CatalogStream, place: str) -> PathReader:
+        """Compile the reader of what is named as an identity is: of the ids of a person's companies, or of tags."""
         read = self.read_selected(text, stream, place)
         self._note_identity(text, stream)
         return read

@@ -63,9 +63,10 @@ class _Entry:
         contact = self.contact
         texts = sum(len(text) for text in (contact.email, contact.external_id) if text)
         values = 0 if contact.values is None else contact.values.itemsize * len(contact.values)
-        companies = 0 if contact.companies is None else _KEY_BYTES + 8 * len(contact.companies.ids)
+        links = (each for each in (contact.companies, contact.tags) if each is not None)
+        linked = sum(_KEY_BYTES + each.ids.itemsize * len(each.ids) for each in links)
         keys = sum(map(_key_size, self.keys))
-        return _ENTRY_BYTES + texts + values + companies + keys + _FORM_BYTES * len(self.forms)
+        return _ENTRY_BYTES + texts + values + linked + keys + _FORM_BYTES * len(self.forms)
 
 
 def _key_size(key: Key) -> int:

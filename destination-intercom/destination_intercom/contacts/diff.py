@@ -81,4 +81,12 @@ def _follow(first: ContactChange, then: ContactChange) -> ContactChange:
         if_empty=(first.if_empty - now) | (now & filling),
         outside=(first.outside - now) | (now & then.outside),
         companies={**first.companies, **then.companies},
+        tags={**first.tags, **then.tags},
+        lists={prefix: _agree(prefix, first, then) for prefix in (*first.lists, *then.lists)},
     )
+
+
+def _agree(prefix: str, first: ContactChange, then: ContactChange) -> frozenset[str] | None:
+    """Tell what both changes have for all tags with a prefix, or the one that does; None if they contradict."""
+    named = [change.lists[prefix] for change in (first, then) if prefix in change.lists]
+    return named[0] if all(each == named[0] for each in named) else None

@@ -11,6 +11,7 @@ from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.attributes.attributes import Attributes
 from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
+from destination_intercom.configuration.sections import name_entries
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches, Neighbourhood
 from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.deletions import ContactDeleter, DeletionLimit, split_runs
@@ -26,11 +27,13 @@ from destination_intercom.contacts.probes import find_probes
 from destination_intercom.contacts.rules import (
     UserRule,
     compile_user_rules,
+    name_tags,
     warn_of_no_deletions,
     warn_of_shared_properties,
 )
+from destination_intercom.contacts.tagging import ReplacedTags, Tagging
 from destination_intercom.contacts.upsert import ContactUpserter
-from destination_intercom.delivery.kinds import Batches, Kind
+from destination_intercom.delivery.kinds import Batches, Kind, Notes
 from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.delivery.tasks import Batch, Step, UndeliverableError, WriteTask
 from destination_intercom.errors import ConfigurationError
@@ -45,7 +48,10 @@ from destination_intercom.intercom.calls import (
     DeleteContact,
     GetContact,
     ListDataAttributes,
+    ListTags,
     SearchContacts,
+    TagContacts,
+    UntagContact,
     UpdateContact,
     UpsertCompany,
     WriteCall,
@@ -70,12 +76,15 @@ class Contacts(Kind):
         self.attributes = Attributes(missing, create=not config.delivery.dry_run, notes=self.notes)
         self._policy = make_policy(config)
         self._attaches = isinstance(config.users, UsersEnabled) and bool(config.users.member_of)
-        self._reader = ContactReader(self.attributes, with_companies=self._attaches)
+        self._tagging = _make_tagging(config, now, self.notes)
+        tags = self._tagging is not None
+        self._reader = ContactReader(self.attributes, with_companies=self._attaches, with_tags=tags)
         self.upserter = ContactUpserter(
             cache=self.cache,
             policy=self._policy,
             reader=self._reader,
             memberships=Memberships(companies, now) if self._attaches else None,
+            tagging=self._tagging,
         )
         self._live = LiveRows()
         self._has_marks = (
@@ -103,10 +112,11 @@ class Contacts(Kind):
 
     @property
     def writes(self) -> Sequence[type[WriteCall]]:
-        """Tell what writes a contact, makes it a member of a company, or takes it away, where any is."""
+        """Tell what writes a contact, makes it a member of a company, tags it, or takes it away, where any does."""
         attaching: tuple[type[WriteCall], ...] = (UpsertCompany, AttachCompany) if self._attaches else ()
+        tagging: tuple[type[WriteCall], ...] = () if self._tagging is None else (TagContacts, UntagContact)
         create = CreateLead if self._policy.create_as == LEAD else CreateContact
-        return (create, UpdateContact, *attaching, *self._deletes)
+        return (create, UpdateContact, *attaching, *tagging, *self._deletes)
 
     @property
     def _deletes(self) -> Sequence[type[WriteCall]]:
@@ -155,6 +165,10 @@ class Contacts(Kind):
         companies = {"companies": list(change.companies)} if change.companies else {}
         return "contact", {**change.create_body(self._policy.create_as), **companies}
 
+    def show_beside(self, payload: Payload) -> Iterable[tuple[str, Any]]:
+        """Tell the names of the tags that the contact is then given."""
+        return [] if isinstance(payload, ContactDeletion) else [("tags", name) for name in _change(payload).tags]
+
     def assume(self) -> Iterable[str]:
         """Take the types of the entries and of the schemas for the workspace's."""
         return self.attributes.assume()
@@ -167,8 +181,9 @@ class Contacts(Kind):
 
     @property
     def permissions(self) -> Sequence[str]:
-        """Tell what looking up and writing contacts needs."""
+        """Tell what looking up and writing contacts needs, and tagging them, where any are."""
         needing: list[type[Call]] = [GetContact, SearchContacts, CreateContact, ListDataAttributes, *self._deletes]
+        needing += [] if self._tagging is None else [ListTags, TagContacts]
         return list(dict.fromkeys(call.permission for call in needing)) if isinstance(self._users, UsersEnabled) else []
 
     def prepare(self) -> Generator[Call, Answer, Sequence[str]]:
@@ -294,7 +309,8 @@ class Contacts(Kind):
 
     def probes(self, call: Call, taken: Iterable[Taken]) -> Iterable[Probe]:
         """Offer harmless calls to the endpoints of contacts."""
-        return find_probes(call, taken, somebody=self._somebody, contact_id=self._contact_id)
+        tag = None if self._tagging is None else self._tagging.known_name
+        return find_probes(call, taken, somebody=self._somebody, contact_id=self._contact_id, tag=tag)
 
     def _contact_id(self, key: Key) -> str | None:
         known = self.cache.written.get(key)
@@ -339,3 +355,11 @@ def make_policy(config: Config) -> Policy:
         create_as=users.create_as,
         deletion=users.deletion,
     )
+
+
+def _make_tagging(config: Config, now: Callable[[], float], notes: Notes) -> Tagging | None:
+    """Make what tags people; None where nobody is to be tagged."""
+    tags = config.users.tags if isinstance(config.users, UsersEnabled) else []
+    named = name_entries("users.tags", tags, lambda each: each.path)
+    replaced = {each.beginning: ReplacedTags(name_tags(each), place) for place, each in named if each.mode == "replace"}
+    return Tagging(now, replaced=replaced, notes=notes) if tags else None

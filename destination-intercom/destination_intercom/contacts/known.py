@@ -32,8 +32,8 @@ class WrittenNames(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ShownCompanies:
-    """The companies that a contact is shown to belong to, as digests of Intercom's ids; there may be more of them."""
+class ShownLinks:
+    """The companies or the tags that a contact is shown with, as digests of Intercom's ids; there may be more."""
 
     ids: array[int]
     has_more: bool
@@ -44,7 +44,7 @@ class KnownContact:
     """What is known of a contact: Intercom's id, who it is, and the digests of its values.
 
     `values` is None for a contact of which only the id is remembered; a `ContactReader` can tell one from it.
-    `companies` is None where nobody has shown them, or nobody asks.
+    `companies` and `tags` are None where nobody has shown them, or nobody asks.
     """
 
     contact_id: str
@@ -52,7 +52,8 @@ class KnownContact:
     external_id: str | None = field(default=None, repr=False)
     email: str | None = field(default=None, repr=False)
     values: array[int] | None = field(default=None, repr=False)
-    companies: ShownCompanies | None = field(default=None, repr=False)
+    companies: ShownLinks | None = field(default=None, repr=False)
+    tags: ShownLinks | None = field(default=None, repr=False)
 
 
 def read_identity(body: Mapping[str, Any]) -> KnownContact:
@@ -65,15 +66,15 @@ def read_identity(body: Mapping[str, Any]) -> KnownContact:
     )
 
 
-def read_companies(shown: Any) -> ShownCompanies | None:
-    """Read the companies that a contact shows, its first ten (Intercom's API description); None where it shows none."""
+def read_links(shown: Any) -> ShownLinks | None:
+    """Read the companies or tags that a contact shows, its first ten (Intercom's API description); None for no list."""
     data = shown.get("data") if isinstance(shown, dict) else None
     if not isinstance(data, list):
         return None
     ids = [each["id"] for each in data if isinstance(each, dict) and isinstance(each.get("id"), str)]
     total = shown.get("total_count")
     has_more = shown.get("has_more") is True or (isinstance(total, int) and total > len(ids))
-    return ShownCompanies(array("q", map(hash, ids)), has_more)
+    return ShownLinks(array("q", map(hash, ids)), has_more)
 
 
 def _text(value: Any) -> str | None:
@@ -83,15 +84,16 @@ def _text(value: Any) -> str | None:
 class ContactReader:
     """Reads contacts as Intercom shows them, and keeps of them what is ever compared: `names` are those written.
 
-    Their companies are kept `with_companies` only.
+    Their companies are kept `with_companies` only, their tags `with_tags`.
 
     Each name has its place among the digests, given when it is first met; a contact that was read before
     then shows nothing of it.
     """
 
-    def __init__(self, names: WrittenNames, *, with_companies: bool = False) -> None:
+    def __init__(self, names: WrittenNames, *, with_companies: bool = False, with_tags: bool = False) -> None:
         self._names = names
         self._with_companies = with_companies
+        self._with_tags = with_tags
         self._places: dict[str, int] = {}
 
     def read(self, body: Mapping[str, Any]) -> KnownContact:
@@ -107,8 +109,9 @@ class ContactReader:
             else _digest_of_attribute(types.get(name), MISSING if custom is None else custom.get(name))
             for name in self._places
         ]
-        companies = read_companies(body.get("companies")) if self._with_companies else None
-        return replace(read_identity(body), values=array("q", digests), companies=companies)
+        companies = read_links(body.get("companies")) if self._with_companies else None
+        tags = read_links(body.get("tags")) if self._with_tags else None
+        return replace(read_identity(body), values=array("q", digests), companies=companies, tags=tags)
 
     def shown(self, contact: KnownContact, name: str) -> int:
         """Tell the digest of what a contact has under `name`; `UNKNOWN` where nobody has shown it."""
@@ -121,7 +124,8 @@ class ContactReader:
             return contact
         pairs = zip_longest(contact.values, known.values, fillvalue=UNKNOWN)
         values = array("q", (old if new == UNKNOWN else new for new, old in pairs))
-        return replace(contact, values=values, companies=contact.companies or known.companies)
+        companies, tags = contact.companies or known.companies, contact.tags or known.tags
+        return replace(contact, values=values, companies=companies, tags=tags)
 
 
 def wanted_digest(name: str, value: Any) -> int:

@@ -15,7 +15,7 @@ from destination_intercom.attributes.rules import AttributeRule
 from destination_intercom.attributes.values import add_members, convert
 from destination_intercom.configuration.deletions import is_deleted_in_log
 from destination_intercom.contacts.policy import Role
-from destination_intercom.contacts.rules import UserRule
+from destination_intercom.contacts.rules import TagRule, UserRule
 from destination_intercom.identity import Key, identify
 from destination_intercom.models import CONTACT
 from destination_intercom.outcomes import Outcome, filtered
@@ -24,6 +24,8 @@ from destination_intercom.standard_fields import FIELDS
 from destination_intercom.values import MISSING, Converted, Trim, is_set, to_identity
 
 NO_COMPANIES: Final[Mapping[str, str]] = {}
+NO_TAGS: Final[Mapping[str, str]] = {}
+NO_LISTS: Final[Mapping[str, frozenset[str] | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,9 @@ class ContactChange:
     """What a contact is to become: `fields` are Intercom's own, `attributes` the custom ones.
 
     What is in `if_empty` is written only where the contact has no value; values in `outside` are none of their
-    attribute's options. `companies` are the ids of the person's companies, each with the name of its entry.
+    attribute's options. `companies` are the ids of the person's companies, and `tags` the names of their tags, each
+    with the name of its entry. `lists` holds the prefixes of which the person is to have no other tags than these, each
+    with their names, casefolded; None in place of them where records of the person name different ones.
     """
 
     kind: ClassVar[str] = "contacts"
@@ -42,6 +46,8 @@ class ContactChange:
     if_empty: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
     companies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lists: Mapping[str, frozenset[str] | None] = field(default_factory=dict, repr=False)
 
     @property
     def by_email(self) -> bool:
@@ -121,8 +127,9 @@ def map_contact(
             name for name in options if name not in outside and _is_outside(attributes.get(name), options[name])
         ]
     companies = _read_companies(rule, data, trims) if rule.member_of else NO_COMPANIES
+    tags, lists = _read_tags(rule, data, trims) if rule.tags else (NO_TAGS, NO_LISTS)
     _settle_email(fields, key.value if key.field == "email" else None, trims)
-    return ContactChange(key, fields, attributes, tuple(trims), if_empty, frozenset(outside), companies)
+    return ContactChange(key, fields, attributes, tuple(trims), if_empty, frozenset(outside), companies, tags, lists)
 
 
 def _map_deletion(rule: UserRule, data: dict[str, Any]) -> ContactDeletion | Outcome:
@@ -141,11 +148,7 @@ def _read_companies(rule: UserRule, data: dict[str, Any], trims: list[Trim]) -> 
     """Read the ids of the person's companies, written as those of the companies' own records are."""
     companies: dict[str, str] = {}
     for entry in rule.member_of:
-        value = entry.read(data)
-        if isinstance(value, str) and value.lstrip().startswith("["):
-            # A list in a text, as columns of the type VARIANT or jsonb arrive.
-            parsed = DOCUMENTS.of(data).read(value)
-            value = parsed if isinstance(parsed, list) else value
+        value = _read_list(entry.read(data), data)
         for each in value if isinstance(value, list) else [value]:
             if not is_set(each):
                 continue
@@ -154,6 +157,62 @@ def _read_companies(rule: UserRule, data: dict[str, Any], trims: list[Trim]) -> 
             except ValueError:
                 trims.append((entry.name, "no_company_id"))
     return companies
+
+
+def _read_list(value: Any, data: dict[str, Any]) -> Any:
+    """Read a list that is in a text, as columns of the type VARIANT or jsonb arrive; anything else as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        parsed = DOCUMENTS.of(data).read(value)
+        return parsed if isinstance(parsed, list) else value
+    return value
+
+
+def _read_tags(
+    rule: UserRule, data: dict[str, Any], trims: list[Trim]
+) -> tuple[dict[str, str], dict[str, frozenset[str] | None]]:
+    """Read the names of the person's tags, each with its entry, and of which prefixes they are all."""
+    names: dict[str, tuple[str, str]] = {}
+    complete: dict[str, bool] = {}
+    for entry in rule.tags:
+        value = _read_list(entry.read(data), data)
+        is_complete = _is_complete(value, clear=rule.clear_nulls)
+        for each in value if isinstance(value, list) else [value]:
+            if not is_set(each):
+                continue
+            try:
+                name = _name_tag(each, entry)
+            except ValueError:
+                # What nobody can read may be the name of a tag that the person has.
+                is_complete = False
+                trims.append((entry.name, "no_tag"))
+            else:
+                names.setdefault(name.casefold(), (name, entry.name))
+        if entry.replaces:
+            complete[entry.beginning] = is_complete and complete.get(entry.beginning, True)
+    lists: dict[str, frozenset[str] | None] = {
+        prefix: frozenset(name for name in names if name.startswith(prefix))
+        for prefix, is_complete in complete.items()
+        if is_complete
+    }
+    return dict(names.values()), lists
+
+
+def _is_complete(value: Any, *, clear: bool) -> bool:
+    """Say whether a property tells of all tags with its prefix; with `clear`, null and a blank text do."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        # A list that was cut off, as it seems: nobody can tell what else was in it.
+        return False
+    return isinstance(value, list) or is_set(value) or (clear and value is not MISSING)
+
+
+def _name_tag(value: Any, rule: TagRule) -> str:
+    """Make the name of a tag, with a prefix in front if it does not begin with that.
+
+    Raises:
+        ValueError: it is neither a text nor a whole number, or too long: to cut it might make another tag of it.
+    """
+    name = to_identity(value, email=False).strip()
+    return name if name.casefold().startswith(rule.beginning) else to_identity(rule.front + name, email=False)
 
 
 def _settle_email(fields: dict[str, Any], identity: str | None, trims: list[Trim]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from destination_intercom.bounded import Bounded
-from destination_intercom.contacts.known import KnownContact, ShownCompanies, read_companies
+from destination_intercom.contacts.known import KnownContact, ShownLinks, read_links
 from destination_intercom.delivery.tasks import Step
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import AttachCompany, ListContactCompanies
@@ -52,6 +52,9 @@ class Attached:
 
     any: bool
     refused: Mapping[str, str] = field(repr=False)
+
+
+NOTHING_ATTACHED: Final = Attached(any=False, refused={})
 
 
 class Memberships:
@@ -127,6 +130,6 @@ class Memberships:
         return None
 
 
-def _read_page(body: Mapping[str, Any]) -> ShownCompanies:
+def _read_page(body: Mapping[str, Any]) -> ShownLinks:
     listed = body.get("data") if isinstance(body.get("data"), list) else body.get("companies")
-    return read_companies({"data": listed}) or ShownCompanies(array("q"), has_more=False)
+    return read_links({"data": listed}) or ShownLinks(array("q"), has_more=False)

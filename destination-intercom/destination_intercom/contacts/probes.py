@@ -19,7 +19,11 @@ from destination_intercom.intercom.calls import (
     FindByExternalId,
     GetContact,
     ListContactCompanies,
+    ListContactTags,
+    ListTags,
     SearchContacts,
+    TagContacts,
+    UntagContact,
     UpdateContact,
 )
 
@@ -33,12 +37,17 @@ NOBODYS_ID: Final = "0" * 24
 
 
 def find_probes(
-    call: Call, taken: Iterable[Taken], *, somebody: Key | None, contact_id: Callable[[Key], str | None]
+    call: Call,
+    taken: Iterable[Taken],
+    *,
+    somebody: Key | None,
+    contact_id: Callable[[Key], str | None],
+    tag: str | None = None,
 ) -> Iterator[Probe]:
     """Offer what is harmless at the endpoint of `call`, the best first; nothing for one that is never made again.
 
     `taken` are calls that Intercom took in this run. `somebody` is a user who exists, `contact_id` tells the
-    id under which this run knows a person.
+    id under which this run knows a person, and `tag` is the name of one that is there.
     """
     if isinstance(call, CreateContact):
         yield from _creates(taken, somebody)
@@ -64,6 +73,22 @@ def find_probes(
     elif isinstance(call, ListContactCompanies):
         yield from (Probe(each) for _, each in taken if isinstance(each, ListContactCompanies))
         yield Probe(ListContactCompanies(NOBODYS_ID))
+    elif isinstance(call, (ListTags, ListContactTags, TagContacts, UntagContact)):
+        yield from _of_tags(call, taken, tag)
+
+
+def _of_tags(call: Call, taken: Iterable[Taken], tag: str | None) -> Iterator[Probe]:
+    """Offer to read tags, to take one off nobody, or to make one that is there; else the one that is to be made."""
+    if isinstance(call, ListTags):
+        yield Probe(call)
+    elif isinstance(call, ListContactTags):
+        yield from (Probe(each) for _, each in taken if isinstance(each, ListContactTags))
+        yield Probe(ListContactTags(NOBODYS_ID))
+    elif isinstance(call, UntagContact):
+        yield Probe(UntagContact(NOBODYS_ID, call.tag_id))
+    else:
+        names = [each.name for _, each in (*taken, (None, call)) if isinstance(each, TagContacts)]
+        yield from (Probe(TagContacts(name)) for name in ([] if tag is None else [tag]) + names)
 
 
 def _creates(taken: Iterable[Taken], somebody: Key | None) -> Iterator[Probe]:

@@ -10,7 +10,7 @@ from destination_intercom.airbyte.schemas import declared_properties, undeclared
 from destination_intercom.attributes.rules import AttributeMembers, AttributeRule, compile_attributes, form_entries
 from destination_intercom.configuration.config import Membership, UsersEnabled, UserStream
 from destination_intercom.configuration.deletions import CDC_DELETED_AT
-from destination_intercom.configuration.entries import Attribute
+from destination_intercom.configuration.entries import Attribute, ContactTag
 from destination_intercom.configuration.filters import Predicate
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.configuration.sections import name_entries
@@ -31,6 +31,22 @@ class MembershipRule:
 
 
 @dataclass(frozen=True, slots=True)
+class TagRule:
+    """Where names of a person's tags stand: all of them `beginning` alike, or else with `front` before them.
+
+    `name` is what something left out is counted under; with `replaces` the property holds all that begin so.
+    """
+
+    read: PathReader
+    name: str
+    front: str = ""
+    beginning: str = ""
+    replaces: bool = False
+    place: str = ""
+    property: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UserRule:
     """How a record of a stream updates a contact."""
 
@@ -43,6 +59,7 @@ class UserRule:
     """What is written only to a contact that has no value of it."""
     members: tuple[AttributeMembers, ...] = ()
     member_of: tuple[MembershipRule, ...] = ()
+    tags: tuple[TagRule, ...] = ()
     takes_away: bool = False
     """Whether a person whose row was deleted is to be archived or deleted."""
     holds_if_told: tuple[Predicate, ...] = ()
@@ -51,8 +68,9 @@ class UserRule:
     @property
     def entries(self) -> dict[str, FormEntry]:
         """Tell the entry in the form of each name under which something may be left out."""
+        others: tuple[MembershipRule | TagRule, ...] = (*self.member_of, *self.tags)
         return form_entries(self.attributes, self.members) | {
-            each.name: FormEntry(each.place, each.property) for each in self.member_of
+            each.name: FormEntry(each.place, each.property) for each in others
         }
 
 
@@ -148,6 +166,7 @@ def _user_rule(users: UsersEnabled, name: str, own: UserStream, stream: CatalogS
         if_empty=frozenset(each.target for _, each in named if each.overwrites == "if_empty" and not each.is_many),
         members=rules.members,
         member_of=_membership_rules(users.member_of, stream, checks),
+        tags=_tag_rules(users.tags, stream, checks),
         takes_away=users.deletion is not None,
         holds_if_told=tuple(each.holds_if_told for each in filters),
     )
@@ -157,6 +176,26 @@ def _membership_rules(
     entries: Sequence[Membership], stream: CatalogStream, checks: PlanChecks
 ) -> tuple[MembershipRule, ...]:
     return tuple(
-        MembershipRule(checks.read_company_ids(each.path, stream, place), f"member_of {each.path}", place, each.path)
+        MembershipRule(checks.read_names(each.path, stream, place), f"member_of {each.path}", place, each.path)
         for place, each in name_entries("users.member_of", entries, lambda each: each.path)
     )
+
+
+def _tag_rules(entries: Sequence[ContactTag], stream: CatalogStream, checks: PlanChecks) -> tuple[TagRule, ...]:
+    return tuple(
+        TagRule(
+            checks.read_names(each.path, stream, place),
+            name_tags(each),
+            front=each.front,
+            beginning=each.beginning,
+            replaces=each.mode == "replace",
+            place=place,
+            property=each.path,
+        )
+        for place, each in name_entries("users.tags", entries, lambda each: each.path)
+    )
+
+
+def name_tags(entry: ContactTag) -> str:
+    """Tell under which name it is counted what is left out of an entry's tags."""
+    return f"tags {entry.path}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from destination_intercom import outcomes
@@ -13,9 +13,10 @@ from destination_intercom.contacts.diff import merge
 from destination_intercom.contacts.known import ContactReader
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import Found, choose, go_alone
-from destination_intercom.contacts.memberships import Memberships
+from destination_intercom.contacts.memberships import NOTHING_ATTACHED, Attached, Memberships
 from destination_intercom.contacts.policy import Policy
 from destination_intercom.contacts.refusals import is_opt_out
+from destination_intercom.contacts.tagging import NOTHING_TAGGED, Tagged, Tagging
 from destination_intercom.contacts.turns import Waits
 from destination_intercom.contacts.writing import ContactWrite, Neighbours
 from destination_intercom.delivery.tasks import Pause, Step, Steps, UndeliverableError
@@ -39,12 +40,19 @@ class ContactUpserter:
     """Makes the steps that write contacts; `reader` keeps of those that are read what is compared."""
 
     def __init__(
-        self, *, cache: ContactCache, policy: Policy, reader: ContactReader, memberships: Memberships | None = None
+        self,
+        *,
+        cache: ContactCache,
+        policy: Policy,
+        reader: ContactReader,
+        memberships: Memberships | None = None,
+        tagging: Tagging | None = None,
     ) -> None:
         self._cache = cache
         self._policy = policy
         self._reader = reader
         self._memberships = memberships
+        self._tagging = tagging
 
     @property
     def looks_by_email(self) -> bool:
@@ -62,12 +70,15 @@ class ContactUpserter:
         # Left out before they are merged: a value that is not sent replaces no other.
         taken = [self._cache.refused_values.leave_out(change) for change in changes]
         merged = merge([change for change, _ in taken])
+        if self._tagging is not None:
+            # Before any is written: one by one, too, they take nothing off that another of them names.
+            self._tagging.hear(merged)
         differing = any(change.update_body != merged.update_body for change, _ in taken)
         is_one = len(changes) == 1
         try:
             ends = yield from self._write(merged, found, neighbours, always=differing, whole=not is_one)
             if is_one or not go_alone(changes, ends.outcome):
-                return [ends.of(change, trims) for change, trims in taken]
+                return [self._end(ends, change, trims) for change, trims in taken]
         except UndeliverableError:
             # One of them may be the cause.
             if is_one:
@@ -77,7 +88,7 @@ class ContactUpserter:
             change, trims = self._cache.refused_values.leave_out(each)
             try:
                 ends = yield from self._write(change, found, neighbours, always=True, whole=False)
-                alone.append(ends.of(change, trims))
+                alone.append(self._end(ends, change, trims))
             except UndeliverableError as error:
                 alone.append(error.outcome)
         return alone
@@ -106,14 +117,26 @@ class ContactUpserter:
         return (yield from self._attach(write, outcome))
 
     def _attach(self, write: ContactWrite, outcome: Outcome) -> Generator[Step, Answer, _Ends]:
-        """Attach the contact to its companies, once it is there and as it is to be."""
-        companies, contact = write.change.companies, write.contact
-        if self._memberships is None or not companies or contact is None or outcome.status is Status.REJECTED:
+        """Attach the contact to its companies, and tag it, once it is there and as it is to be."""
+        change, contact = write.change, write.contact
+        if contact is None or outcome.status is Status.REJECTED:
             return _Ends(outcome)
-        attached = yield from self._memberships.attach(contact, companies)
-        if attached.any and outcome.status is Status.UNCHANGED:
+        attached, tagged = NOTHING_ATTACHED, NOTHING_TAGGED
+        if self._memberships is not None and change.companies:
+            attached = yield from self._memberships.attach(contact, change.companies)
+        if self._tagging is not None:
+            tagged = yield from self._tagging.settle(contact, change)
+        if (attached.any or tagged.any) and outcome.status is Status.UNCHANGED:
             outcome = replace(outcome, status=Status.DELIVERED)
-        return _Ends(outcome, attached.refused)
+        return _Ends(outcome, attached, tagged)
+
+    def _end(self, ends: _Ends, change: ContactChange, trims: tuple[Trim, ...]) -> Outcome:
+        """Tell what came of one of the changes, `trims` of which were left out before."""
+        refused = ends.attached.refused
+        companies = [(entry, refused[each]) for each, entry in change.companies.items() if each in refused]
+        tags = [] if self._tagging is None else self._tagging.trims(change, ends.tagged)
+        added = (*trims, *companies, *tags)
+        return replace(ends.outcome, trims=(*added, *ends.outcome.trims)) if added else ends.outcome
 
     def _note_opt_out(self, change: ContactChange, outcome: Outcome) -> None:
         """Remember an opt-out that could not be written, so that nobody creates the person without it."""
@@ -158,13 +181,8 @@ class ContactUpserter:
 
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """What came of a change, and why companies of it were left out, by our id of them."""
+    """What came of a change, of the contact's companies, and of its tags."""
 
     outcome: Outcome
-    refused: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    def of(self, change: ContactChange, trims: tuple[Trim, ...]) -> Outcome:
-        """Tell what came of one of the changes, `trims` of which were left out before."""
-        companies = [(entry, self.refused[each]) for each, entry in change.companies.items() if each in self.refused]
-        added = (*trims, *companies)
-        return replace(self.outcome, trims=(*added, *self.outcome.trims)) if added else self.outcome
+    attached: Attached = NOTHING_ATTACHED
+    tagged: Tagged = NOTHING_TAGGED

@@ -44,7 +44,7 @@ class DryRun:
             )
         self._answered += 1
         if call.dry_run_label:
-            self._counts[call.dry_run_label] += 1
+            self._counts[call.dry_run_label] += call.dry_run_count
             self._changed.update(call.written_names)
             self._show(str(stream or ""), call.endpoint, call.body or {})
         return call.dry_run_answer(self._answered)

@@ -116,7 +116,11 @@ class Kind(ABC):
 
     @abstractmethod
     def show(self, payload: Payload) -> tuple[str, Any]:
-        """Tell what would be sent for a payload where Intercom knows nobody, and the name under which that is shown."""
+        """Tell what would be sent for a payload where Intercom knows nobody, after the name under which it is shown."""
+
+    def show_beside(self, payload: Payload) -> Iterable[tuple[str, Any]]:  # noqa: ARG002 - for those who send more
+        """Tell the name and the value of each thing that would be sent beside it."""
+        return ()
 
     @abstractmethod
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, Sequence[Outcome | Aside]]:

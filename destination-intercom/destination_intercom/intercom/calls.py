@@ -98,6 +98,11 @@ class WriteCall(Call):
         """Make the ordinary answer, for a dry run in which it is the `number`th one."""
 
     @property
+    def dry_run_count(self) -> int:
+        """Tell how many of those are in one call."""
+        return 1
+
+    @property
     def written_names(self) -> Sequence[str]:
         """Tell the names of what would be changed in something that is there already."""
         return ()
@@ -188,8 +193,8 @@ class CreateContact(_PayloadCall, WriteCall):
     dry_run_label: ClassVar[str] = "contacts would be created"
 
     def dry_run_answer(self, number: int) -> Answer:
-        """Answer with the contact."""
-        return Answer(OK, "json", {"id": f"dry-run-{number}", **self.payload})
+        """Answer with the contact, who has no tags yet."""
+        return Answer(OK, "json", {"id": f"dry-run-{number}", "tags": {"type": "list", "data": []}, **self.payload})
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,6 +441,84 @@ class ListContactCompanies(_ContactCall, ReadCall):
     def is_answered_by(self, answer: Answer) -> bool:
         """Say whether it lists any: in `data` (the description's example) or in `companies` (its schema)."""
         return _is_object(answer) and any(isinstance(answer.body.get(name), list) for name in ("data", "companies"))
+
+
+@dataclass(frozen=True, slots=True)
+class ListTags(ReadCall):
+    """All tags of the workspace, without pages."""
+
+    endpoint: ClassVar[str] = "GET /tags"
+    permission: ClassVar[str] = "Read tags"
+    about_workspace: ClassVar[bool] = True
+
+    @property
+    def give_up(self) -> GiveUp:
+        """Tell that a list which is too large to be read need not be had."""
+        return GiveUp(if_too_large=True)
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it lists anything."""
+        return _is_object(answer) and isinstance(answer.body.get("data"), list)
+
+
+@dataclass(frozen=True, slots=True)
+class ListContactTags(_ContactCall, ReadCall):
+    """All tags of a contact, without pages."""
+
+    endpoint: ClassVar[str] = "GET /contacts/{id}/tags"
+    permission: ClassVar[str] = "Read tags"
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it lists anything."""
+        return _is_object(answer) and isinstance(answer.body.get("data"), list)
+
+
+@dataclass(frozen=True, slots=True)
+class TagContacts(WriteCall):
+    """Tag contacts, by Intercom's own ids, with the tag of a name, which is made if there is none.
+
+    To repeat it is harmless. Without contacts only the tag is made.
+    """
+
+    name: str = field(repr=False)
+    contact_ids: tuple[str, ...] = ()
+    endpoint: ClassVar[str] = "POST /tags"
+    permission: ClassVar[str] = "Write tags"
+    dry_run_label: ClassVar[str] = "people tagged"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Tell the JSON that is sent."""
+        users = {"users": [{"id": each} for each in self.contact_ids]} if self.contact_ids else {}
+        return {"name": self.name, **users}
+
+    @property
+    def dry_run_count(self) -> int:
+        """Tell how many people are tagged."""
+        return len(self.contact_ids)
+
+    def dry_run_answer(self, number: int) -> Answer:
+        """Answer with the tag."""
+        return Answer(OK, "json", {"type": "tag", "id": f"dry-run-{number}", "name": self.name})
+
+
+@dataclass(frozen=True, slots=True)
+class UntagContact(_ContactCall, WriteCall):
+    """Take a tag off a contact, both by Intercom's own ids; 404 where it is off already."""
+
+    tag_id: str
+    endpoint: ClassVar[str] = "DELETE /contacts/{id}/tags/{tag_id}"
+    permission: ClassVar[str] = "Write tags"
+    dry_run_label: ClassVar[str] = "people untagged"
+
+    @property
+    def path_values(self) -> tuple[str, ...]:
+        """Tell the ids of the contact and of the tag."""
+        return (self.contact_id, self.tag_id)
+
+    def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
+        """Answer with the tag."""
+        return Answer(OK, "json", {"type": "tag", "id": self.tag_id})
 
 
 @dataclass(frozen=True, slots=True)
