@@ -26,12 +26,13 @@ PADDING = "canary padding " * 100
 class Contact:
     """The record sets these fields of a person; custom attributes are named `custom.NAME`.
 
-    It also makes them belong to `companies`.
+    It also makes them belong to `companies`, and gives them `tags`.
     """
 
     person: str
     values: Mapping[str, str]
     companies: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,13 @@ class Case:
             faults = [
                 {
                     "endpoint": chance.choice(
-                        ["POST /events", "POST /contacts", "POST /companies", "POST /contacts/{id}/companies"]
+                        [
+                            "POST /events",
+                            "POST /contacts",
+                            "POST /companies",
+                            "POST /contacts/{id}/companies",
+                            "POST /tags",
+                        ]
                     ),
                     "kind": kind,
                     "at": [2, 9],
@@ -183,6 +190,7 @@ class Case:
             "users": {
                 "mode": "enabled",
                 "member_of": [{"property": "accounts"}],
+                "tags": [{"property": "segments", "prefix": "s_"}],
                 "streams": [{"stream": "users"}, {"stream": "profiles", "identity_property": "id"}],
                 "attributes": [
                     {"property": "email"},
@@ -204,6 +212,7 @@ class Case:
 
 
 LEAVERS = tuple(f"canary-leaver-{number}" for number in range(4))
+TAGS = ("s_canary-a", "s_canary-b", "s_canary-c", "s_canary-d")
 COMPANIES = tuple(f"canary-company-{number}" for number in range(6))
 SEED: dict[str, Any] = {
     "data_attributes": [{"name": "plan", "data_type": "string"}, {"name": "home_town", "data_type": "string"}],
@@ -288,8 +297,10 @@ class _Maker:
         fields = {"custom.plan" if key == "plan" else key: each for key, each in values.items()}
         # Of the companies that somebody names, one has no row of its own.
         companies = self._chance.sample([*COMPANIES, "canary-made-by-id"], self._chance.choice([0, 0, 1, 1, 3]))
-        data = {"user_id": person, **values, "other": f"canary other {ordinal}", "accounts": companies}
-        return self._step("users", data, Contact(person, fields, tuple(companies)))
+        tags = self._chance.sample(TAGS, self._chance.choice([0, 0, 1, 2]))
+        more = {"accounts": companies, "segments": [tag.removeprefix("s_") for tag in tags]}
+        data = {"user_id": person, **values, "other": f"canary other {ordinal}", **more}
+        return self._step("users", data, Contact(person, fields, tuple(companies), tuple(tags)))
 
     def _leaver(self, ordinal: int) -> Step:
         """Make a row, or the end of a row, of somebody who comes and goes, as a database's log tells of it."""
@@ -398,13 +409,14 @@ def expect(steps: Iterable[Step]) -> Expected:
 
 @dataclass(slots=True)
 class Expected:
-    """The people with the fields that were set, who is gone, the events, the companies' names, who belongs to which."""
+    """The people with the fields that were set, who is gone, the events, the companies' names, who belongs to which, tags."""
 
     people: dict[str, dict[str, str]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
     companies: dict[str, str | None] = field(default_factory=dict)
     members: set[tuple[str, str]] = field(default_factory=set)
+    tagged: set[tuple[str, str]] = field(default_factory=set)
 
     def take(self, step: Step) -> None:
         """Carry out one step."""
@@ -414,6 +426,7 @@ class Expected:
             for company_id in step.effect.companies:
                 self.companies.setdefault(company_id, None)
                 self.members.add((company_id, step.effect.person))
+            self.tagged.update((tag, step.effect.person) for tag in step.effect.tags)
         elif isinstance(step.effect, Gone):
             self.people.pop(step.effect.person, None)
             self.gone.add(step.effect.person)
@@ -441,6 +454,7 @@ def hold_to_oracle(steps: Iterable[Step], contents: Mapping[str, Any]) -> None:
     assert sorted(map(_shape, expected.events)) == sorted(_shape(each) for each in _events(contents))
     assert expected.companies == _companies(contents)
     assert expected.members == _members(contents)
+    assert expected.tagged == _tagged(contents)
 
 
 def _is_gone(contact: Mapping[str, Any]) -> bool:
@@ -497,6 +511,7 @@ def hold_acknowledged(sent: Sequence[Step], given: Iterable[int], contents: Mapp
             assert _read(live[person], name) in {value, *_later(sent[at:], person, name)}
     companies = _companies(contents)
     assert due.members <= _members(contents)
+    assert due.tagged <= _tagged(contents)
     for company_id, told in due.companies.items():
         # One that is only named by people may have got its own name from a run before.
         assert told is None or companies[company_id] in {told, *_named_later(sent[at:], company_id)}
@@ -542,6 +557,7 @@ def in_full(contents: Mapping[str, Any]) -> dict[str, Any]:
         "events": sorted(json.dumps(each, sort_keys=True) for each in _events(contents, whole=True)),
         "companies": sorted(json.dumps(each) for each in _companies(contents).items()),
         "members": sorted(_members(contents)),
+        "tagged": sorted(_tagged(contents)),
         "event_names": sorted(contents["event_names"]),
         "data_attributes": sorted(_anonymous(each) for each in contents["data_attributes"]),
     }
@@ -549,7 +565,8 @@ def in_full(contents: Mapping[str, Any]) -> dict[str, Any]:
 
 def _anonymous(thing: Mapping[str, Any]) -> str:
     text = json.dumps(
-        {key: each for key, each in thing.items() if not key.endswith("ated_at") and key != "companies"}, sort_keys=True
+        {key: each for key, each in thing.items() if not key.endswith("ated_at") and key not in {"companies", "tags"}},
+        sort_keys=True,
     )
     return text.replace(str(thing["id"]), "ID") if "id" in thing else text
 
@@ -565,6 +582,13 @@ def _members(contents: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Tell who belongs to which company."""
     people = {each["id"]: each["external_id"] for each in contents["contacts"]}
     return {(each["company_id"], people[member]) for each in contents["companies"] for member in each["contacts"]}
+
+
+def _tagged(contents: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Tell who bears which tag; nobody has more than are shown."""
+    names = {each["id"]: each["name"] for each in contents["tags"]}
+    assert len(set(names.values())) == len(names)
+    return {(names[tag["id"]], each["external_id"]) for each in contents["contacts"] for tag in each["tags"]["data"]}
 
 
 def _events(contents: Mapping[str, Any], *, whole: bool = False) -> list[Any]:
