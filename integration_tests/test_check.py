@@ -158,6 +158,16 @@ def test_check_of_companies_compares_their_attributes_and_names_what_the_app_nee
     assert b'for companies \\"Write users and companies\\", \\"Write data attributes\\".' in b"".join(verdict.lines)
 
 
+def test_check_of_tags_names_what_the_app_needs_only_where_there_are_any() -> None:
+    """Nothing is asked of them."""
+    users = {"mode": "enabled", "streams": [{"stream": "users"}]}
+    without = b"".join(check(config(events=None, users=users)).lines)
+    verdict = check(config(events=None, users={**users, "tags": [{"property": "segments"}]}))
+    assert "SUCCEEDED" == verdict.status
+    assert b'\\"Read tags\\", \\"Write tags\\".' in b"".join(verdict.lines)
+    assert b"tags" not in without
+
+
 def test_check_of_a_workspace_without_the_api_names_the_subscription() -> None:
     """403 api_plan_restricted."""
     verdict = check(plan_restricted=True)

@@ -121,6 +121,19 @@ def test_preview_of_a_deleted_row_shows_what_would_be_done_to_whom() -> None:
     assert (None, "deleted") == (ignored["deletion"], ignored["outcome"])
 
 
+def test_preview_shows_the_names_of_a_persons_tags() -> None:
+    """With the prefix; what is no name is left out."""
+    tags = [{"property": "segments", "prefix": "Segment:", "mode": "replace"}, {"property": "plan"}]
+    document = configuration(users={"streams": [{"stream": "people"}], "tags": tags})
+    people = catalog(people=declared(user_id="string", plan="string", segments="array"))
+    rows = [record("people", user_id="u1", segments=["VIP", {}], plan="pro"), record("people", user_id="u2")]
+    (some, none), _ = show(rows, document, people)
+    assert (["Segment: VIP", "pro"], []) == (some["tags"], none["tags"])
+    assert {"role": "user", "external_id": "u1"} == some["contact"]
+    left_out = {"entry": 'users.tags, entry 1 ("segments")', "property": "segments", "reason": "no_tag"}
+    assert [left_out] == some["left_out"]
+
+
 def test_preview_with_a_limit_shows_so_many_records() -> None:
     """States are no records."""
     rows = [state("people", 1), *(record("people", **ADA) for _ in range(5))]

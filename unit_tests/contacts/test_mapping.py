@@ -96,6 +96,104 @@ def test_companies_when_several_entries_and_templates_name_them_then_they_add_up
     assert ["x", "y", "shop-3"] == list(change.companies)
 
 
+SEGMENTS = {"property": "segments", "prefix": "Segment:", "mode": "replace"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("VIP", ["VIP"]),
+        ("  VIP ", ["VIP"]),
+        (7, ["7"]),
+        (42.0, ["42"]),
+        (["VIP", 8, " ", None, "vip", " Trial"], ["VIP", "8", "Trial"]),
+        ('["VIP", 8]', ["VIP", "8"]),
+        ("[VIP", ["[VIP"]),
+        ("[]", []),
+        (None, []),
+        ("  ", []),
+        ([], []),
+        ({}, []),
+    ],
+)
+def test_tags_when_a_property_holds_one_or_a_list_then_their_names_are_texts(value: Any, expected: list[str]) -> None:
+    """Without blanks at the ends, and each once in whichever case; nothing is written for them."""
+    change = _change(user_rule(tags=[{"property": "segments"}]), segments=value)
+    assert dict.fromkeys(expected, "tags segments") == dict(change.tags)
+    assert {} == change.update_body == change.lists
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name", "expected"),
+    [
+        ("Segment:", "VIP", "Segment: VIP"),
+        (" Segment: ", "VIP", "Segment: VIP"),
+        ("Segment", "VIP", "Segment VIP"),
+        ("Segment", "Segmentation", "Segment Segmentation"),
+        ("Segment", "segment vip", "segment vip"),
+        ("Segment:", "SEGMENT:VIP", "SEGMENT:VIP"),
+        ("Segment:", 7, "Segment: 7"),
+        ("seg_", "VIP", "seg_VIP"),
+        ("a/b/", "c", "a/b/c"),
+        ("x-", "x-y", "x-y"),
+        ("v1.", "2", "v1.2"),
+        ("#", "VIP", "#VIP"),
+    ],
+)
+def test_tag_when_there_is_a_prefix_then_its_name_begins_with_it_once(prefix: str, name: Any, expected: str) -> None:
+    """In whichever case; a blank goes between, but none after some signs."""
+    rule = user_rule(tags=[{"property": "segments", "prefix": prefix, "mode": "replace"}])
+    change = _change(rule, segments=[name])
+    assert [expected] == list(change.tags)
+    ((beginning, names),) = change.lists.items()
+    assert frozenset({expected.casefold()}) == names
+    assert expected.casefold().startswith(beginning)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, {"name": "a"}, ["a", ["b"]], LONG, '[{"name": 1}]', "x" * 250])
+def test_tag_when_a_value_is_no_name_then_it_is_left_out_and_counted_and_nothing_is_listed(value: Any) -> None:
+    """It may stand for one that the person has; to cut a name would make another tag of it."""
+    rule = user_rule(tags=[SEGMENTS])
+    change = _change(rule, segments=value)
+    assert ((("tags segments", "no_tag"),), {}) == (change.trims, change.lists)
+    assert set(change.tags) <= {"Segment: a"}
+    entry = rule.entries["tags segments"]
+    assert ('users.tags, entry 1 ("segments")', "segments") == (entry.place, entry.property)
+
+
+@pytest.mark.parametrize(
+    ("data", "ignoring", "clearing"),
+    [
+        ({}, None, None),
+        ({"segments": None}, None, set()),
+        ({"segments": " "}, None, set()),
+        ({"segments": "[a, b"}, None, None),
+        ({"segments": []}, set(), set()),
+        ({"segments": [None]}, set(), set()),
+        ({"segments": "[]"}, set(), set()),
+        ({"segments": "A"}, {"segment: a"}, {"segment: a"}),
+        ({"segments": ["A", "b"]}, {"segment: a", "segment: b"}, {"segment: a", "segment: b"}),
+    ],
+)
+def test_tags_are_listed_where_a_list_is_there_and_by_null_where_nulls_clear(
+    data: dict[str, Any], ignoring: set[str] | None, clearing: set[str] | None
+) -> None:
+    """A single name is a list of one; what is absent never lists any, nor a list that was cut off."""
+    for nulls, expected in (("ignore", ignoring), ("clear", clearing)):
+        change = _change(user_rule(tags=[SEGMENTS], null_values=nulls), **data)
+        assert ({} if expected is None else {"segment:": frozenset(expected)}) == change.lists
+
+
+def test_tags_of_several_entries_add_up_and_are_listed_where_all_with_the_prefix_are_there() -> None:
+    """An entry that only adds names some of them; a template may, too."""
+    tags = [SEGMENTS, {**SEGMENTS, "property": "more"}, {"property": "Segment: {{ record.plan }}"}]
+    change = _change(user_rule(tags=tags), segments=["A"], more=["B"], plan="pro")
+    assert ["Segment: A", "Segment: B", "Segment: pro"] == list(change.tags)
+    assert {"segment:": frozenset({"segment: a", "segment: b", "segment: pro"})} == change.lists
+    assert {} == _change(user_rule(tags=tags), segments=["A"], plan="pro").lists
+    assert [] == list(_change(user_rule(tags=tags[2:])).tags)
+
+
 def test_contact_of_an_email_identity_is_created_with_it_and_never_loses_it() -> None:
     """The identity is the address: another property does not replace it."""
     rule = user_rule({"property": "email"}, {"property": "name"}, identity=BY_EMAIL)

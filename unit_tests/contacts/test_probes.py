@@ -18,9 +18,13 @@ from destination_intercom.intercom.calls import (
     FindByExternalId,
     GetContact,
     ListContactCompanies,
+    ListContactTags,
+    ListTags,
     PostEvent,
     SearchContacts,
+    TagContacts,
     UnarchiveContact,
+    UntagContact,
     UpdateContact,
 )
 from unit_tests.keys import by_email, by_id
@@ -28,9 +32,9 @@ from unit_tests.keys import by_email, by_id
 IDS = {by_id("new"): "id-new"}
 
 
-def probes(call: Call, *taken: Taken, somebody: Key | None = None) -> list[Probe]:
+def probes(call: Call, *taken: Taken, somebody: Key | None = None, tag: str | None = None) -> list[Probe]:
     """What is offered at the endpoint of a call."""
-    return list(find_probes(call, taken, somebody=somebody, contact_id=IDS.get))
+    return list(find_probes(call, taken, somebody=somebody, contact_id=IDS.get, tag=tag))
 
 
 def test_probe_of_a_create_is_the_create_of_somebody_who_exists() -> None:
@@ -115,6 +119,18 @@ def test_probe_of_a_deletion_is_one_of_nobody_alone(call: Call, expected: Call) 
     """Who was archived in this run may be back, so that nobody who was ever there is archived once more."""
     taken: list[Taken] = [(by_id("k"), ArchivePerson("1")), (by_id("k"), DeleteContact("2"))]
     assert [Probe(expected)] == probes(call, *taken, somebody=by_id("k"))
+
+
+def test_probe_of_tags_reads_takes_one_off_nobody_or_makes_one_that_is_there() -> None:
+    """The name of one that is known, of those that were taken, and last the one that is to be made."""
+    made, read = TagContacts("b", ("1", "2")), ListContactTags("1")
+    taken: list[Taken] = [(by_id("k"), made), (by_id("k"), read), (by_id("k"), UntagContact("1", "t"))]
+    assert [Probe(ListTags())] == probes(ListTags(), *taken)
+    assert [Probe(read), Probe(ListContactTags("0" * 24))] == probes(ListContactTags("9"), *taken)
+    assert [Probe(UntagContact("0" * 24, "7"))] == probes(UntagContact("9", "7"), *taken)
+    expected = [Probe(TagContacts(name)) for name in ("a", "b", "c")]
+    assert expected == probes(TagContacts("c", ("9",)), *taken, tag="a")
+    assert expected[2:] == probes(TagContacts("c", ("9",)))
 
 
 def test_probe_of_anything_else_is_none() -> None:

@@ -16,10 +16,14 @@ from destination_intercom.intercom.calls import (
     FindByExternalId,
     GetContact,
     GetMe,
+    ListContactTags,
     ListDataAttributes,
+    ListTags,
     PostEvent,
     SearchContacts,
+    TagContacts,
     UnarchiveContact,
+    UntagContact,
     UpdateContact,
     WriteCall,
 )
@@ -33,15 +37,19 @@ WRITES: list[Call] = [
     ArchiveContact("id-1"),
     UnarchiveContact("id-1"),
     CreateDataAttribute({"name": "plan", "model": "contact", "data_type": "string"}),
+    TagContacts(CANARY, ("id-1", "id-2")),
+    UntagContact("id-1", "id-3"),
     PostEvent({"event_name": "did it", "created_at": 7, "user_id": CANARY, "metadata": {"note": CANARY}}),
 ]
-COUNTED: list[type[WriteCall]] = [CreateContact, UpdateContact, PostEvent]
+COUNTED: list[type[WriteCall]] = [CreateContact, UpdateContact, TagContacts, UntagContact, PostEvent]
 READS: list[Call] = [
     GetMe(),
     ListDataAttributes(),
     GetContact("id-1"),
     FindByExternalId(CANARY),
     SearchContacts({"query": {}}),
+    ListTags(),
+    ListContactTags("id-1"),
 ]
 
 
@@ -89,11 +97,21 @@ def test_summary_when_all_was_counted_tells_the_numbers_and_which_attributes_how
     for call in [*WRITES, UpdateContact("id-2", {"custom_attributes": {"plan": "x", "seats": 7}}), WRITES[-1]]:
         dry_run.answer(call)
     told = list(dry_run.summary())
-    assert "Dry run: 1 contacts would be created, 2 updated, 2 events sent." in told[0]
+    assert (
+        "Dry run: 1 contacts would be created, 2 updated, 2 people tagged, 1 people untagged, 2 events sent." in told[0]
+    )
     assert "Dry run: updates would write plan 2, name 1, seats 1." == told[1]
     # One of each endpoint that is counted.
     assert len({call.endpoint for call in COUNTED}) == sum("an example" in text for text in told)
     assert CANARY not in "".join(told)
+
+
+def test_summary_when_people_would_be_tagged_counts_people_and_not_calls() -> None:
+    """A call without people only makes the tag."""
+    dry_run = DryRun([TagContacts, UntagContact])
+    for call in (TagContacts("a", ("1", "2")), TagContacts("b", ("3",)), TagContacts("c"), UntagContact("1", "2")):
+        dry_run.answer(call)
+    assert "Dry run: 3 people tagged, 1 people untagged." in next(dry_run.summary())
 
 
 def test_summary_when_nothing_would_be_written_says_so_in_one_line() -> None:
@@ -102,7 +120,7 @@ def test_summary_when_nothing_would_be_written_says_so_in_one_line() -> None:
     for call in READS:
         dry_run.answer(call)
     (only,) = dry_run.summary()
-    assert "0 contacts would be created, 0 updated, 0 events sent" in only
+    assert "0 contacts would be created, 0 updated, 0 people tagged, 0 people untagged, 0 events sent" in only
 
 
 def test_examples_when_there_are_many_are_one_of_each_stream_and_endpoint() -> None:

@@ -9,7 +9,7 @@ twice is harmless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from typing import Final, TypeAlias
 
 from destination_intercom.bounded import Bounded
@@ -69,7 +69,8 @@ class TagGroups:
         Raises:
             UndeliverableError: the contact is why a call fails again and again; the other tags were tried.
         """
-        groups = [self._join(name, contact_id) for name in names]
+        joined = {name: self._join(name, contact_id) for name in names}
+        groups = joined.values()
         for group in groups:
             if group.is_full:
                 yield from self._send(group)
@@ -82,7 +83,7 @@ class TagGroups:
             # Whoever sends it holds it until there is an answer.
             yield Acquire(group)
             yield Release(group)
-        return (yield from self._find_refused(groups, contact_id))
+        return (yield from self._find_refused(joined, contact_id))
 
     def _join(self, name: str, contact_id: str) -> _Group:
         key = name.casefold()
@@ -147,18 +148,18 @@ class TagGroups:
         self._note_tagged(call.name, answer.body["id"], tagged)
         return tagged
 
-    def _find_refused(self, groups: Iterable[_Group], contact_id: str) -> Generator[Step, Answer, list[str]]:
+    def _find_refused(self, joined: Mapping[str, _Group], contact_id: str) -> Generator[Step, Answer, list[str]]:
         """Tag a contact alone where its group was taken apart; return the names of the tags that it could not have."""
         refused: list[str] = []
         error: UndeliverableError | None = None
-        for group in groups:
+        for name, group in joined.items():
             try:
                 if group.is_apart:
                     yield from self._tag_alone(group, contact_id)
             except UndeliverableError as found:
                 error = found
             if contact_id not in group.tagged:
-                refused.append(group.name)
+                refused.append(name)
         if error is not None:
             raise error
         return refused
