@@ -34,6 +34,8 @@ UPSERT: Final = "POST /companies"
 ATTACH: Final = "POST /contacts/{id}/companies"
 ARCHIVE: Final = "POST /contacts/{id}/archive"
 DELETE: Final = "DELETE /contacts/{id}"
+TAG: Final = "POST /tags"
+UNTAG: Final = "DELETE /contacts/{id}/tags/{tag_id}"
 
 Message = dict[str, Any]
 
@@ -73,6 +75,16 @@ def member_of_poisoned(number: int) -> Message:
 def tombstone(number: int, *, poisoned: bool = False) -> Message:
     """The end of a person's row, as a database's log tells of it."""
     return record("users", user_id=person(number, poisoned=poisoned), _ab_cdc_deleted_at="2026-01-31")
+
+
+def bearer(number: int, *, poisoned: bool = False) -> Message:
+    """A person as they are, and their tag."""
+    return record("users", user_id=person(number, poisoned=poisoned), name="Old", segments=["VIP"])
+
+
+def leaver(number: int, *, poisoned: bool = False) -> Message:
+    """A person as they are, who is in no segment any more."""
+    return record("users", user_id=person(number, poisoned=poisoned), name="Old", segments=[])
 
 
 def event(number: int, *, poisoned: bool = False, people: int = 10) -> Message:
@@ -120,6 +132,15 @@ COMPANIES: Final = {
 MEMBERS: Final = {"users": {**USERS, "member_of": [{"property": "account"}]}, "companies": COMPANIES}
 
 
+TAGGED: Final = {"users": {**USERS, "tags": [{"property": "segments", "prefix": "s_", "mode": "replace"}]}}
+
+
+def tagged(count: int = 10, *, poisoned: int = 0) -> dict[str, Any]:
+    """People who are contacts already, and bear a tag."""
+    contacts = seeded(count, poisoned=poisoned)["contacts"]
+    return {"contacts": [{**each, "tags": [{"name": "s_old"}]} for each in contacts]}
+
+
 EVERYTHING: Final = {"type": "STATE", "state": {"type": "GLOBAL", "global": {"stream_states": []}, "id": 1}}
 
 
@@ -144,6 +165,8 @@ class Row:
 
 
 FIVE_MINUTES: Final = (300.0, 600.0)
+TWICE_FIVE_MINUTES: Final = (600.0, 720.0)
+"""With others first, and then alone: ten minutes from the own first failed attempt are not reached."""
 TEN_MINUTES: Final = (590.0, 780.0)
 
 
@@ -326,6 +349,50 @@ ROWS: Final[dict[str, Row]] = {
         held=FIVE_MINUTES,
         seed=seeded(poisoned=1),
         sections={"users": {**USERS, "deleted_records": "archive"}},
+    ),
+    "a tag of ten people, 500 always for one": Row(
+        amid(bearer(0, poisoned=True), bearer),
+        [fault(TAG, **BROKEN)],
+        TAG,
+        (5,),
+        held=TWICE_FIVE_MINUTES,
+        seed=seeded(poisoned=1),
+        sections=TAGGED,
+    ),
+    "a tag, alone, 403 HTML always": Row(
+        [bearer(0, poisoned=True)],
+        [fault(TAG, kind="html", status=403)],
+        TAG,
+        (1,),
+        held=FIVE_MINUTES,
+        seed=seeded(poisoned=1),
+        sections=TAGGED,
+    ),
+    "a tag that is taken off, 500 always": Row(
+        amid(leaver(0, poisoned=True), leaver),
+        [fault(UNTAG, **BROKEN)],
+        UNTAG,
+        (5,),
+        held=FIVE_MINUTES,
+        seed=tagged(poisoned=1),
+        sections=TAGGED,
+    ),
+    "a tag that is taken off, alone, 500 always": Row(
+        [leaver(0, poisoned=True)],
+        [fault(UNTAG, **BROKEN)],
+        UNTAG,
+        (1,),
+        held=FIVE_MINUTES,
+        seed=tagged(poisoned=1),
+        sections=TAGGED,
+    ),
+    "tags, 500 always for anybody": Row(
+        [bearer(number) for number in range(10)],
+        [{"endpoint": TAG, "kind": "status", "status": 500}],
+        TAG,
+        ends="transient error",
+        held=TEN_MINUTES,
+        sections=TAGGED,
     ),
     "three records a day, one poisoned": Row(
         [event(0), event(99, poisoned=True), event(2)], [fault(EVENTS, **BROKEN)], EVENTS, (2,), held=FIVE_MINUTES

@@ -143,7 +143,7 @@ class Tagging:
         shown = contact.tags
         if shown is None:
             return (yield from self._list(contact.contact_id)) if prefixes else ()
-        if not shown.ids:
+        if not shown.ids and not shown.has_more:
             return ()
         yield from self._learn()
         if shown.has_more:
