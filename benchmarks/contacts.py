@@ -5,6 +5,9 @@
 Calls are counted, not timed: the connector runs in this process against the emulator, whose search lags by
 four minutes, and time is virtual. "One by one" searches each record's person and then updates or creates
 them, as most scripts and connectors do. The call that reads the data attributes is counted apart.
+
+A second table counts what hangs on a person: each belongs to one of a hundred companies and bears two tags, which
+Intercom has already, but for those who enter a tag, leave one or change their company.
 """
 
 from __future__ import annotations
@@ -74,6 +77,32 @@ CASES: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How many of all people enter a tag, leave one, and change their company to one that Intercom does not know."""
+
+    name: str
+    enter: int = 0
+    leave: int = 0
+    change: int = 0
+
+    def make_person(self, number: int, people: int) -> dict[str, Any]:
+        """Make a person's record; those who differ are spread over all batches."""
+        place = number * 37 % people
+        segments = ["a", *(["b"] if place >= self.leave else []), *(["c"] if place < self.enter else [])]
+        company = "new" if place < self.change else "c"
+        return {"user_id": f"u{number}", "segments": segments, "account": f"{company}{number % COMPANIES}"}
+
+
+COMPANIES: Final = 100
+LINKS: Final = (
+    Links("none changed"),
+    Links("100 enter a tag", enter=100),
+    Links("100 leave a tag", leave=100),
+    Links("a tenth change their company", change=1000),
+)
+
+
 def make_people(case: Case, people: int) -> Iterator[dict[str, Any]]:
     """Make each person's record as the source has it."""
     for number in range(people):
@@ -139,6 +168,51 @@ def write_with_connector(case: Case, people: int, latency: float) -> tuple[int, 
     return count_calls(intercom)
 
 
+def count_links(links: Links, people: int, latency: float) -> dict[str, int]:
+    """Run the connector on people of whom nothing else has changed; return how often it called each endpoint.
+
+    Raises:
+        SystemExit: not every record was taken, or somebody does not bear the tags of their record.
+    """
+    clock = VirtualClock()
+    settings = {"search_lag": LAG, "latency": latency, "limit": UNLIMITED, "keep_exchanges": 1}
+    intercom = Intercom(Settings.from_dict(settings), clock=clock.wall)
+    known = [
+        {
+            "external_id": f"u{number}",
+            "companies": [{"company_id": f"c{number % COMPANIES}"}],
+            "tags": [{"name": "Segment: a"}, {"name": "Segment: b"}],
+        }
+        for number in range(people)
+    ]
+    intercom.seed({"contacts": known})
+    rows = [links.make_person(number, people) for number in range(people)]
+    users = {
+        "mode": "enabled",
+        "streams": [{"stream": "users"}],
+        "member_of": [{"property": "account"}],
+        "tags": [{"property": "segments", "prefix": "Segment:", "mode": "replace"}],
+    }
+    messages = [*(record("users", **row) for row in rows), state("users", 1)]
+    lines = destination.write(
+        config(events=None, users=users),
+        catalog("users"),
+        stdin=ScriptedStdin(clock, (0.0, to_lines(messages))),
+        clock=clock,
+        mailbox=Mailbox(clock),
+        transport=EmulatorTransport(intercom, clock),
+    )
+    states = [message["state"] for line in lines if (message := json.loads(line))["type"] == "STATE"]
+    if [people] != [each["destinationStats"]["recordCount"] for each in states]:
+        sys.exit(f"{links.name}: not every record was taken")
+    contents = intercom.dump()
+    names = {each["id"]: each["name"].removeprefix("Segment: ") for each in contents["tags"]}
+    held = {each["external_id"]: {names[tag["id"]] for tag in each["tags"]["data"]} for each in contents["contacts"]}
+    if held != {row["user_id"]: set(row["segments"]) for row in rows}:
+        sys.exit(f"{links.name}: Intercom does not hold what the source has")
+    return {name: count for name, count in contents["calls"].items() if name != LISTING}
+
+
 def write_one_by_one(case: Case, people: int) -> tuple[int, int]:
     """Search each person and then write them; return the searches and the writes."""
     clock = VirtualClock()
@@ -184,6 +258,15 @@ def main() -> None:
         rows.append((case.name, f"{searches:,}", f"{writes:,}", f"{total:,}", f"{plain:,}", f"{plain / total:.1f}"))
     header = ("", "searches", "writes", "calls", "one by one", "ratio")
     show(f"Calls for {parsed.people:,} contacts, besides one for the data attributes", [header, *rows])
+    endpoints = ("POST /contacts/search", "POST /companies", "POST /contacts/{id}/companies")
+    tags = ("GET /tags", "POST /tags", "DELETE /contacts/{id}/tags/{tag_id}")
+    linked = []
+    for links in LINKS:
+        calls = count_links(links, parsed.people, parsed.seconds_of_a_call)
+        counts = [calls.pop(name, 0) for name in (*endpoints, *tags)]
+        linked.append((links.name, *(f"{count:,}" for count in (*counts, sum(calls.values()), sum(counts)))))
+    heads = ("", "searches", "companies", "attached", "names", "tagged", "untagged", "others", "calls")
+    show(f"Calls for {parsed.people:,} known people, each with a company and two tags", [heads, *linked])
 
 
 if __name__ == "__main__":
