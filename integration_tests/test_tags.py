@@ -273,6 +273,7 @@ def test_tag_that_was_taken_off_when_the_search_shows_it_still_then_it_is_not_ta
     assert 2 == tagging(second)[UNTAG]
     assert ["Segment: A", "VIP"] == tags_of(intercom, second.contact("u1")["id"])
     assert (1, 0) == counts(second)
+    assert not second.logged("tag_refused")
 
 
 # ---------------------------------------------------------------- records that contradict each other

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import tracemalloc
+from array import array
+from dataclasses import replace
 
 import orjson
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from destination_intercom import outcomes
@@ -17,7 +20,7 @@ from destination_intercom.contacts.cache import (
     _Entry,
     _key_size,
 )
-from destination_intercom.contacts.known import ContactReader
+from destination_intercom.contacts.known import ContactReader, ShownLinks
 from destination_intercom.outcomes import Refusal, rejected
 from unit_tests.keys import by_email, by_id
 from unit_tests.task_bench import FakeTime, Names, contact
@@ -55,6 +58,18 @@ def test_written_contacts_when_there_are_too_many_drop_the_ones_that_were_writte
     assert [True, False, True] == [by_id(name) in written for name in "abc"]
     assert contact("a") == written.get(by_id("a"))
     assert None is written.get(by_id("b"))
+
+
+@pytest.mark.parametrize("linked", ["companies", "tags"])
+def test_written_contact_when_it_shows_companies_or_tags_takes_room_for_them(linked: str) -> None:
+    """Two fit in without them, and one with a hundred of them."""
+    links = ShownLinks(array("q", range(100)), has_more=False)
+    cases: list[tuple[dict[str, ShownLinks], list[bool]]] = [({}, [True, True]), ({linked: links}, [False, True])]
+    for more, expected in cases:
+        cache = room_for(2)
+        for name in "ab":
+            cache.note(by_id(name), replace(contact(name), **more))
+        assert expected == [by_id(name) in cache for name in "ab"]
 
 
 def test_written_contacts_when_a_young_one_had_to_go_doubt_whoever_is_not_there() -> None:

@@ -172,6 +172,16 @@ def test_contact_when_found_holds_only_what_is_ever_compared() -> None:
     assert 2 == len(found.values or ())
 
 
+@pytest.mark.parametrize("tags", [[], [{"property": "segments"}]])
+def test_contact_when_found_holds_its_tags_only_where_people_are_tagged(tags: list[dict[str, Any]]) -> None:
+    """And companies only where people are attached to some."""
+    waited, links = batch({by_id("k"): None}), {"data": [{"id": "1"}]}
+    Desk(tags=tags).look_up(waited, listed({"id": ID, "external_id": "k", "tags": links, "companies": links}))
+    assert waited.found is not None
+    (found,) = waited.found[by_id("k")].by_identity
+    assert (bool(tags), None) == (found.tags is not None, found.companies)
+
+
 def test_change_when_it_waited_for_no_batch_is_created() -> None:
     """Nothing was found, for nothing was asked."""
     result, calls = Desk().deliver([task(by_id("k"), name="A")], shown(external_id="k"))

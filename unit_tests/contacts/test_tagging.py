@@ -168,6 +168,13 @@ def test_tag_that_the_run_has_made_is_known_by_its_id() -> None:
     )[1]
 
 
+def test_tag_that_is_known_is_known_by_its_first_id() -> None:
+    """A dry run answers with another one, and people show the real one."""
+    desk = Desk()
+    desk.settle(bearing("vip"), change("s: a"), ALL, Answer(200, "json", {"type": "tag", "id": "dry-run-1"}))
+    assert (NOTHING_TAGGED, []) == desk.settle(bearing("a", contact_id=OTHER_ID), change("s: a"))
+
+
 def test_contact_with_more_tags_than_are_shown_is_asked_for_all_where_it_matters() -> None:
     """Not where all that is wanted is shown, and nothing may be taken off."""
     desk = Desk()

@@ -200,10 +200,8 @@ class Tagging:
     ) -> Iterator[_Removable]:
         """Tell the tags of a contact of which each prefix that they begin with is one of these."""
         for tag in filter(None, map(self._removable.get, shown)):
-            if (
-                all(each in prefixes for each in tag.prefixes)
-                and self._recall(contact.contact_id, tag.name) is not False
-            ):
+            is_off = self._recall(contact.contact_id, tag.name) is False
+            if not is_off and all(each in prefixes for each in tag.prefixes):
                 yield tag
 
     def _untag(self, contact_id: str, tags: Iterable[_Removable]) -> Generator[Step, Answer, tuple[bool, set[str]]]:
