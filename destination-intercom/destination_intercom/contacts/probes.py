@@ -67,14 +67,17 @@ def find_probes(
         yield Probe(ArchiveContact(NOBODYS_ID))
     elif isinstance(call, DeleteContact):
         yield Probe(DeleteContact(NOBODYS_ID))
-    elif isinstance(call, AttachCompany):
-        yield from (Probe(each) for _, each in taken if isinstance(each, AttachCompany))
-        yield Probe(AttachCompany(NOBODYS_ID, NOBODYS_ID))
-    elif isinstance(call, ListContactCompanies):
-        yield from (Probe(each) for _, each in taken if isinstance(each, ListContactCompanies))
-        yield Probe(ListContactCompanies(NOBODYS_ID))
+    elif isinstance(call, (AttachCompany, ListContactCompanies)):
+        yield from _of_companies(call, taken)
     elif isinstance(call, (ListTags, ListContactTags, TagContacts, UntagContact)):
         yield from _of_tags(call, taken, tag)
+
+
+def _of_companies(call: Call, taken: Iterable[Taken]) -> Iterator[Probe]:
+    """Offer to attach somebody once more, or to list the companies of somebody; and both of nobody."""
+    yield from (Probe(each) for _, each in taken if type(each) is type(call))
+    attaches = isinstance(call, AttachCompany)
+    yield Probe(AttachCompany(NOBODYS_ID, NOBODYS_ID) if attaches else ListContactCompanies(NOBODYS_ID))
 
 
 def _of_tags(call: Call, taken: Iterable[Taken], tag: str | None) -> Iterator[Probe]:
