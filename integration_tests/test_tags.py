@@ -494,6 +494,27 @@ def test_dry_run_when_it_ends_then_people_are_counted_and_not_calls() -> None:
     assert dict.fromkeys(people, OLD) == tagged(result)
 
 
+def test_dry_run_when_leads_would_be_created_then_nothing_is_asked_of_their_tags() -> None:
+    """They have none, and are nowhere yet."""
+    section = {
+        "mode": "enabled",
+        "streams": [{"stream": "users"}],
+        "tags": [REPLACE],
+        "create_as": "lead",
+    }
+    result = write(
+        [record("users", mail="ada@example.com", segments=["A"])],
+        configuration=config(
+            events=None,
+            users=section,
+            identity={"property": "mail", "intercom_field": "email"},
+            delivery={"dry_run": True},
+        ),
+    )
+    assert result.logged("1 leads would be created, 0 updated, 1 people tagged, 0 people untagged"), result.logs
+    assert {} == tagging(result)
+
+
 def test_sync_with_a_latency_when_people_wait_for_one_another_then_all_of_them_are_tagged() -> None:
     """Each call takes its time, and the quota is small."""
     clock = VirtualClock()

@@ -35,6 +35,9 @@ class GiveUp:
 
 NEVER: Final = GiveUp()
 
+NO_TAGS: Final = {"type": "list", "data": []}
+"""The tags of a contact who was just created, as an answer shows them."""
+
 
 class Call(ABC):
     """One request; `endpoint` is its method and the template of its path, which is safe for a log."""
@@ -194,7 +197,7 @@ class CreateContact(_PayloadCall, WriteCall):
 
     def dry_run_answer(self, number: int) -> Answer:
         """Answer with the contact, who has no tags yet."""
-        return Answer(OK, "json", {"id": f"dry-run-{number}", "tags": {"type": "list", "data": []}, **self.payload})
+        return Answer(OK, "json", {"id": f"dry-run-{number}", "tags": NO_TAGS, **self.payload})
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +214,8 @@ class CreateLead(_PayloadCall, WriteCall):
         return GiveUp(if_maybe_processed=True)
 
     def dry_run_answer(self, number: int) -> Answer:
-        """Answer with the contact."""
-        return Answer(OK, "json", {"id": f"dry-run-{number}", **self.payload})
+        """Answer with the contact, who has no tags yet."""
+        return Answer(OK, "json", {"id": f"dry-run-{number}", "tags": NO_TAGS, **self.payload})
 
 
 @dataclass(frozen=True, slots=True)
