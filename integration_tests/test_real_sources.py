@@ -309,7 +309,8 @@ def test_names_in_lower_case_when_the_catalog_has_others_then_are_found(configur
     assert result.error is None
     assert ["pro", "basic"] == [result.contact(each)["custom_attributes"]["plan"] for each in ("42", "43")]
     assert [1704164645, 1704164646] == sorted(each["created_at"] for each in result.events)
-    assert (configured != "signedAt") is result.logged('the stream "people" has no property "signedat", but "signedAt"')
+    told = result.logged('the stream "people" has no property "signedat", but has "signedAt" in another case')
+    assert (configured != "signedAt") is told
 
 
 # ---------------------------------------------------------------- values that were lost on the way
