@@ -92,6 +92,13 @@ class Contacts:
         past = self._past.get(contact_id)
         return past[-1][0] if past else -math.inf
 
+    def history(self, contact_id: str) -> list[tuple[float, Contact]]:
+        """Return since when (unix seconds) a contact has been what, the oldest first, as far as that is kept.
+
+        One that was seeded has been there since minus infinity.
+        """
+        return list(self._past.get(contact_id, ()))
+
     def canonical(self, contact: Contact) -> str:
         """Return the id of the contact that a merged one became part of: the chain is followed for three hops [OAS]."""
         for _ in range(_MOST_HOPS):

@@ -3,10 +3,10 @@
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Any
+from typing import Any, TypeVar
 
 from intercom_emulator.answers import JSON_TYPE, Answer, Cut, Refusal, encode
 from intercom_emulator.calls import Call, agree_version, authorize, legible, read_call, version_name
@@ -14,8 +14,10 @@ from intercom_emulator.endpoints import Ask, serve
 from intercom_emulator.faults import Fault, FaultPlan
 from intercom_emulator.quota import Quota
 from intercom_emulator.settings import Settings
+from intercom_emulator.tally import Tally
 from intercom_emulator.workspace import Workspace, new_request_id
 
+_T = TypeVar("_T")
 _UNAUTHORIZED = 401
 NO_ANSWER = "none"  # the status, in counts, of a call that no answer came to
 
@@ -34,18 +36,33 @@ class _Reply:
         """The headers that are sent."""
         return {name: value for name, value in self.headers.items() if value is not None}
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether no byte of it arrives."""
+        return self.cut in (Cut.RESET, Cut.STALL)
+
 
 @dataclass(frozen=True, slots=True)
-class _Exchange:
+class Exchange:
     """One call and its answer, undigested."""
 
     call: Call
     reply: _Reply
     fault: Fault | None
 
+    @property
+    def status(self) -> str:
+        """The status as it is counted."""
+        return NO_ANSWER if self.reply.is_lost else str(self.reply.status)
+
+    @property
+    def answered(self) -> bytes:
+        """The body of the answer; none where no answer came."""
+        return b"" if self.reply.is_lost else self.reply.body
+
     def shown(self) -> dict[str, Any]:
         """Return the exchange without its token; no status and body where no answer came."""
-        lost = self.reply.cut in (Cut.RESET, Cut.STALL)
+        lost = self.reply.is_lost
         hidden = {"authorization": "Bearer (hidden)"} if "authorization" in self.call.headers else {}
         return {
             "method": self.call.method,
@@ -60,37 +77,62 @@ class _Exchange:
         }
 
 
-class Intercom:
-    """One emulated workspace behind Intercom's API. `clock` gives the client's unix seconds."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that there is to see, as it is at `now` (Intercom's clock, unix seconds); of use under the lock only."""
 
-    def __init__(self, settings: Settings | None = None, clock: Callable[[], float] = time.time) -> None:
+    now: float
+    settings: Settings
+    first_settings: Settings
+    workspace: Workspace
+    tally: Tally
+    faults: FaultPlan
+    exchanges: Collection[Exchange]
+
+
+class Intercom:
+    """One emulated workspace behind Intercom's API. `clock` gives the client's unix seconds.
+
+    `attributes` are definitions of data attributes that the workspace has from the start, and again after a reset: see
+    `definitions.read_definitions`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        clock: Callable[[], float] = time.time,
+        *,
+        attributes: Iterable[dict[str, Any]] = (),
+    ) -> None:
         self._lock = threading.Lock()
         self._clock = clock
         self._first_settings = settings or Settings()
+        self._first_attributes = tuple(attributes)
         self._start()
 
     def _start(self) -> None:
         self.settings = self._first_settings
         self._workspace = Workspace()
+        for attribute in self._first_attributes:
+            self._workspace.attributes.seed(attribute, int(self._now()))
         self._quota = Quota()
         self._faults = FaultPlan(self.settings.faults)
         self._started = self._clock()
-        self._calls: Counter[str] = Counter()
-        self._statuses: Counter[str] = Counter()
-        self._exchanges: deque[_Exchange] = deque(maxlen=self.settings.keep_exchanges)
+        self._tally = Tally()
+        self._exchanges: deque[Exchange] = deque(maxlen=self.settings.keep_exchanges)
 
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Answer one call: `target` is path and query as in the request line, header names are of any case."""
         with self._lock:
             now = self._clock()
             call = read_call(method, target, headers, body, now + self.settings.server_clock_skew)
-            self._calls[call.template] += 1
+            window = self._tally.window(self.settings, call.now)
             self._workspace.catch_up(call.now, self.settings)
             fault = self._faults.pick(call.template, now - self._started, lambda: self._workspace.texts_of(call))
             reply = self._reply(call, fault)
-            lost = reply.cut in (Cut.RESET, Cut.STALL)
-            self._statuses[NO_ANSWER if lost else str(reply.status)] += 1
-            self._exchanges.append(_Exchange(call, reply, fault))
+            exchange = Exchange(call, reply, fault)
+            window.counts[call.template, exchange.status, fault.kind if fault else None] += 1
+            self._exchanges.append(exchange)
             return Answer(reply.status, reply.sent_headers, reply.body, self.settings.latency, reply.cut)
 
     def _reply(self, call: Call, fault: Fault | None) -> _Reply:
@@ -137,6 +179,8 @@ class Intercom:
         cost = call.bulk_count if self.settings.bulk_cost == "item" else 1
         grant = self._quota.spend(self.settings, call.now, cost)
         if grant.granted:
+            if cost > 1:
+                self._tally.window(self.settings, call.now).extra += cost - 1
             return grant.headers
         seconds = f"{self.settings.window_seconds:g}"
         message = f"Exceeded rate limit of {self.settings.limit} in {seconds}_seconds"
@@ -175,10 +219,19 @@ class Intercom:
         with self._lock:
             self._faults = FaultPlan(faults)
 
+    def swap_faults(self, old: Iterable[Fault], new: Iterable[Fault]) -> None:
+        """Take faults out of the plan and put others at its end; the rest of it, and its counts, stay."""
+        with self._lock:
+            for each in old:
+                self._faults.remove(each)
+            for each in new:
+                self._faults.add(each)
+
     def change_settings(self, values: dict[str, Any]) -> None:
         """Replace some settings; raise ValueError, and change nothing, where one is unknown or out of range."""
         with self._lock:
             self.settings = self.settings.changed(values)
+            self._tally.turn(self.settings, self._now())
             if "faults" in values:
                 self._faults = FaultPlan(self.settings.faults)
             if "keep_exchanges" in values:
@@ -193,8 +246,21 @@ class Intercom:
         """Return what the workspace holds, and counts: `calls` by endpoint, `statuses`, `refused_by_quota`."""
         with self._lock:
             self._workspace.catch_up(self._now(), self.settings)
-            counts = {"calls": dict(self._calls), "statuses": dict(self._statuses)}
+            calls: Counter[str] = Counter()
+            statuses: Counter[str] = Counter()
+            for (endpoint, status, _), count in self._tally.totals().items():
+                calls[endpoint] += count
+                statuses[status] += count
+            counts = {"calls": dict(calls), "statuses": dict(statuses)}
             return {**self._workspace.dump(self._now()), **counts, "refused_by_quota": self._quota.refused}
+
+    def look(self, read: Callable[[Sight], _T]) -> _T:
+        """Return what `read` makes of all that there is; calls wait meanwhile, so it must be quick and keep nothing."""
+        with self._lock:
+            now = self._now()
+            self._workspace.catch_up(now, self.settings)
+            first, kept = self._first_settings, self._exchanges
+            return read(Sight(now, self.settings, first, self._workspace, self._tally, self._faults, kept))
 
     def exchanges(self) -> list[dict[str, Any]]:
         """Return the latest exchanges, the oldest first, without tokens."""

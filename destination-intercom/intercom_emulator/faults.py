@@ -8,7 +8,7 @@ rate-limit headers, no request id.
 
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,13 +129,17 @@ class Fault:
             return status, self.headers, b"null"
         if self.kind == "html":
             page = self.body or f"<html>\r\n<head><title>{status}</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
-            return status, {"Content-Type": "text/html", **self.headers}, str(page).encode()
+            return status, {"Content-Type": "text/html", **self.headers}, str(page).encode(errors="replace")
         if self.kind == "redirect":
             return status, {"Location": self.location or "/", "Content-Type": "text/html", **self.headers}, b""
         if self.kind == "status" and self.body is None:
             code, message = STATUS_CODES.get(status, ("server_error", "Server Error"))
             return status, self.headers, envelope(self.code or code, self.message or message)
-        return status, self.headers, self.body.encode() if isinstance(self.body, str) else encode(self.body)
+        return (
+            status,
+            self.headers,
+            self.body.encode(errors="replace") if isinstance(self.body, str) else encode(self.body),
+        )
 
     def fits(self, ordinal: int) -> bool:
         """Return whether the `ordinal`-th call that is meant (from 1) is one that goes wrong."""
@@ -159,6 +163,21 @@ class FaultPlan:
     def __init__(self, faults: list[dict[str, Any]]) -> None:
         self._faults = [Fault.from_dict(each) for each in faults]
         self._seen = [0] * len(self._faults)
+
+    def __iter__(self) -> Iterator[Fault]:
+        """Return the faults in their order."""
+        return iter(self._faults)
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault behind the others."""
+        self._faults.append(fault)
+        self._seen.append(0)
+
+    def remove(self, fault: Fault) -> None:
+        """Take a fault out, if it is there."""
+        if fault in self._faults:
+            index = self._faults.index(fault)
+            del self._faults[index], self._seen[index]
 
     def pick(self, endpoint: str, seconds: float, said: Callable[[], str]) -> Fault | None:
         """Count a call of `endpoint` that says what `said` returns, `seconds` after the start; return its fault."""
