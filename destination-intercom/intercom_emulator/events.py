@@ -62,7 +62,8 @@ class Events:
         contact = _person(body, contacts, settings)
         if now - contact.born < settings.event_lag:
             raise Refusal(404, "not_found", "User Not Found")
-        if fold(body["event_name"], settings) not in self._names and len(self._names) >= settings.event_name_limit:
+        taken = len(self._names) + settings.other_event_names
+        if fold(body["event_name"], settings) not in self._names and taken >= settings.event_name_limit:
             message = f"Cannot have more than {settings.event_name_limit} active event names"
             raise Refusal(422, "422", message)
         self.keep(contact.id, body, settings)

@@ -183,6 +183,9 @@ class Settings:
 
     event_lag: float = _setting(0.0, "how long after a contact's creation its events are answered 404")
     event_name_limit: int = _setting(120, "active event names that a workspace may have")
+    other_event_names: int = _setting(
+        0, "active event names of other apps, which count as well and are shown by nothing here"
+    )
     metadata_key_limit: int = _setting(
         20, "metadata keys kept of an event, 10 or 20; more are dropped without a word [?]"
     )
