@@ -9,11 +9,13 @@ import sys
 
 from intercom_emulator import control, faults, settings
 from intercom_emulator.core import Intercom
+from intercom_emulator.definitions import read_definitions
 from intercom_emulator.server import Server
 
 _EPILOG = f"""\
 At start it prints one line of JSON: {{"url": "http://127.0.0.1:PORT", "pid": N}}. SIGTERM and SIGINT end it.
-Use the printed url in the place of https://api.intercom.io, and test-token as the access token.
+Use the printed url in the place of https://api.intercom.io, and test-token as the access token. In a browser the same
+address shows what the workspace holds, what was called, and what became of it.
 
 settings (a JSON object in the file of --settings; all optional; [?]: nobody knows which answer is Intercom's):
 {settings.explain()}
@@ -43,6 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="0: any free port (default)")
     parser.add_argument("--settings", type=pathlib.Path, metavar="FILE", help="settings as JSON")
     parser.add_argument("--seed", type=pathlib.Path, metavar="FILE", help="a situation to begin with, as JSON")
+    parser.add_argument(
+        "--attributes",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="data attributes of another workspace: answers of GET /data_attributes as JSON; kept over a reset",
+    )
     chosen = parser.parse_args(arguments)
     try:
         server = _server(chosen)
@@ -61,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _server(chosen: argparse.Namespace) -> Server:
     """Return a server with the settings and the situation that the command line names."""
     values = json.loads(chosen.settings.read_text()) if chosen.settings else {}
-    intercom = Intercom(settings.Settings.from_dict(values))
+    attributes = read_definitions(json.loads(chosen.attributes.read_text("utf-8"))) if chosen.attributes else ()
+    intercom = Intercom(settings.Settings.from_dict(values), attributes=attributes)
     if chosen.seed:
         intercom.seed(json.loads(chosen.seed.read_text()))
     return Server(intercom, host=chosen.host, port=chosen.port)

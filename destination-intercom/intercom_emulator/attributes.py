@@ -13,8 +13,8 @@ from intercom_emulator.settings import Settings
 from intercom_emulator.standard_attributes import COMPANY, CONTACT
 
 LONGEST_TEXT = 255
-_TYPES = ("string", "integer", "float", "boolean", "date", "datetime")
-_CALLED = {"contact": "people", "company": "company"}
+TYPES = ("string", "integer", "float", "boolean", "date", "datetime")
+CALLED = {"contact": "people", "company": "company"}
 # Letters, digits, currency symbols and hyphens [OAS], the spaces and underscores of the examples [OAS, REC].
 _NAME = re.compile(r"[\w \-$¢£¤¥€₹]+")
 _FIRST_ID = 8_104_117
@@ -149,7 +149,7 @@ class DataAttributes:
     def create(self, body: dict[str, Any], settings: Settings, *, now: float) -> Attribute:
         """Add the attribute that a POST asks for, or refuse it."""
         model, name = body.get("model"), body.get("name")
-        if not isinstance(model, str) or model not in _CALLED:
+        if not isinstance(model, str) or model not in CALLED:
             raise invalid("The Data Attribute model field must be either contact or company")
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > LONGEST_TEXT:
             raise invalid(
@@ -173,8 +173,8 @@ class DataAttributes:
             elsewhere = each.model != model and each.number is None
             if each.name == name and not (elsewhere and settings.name_clash == "custom"):
                 raise invalid(
-                    f"You already have '{name}' in your {_CALLED[each.model]} data."
-                    f" To save this as new {_CALLED[model]} data, use a different name."
+                    f"You already have '{name}' in your {CALLED[each.model]} data."
+                    f" To save this as new {CALLED[model]} data, use a different name."
                 )
 
     def seed(self, values: dict[str, Any], now: int) -> None:
@@ -194,7 +194,7 @@ class DataAttributes:
 def _options_of(body: dict[str, Any]) -> tuple[str, ...]:
     """Return the options that a POST gives, or refuse its data type."""
     if body.get("data_type") != "options":
-        if body.get("data_type") not in _TYPES:
+        if body.get("data_type") not in TYPES:
             raise invalid("Data Type isn't an option")
         return ()
     options = body.get("options")
@@ -208,7 +208,7 @@ def _options_of(body: dict[str, Any]) -> tuple[str, ...]:
 def model_of(query: dict[str, str]) -> str | None:
     """Return the model that a listing asks for, or refuse it as the 2.16 description does."""
     model = query.get("model")
-    if model is not None and model not in _CALLED:
+    if model is not None and model not in CALLED:
         raise Refusal(
             422, "parameter_invalid", f"model={model} is no longer supported. Use GET /conversations/attributes instead"
         )
