@@ -39,7 +39,10 @@ setup(
     package_dir={"": SOURCE_ROOT},
     # Development finds the emulator too; the image is built without its folder (.dockerignore), so it never ships.
     packages=find_packages(SOURCE_ROOT),
-    package_data={"destination_intercom": ["spec.json"]},
+    package_data={
+        "destination_intercom": ["spec.json"],
+        "intercom_emulator.page": ["style.css", "script.js", "icon.svg"],
+    },
     python_requires=">=3.10,<3.14",
     install_requires=[
         "airbyte-cdk>=7.39,<8",

@@ -16,11 +16,15 @@ from types import TracebackType
 from intercom_emulator.answers import Answer, Cut
 from intercom_emulator.control import PREFIX, control
 from intercom_emulator.core import Intercom
+from intercom_emulator.guard import Guard
+from intercom_emulator.page import Visit, is_of_page, show_page
 
 _BACKLOG = 512
 _CHUNK = 65_536
 _LONGEST_HEAD = 65_536
 _LONGEST_BODY = 16 * 1024 * 1024
+_FORBIDDEN = 403
+_MISDIRECTED = 421
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: close sends RST
 
@@ -151,10 +155,11 @@ class Server:
             self._listener.close()
             raise
         bound = self._listener.getsockname()[1]
+        self._guard = Guard(str(address), bound)
         self.url = f"http://[{address}]:{bound}" if family == socket.AF_INET6 else f"http://{address}:{bound}"
         self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
-        self._guard = threading.Lock()
+        self._open_lock = threading.Lock()
         self._acceptor = threading.Thread(target=self._accept, name="emulator", daemon=True)
 
     def __enter__(self) -> "Server":  # noqa: PYI034 - typing.Self is newer than Python 3.10
@@ -177,7 +182,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        with self._guard:
+        with self._open_lock:
             still_open = list(self._open)
         for connection in still_open:
             with contextlib.suppress(OSError):
@@ -198,7 +203,7 @@ class Server:
 
     def _converse(self, connection: socket.socket) -> None:
         """Answer the requests of one connection until either side ends it."""
-        with self._guard:
+        with self._open_lock:
             self._open.add(connection)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -211,17 +216,14 @@ class Server:
         except (_Hangup, OSError):
             pass
         finally:
-            with self._guard:
+            with self._open_lock:
                 self._open.discard(connection)
             connection.close()
 
     def _exchange(self, connection: socket.socket, reader: _Reader) -> bool:
         """Answer one request; return whether another may follow."""
         request = reader.request()
-        if request.target.startswith(PREFIX):
-            answer = control(self._intercom, request.method, request.target, request.body)
-        else:
-            answer = self._intercom.handle(request.method, request.target, request.headers, request.body)
+        answer = self._answer(request)
         if answer.delay > 0:
             self._stopping.wait(answer.delay)
         if answer.cut is Cut.RESET:
@@ -238,3 +240,17 @@ class Server:
             return False
         connection.sendall(wire)
         return request.keep_alive
+
+    def _answer(self, request: _Request) -> Answer:
+        """Have a request answered by whom it is for: the workspace, the control interface, or the page."""
+        method, target, headers = request.method, request.target, request.headers
+        if not self._guard.knows_host(headers):
+            return Answer(_MISDIRECTED, {"Content-Type": "text/plain"}, b"This is none of the names of this server.\n")
+        if target.startswith(PREFIX):
+            if self._guard.is_from_elsewhere(headers):
+                return Answer(_FORBIDDEN, {"Content-Type": "text/plain"}, b"Not for the pages of other sites.\n")
+            return control(self._intercom, method, target, request.body)
+        if is_of_page(target):
+            own = self._guard.is_from_own_page(headers)
+            return show_page(self._intercom, Visit(method, target, request.body, is_from_own_page=own))
+        return self._intercom.handle(method, target, headers, request.body)
