@@ -72,7 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=purpose)
         command.add_argument("--config", required=True, metavar="FILE", help="the configuration, as JSON")
-        if name != "check":
+        if name == "check":
+            command.add_argument(
+                "--save-attributes",
+                metavar="FILE",
+                help="save the definitions of the workspace's data attributes, as JSON, for the local Intercom",
+            )
+        else:
             command.add_argument("--catalog", required=True, metavar="FILE", help="the configured catalog, as JSON")
         if name == "preview":
             command.add_argument("--limit", type=_count, metavar="N", help="show at most this many records")
@@ -83,7 +89,8 @@ def _lines(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Genera
     if parsed.command == "spec":
         yield from destination.spec()
     elif parsed.command == "check":
-        yield from destination.check(read_json(parsed.config, "configuration"), clock=clock)
+        save = partial(_save, parsed.save_attributes) if parsed.save_attributes else None
+        yield from destination.check(read_json(parsed.config, "configuration"), clock=clock, save=save)
     elif parsed.command == "preview":
         yield from _preview(parsed)
     else:
@@ -133,6 +140,13 @@ def read_json(path: str, what: str) -> Any:
         raise ConfigurationError(f"The {what} file cannot be read ({error.strerror}): check its path.") from None
     except orjson.JSONDecodeError:
         raise ConfigurationError(f"The {what} file is not JSON: correct it.") from None
+
+
+def _save(path: str, content: bytes) -> None:
+    try:
+        Path(path).write_bytes(content + b"\n")
+    except OSError as error:
+        raise ConfigurationError(f"The attributes file cannot be written ({error.strerror}): check its path.") from None
 
 
 PutError: TypeAlias = Callable[[BinaryIO, IntercomDestinationError], None]

@@ -6,7 +6,7 @@ carry them. It knows nothing of how anything is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from importlib.resources import files
 from typing import Any, Final
@@ -16,6 +16,7 @@ import orjson
 from destination_intercom.airbyte.output import log_line, spec_line, status_line
 from destination_intercom.airbyte.reader import Stdin, read_lines
 from destination_intercom.assembly import SyncParts, make_client
+from destination_intercom.attributes.definitions import list_definitions
 from destination_intercom.clock import Clock
 from destination_intercom.configuration.config import REGION_HOSTS, Config, parse_config
 from destination_intercom.configuration.storage_config import S3, ObjectStorage
@@ -24,10 +25,11 @@ from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.delivery.retry import ask
 from destination_intercom.errors import ConfigurationError, DeliveryError, IntercomDestinationError
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, GetMe
+from destination_intercom.intercom.calls import Call, GetMe, ListDataAttributes
 from destination_intercom.intercom.client import Transport
 from destination_intercom.intercom.quota import Quota
 from destination_intercom.kinds import KindParts, make_kinds
+from destination_intercom.models import COMPANY, CONTACT
 from destination_intercom.rejects.s3 import Bucket
 from destination_intercom.rejects.storage import Storage, prefix_folder, prove
 
@@ -51,17 +53,23 @@ def spec() -> Iterator[bytes]:
 
 
 def check(
-    document: Any, *, clock: Clock, transport: Transport | None = None, storage: Storage | None = None
+    document: Any,
+    *,
+    clock: Clock,
+    transport: Transport | None = None,
+    storage: Storage | None = None,
+    save: Callable[[bytes], None] | None = None,
 ) -> Iterator[bytes]:
     """Check a configuration against Intercom without writing anything to it; never raises one of our errors.
 
-    A storage for rejected records is written to: a small object, which is deleted again.
+    A storage for rejected records is written to: a small object, which is deleted again. `save` is given the
+    workspace's data attributes as JSON, as soon as Intercom accepts the token.
     """
     try:
         config = parse_config(document)
         last_begin = clock.now() + CHECK_SECONDS - CHECK_READ_TIMEOUT
         kinds = make_kinds(KindParts(config, clock.now))
-        yield from _check_workspace(config, kinds, clock, transport, last_begin=last_begin)
+        yield from _check_workspace(config, kinds, clock, transport, last_begin=last_begin, save=save)
         yield from _check_storage(config.object_storage_config, clock, storage, last_begin=last_begin)
     except IntercomDestinationError as error:
         yield status_line(error.message)
@@ -76,7 +84,13 @@ def check(
 
 
 def _check_workspace(
-    config: Config, kinds: Kinds, clock: Clock, transport: Transport | None, *, last_begin: float
+    config: Config,
+    kinds: Kinds,
+    clock: Clock,
+    transport: Transport | None,
+    *,
+    last_begin: float,
+    save: Callable[[bytes], None] | None,
 ) -> Iterator[bytes]:
     client, quota = make_client(config, clock, transport, patience=CHECK_READ_TIMEOUT), Quota(clock)
 
@@ -95,6 +109,11 @@ def _check_workspace(
             f' to "{region}".'
         ) from None
     yield log_line("INFO", f"Intercom accepts the token{_region_of(me)}.")
+    if save is not None:
+        # Before the mapping is checked: where it does not fit, the definitions show what would.
+        definitions = list_definitions([try_call(ListDataAttributes(model.name)).body for model in (CONTACT, COMPANY)])
+        save(orjson.dumps(definitions, option=orjson.OPT_INDENT_2))
+        yield log_line("INFO", f"The definitions of {len(definitions['data'])} data attributes are saved.")
     for text in kinds.outlook(kinds):
         yield log_line("INFO", text)
     for kind in kinds.values():

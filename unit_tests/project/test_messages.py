@@ -36,6 +36,7 @@ ROWS = [
     ("The input could not be read to its end", MACHINE, "run the sync again"),
     ("which the catalog does not have", USER, "Its streams are"),
     ("file cannot be read", USER, "check its path"),
+    ("file cannot be written", USER, "check its path"),
     ("file is not JSON", USER, "correct it"),
     ("must be a string", USER, "must be a string"),
     ("a template needs a name before it", USER, "as in name = "),
