@@ -11,13 +11,14 @@ $(error There is no wing $(UNKNOWN). T is one of: $(WINGS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test fault-test long-test connector-test image image-test source-test lint format bench soak audit clean
+.PHONY: help demo unit test fault-test long-test page-test connector-test image image-test source-test form screenshot lint
+.PHONY: format bench soak audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-demo: .venv/.ready ## send a sync to a local Intercom and show what arrived
-	@$(BIN)/python integration_tests/demo/demo.py
+demo: .venv/.ready ## send a sync to a local Intercom and show what arrived; OPEN=1 leaves it there, with a page to look at
+	@$(BIN)/python integration_tests/demo/demo.py $(if $(OPEN),--open)
 
 unit: .venv/.ready ## run unit tests only: of one wing with T=contacts, of one file with T=contacts/test_diff.py
 	@$(BIN)/python -m pytest -q -m "not slow" $(or $(addprefix unit_tests/,$(T)),unit_tests -n auto --maxprocesses 8)
@@ -31,6 +32,9 @@ fault-test: .venv/.ready ## run each cell of the fault matrix, of which `make te
 long-test: .venv/.ready ## run the tests that take many seconds each, and more syncs that are killed
 	@$(BIN)/python -m pytest -q -m long -n auto --maxprocesses 8
 	@$(BIN)/python -m pytest -q --crash-seeds 40 -n auto --maxprocesses 8 integration_tests/crash
+
+page-test: .venv/.ready build/axe/.ready ## look at the local Intercom's page in a headless Chromium, and let axe-core judge it
+	@$(BIN)/python -m pytest -q -m "" integration_tests/page
 
 connector-test: .venv-cdk/.ready ## run Airbyte's own tests of a connector, with Airbyte's own pytest
 	@.venv-cdk/bin/airbyte-cdk connector test ./destination-intercom
@@ -47,6 +51,9 @@ source-test: .venv/.ready .venv-pyairbyte/.ready .venv-source-faker/.ready ## le
 form: .venv/.ready ## draw the form as Airbyte lays it out: docs/form
 	@$(BIN)/python docs/form/render.py
 
+screenshot: .venv/.ready ## picture the local Intercom's page, with a Chromium: docs/page
+	@$(BIN)/python docs/page/screenshot.py
+
 lint: .venv/.ready ## ruff, its formatter and mypy
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
@@ -57,7 +64,7 @@ format: .venv/.ready ## let ruff fix and format what it can
 	@$(BIN)/ruff format --quiet
 
 bench: .venv/.ready ## measure speed and memory, for a quarter of an hour
-	@for name in contacts events latency memory quota templates; do $(BIN)/python benchmarks/$$name.py || exit; done
+	@for name in contacts events latency memory page quota templates; do $(BIN)/python benchmarks/$$name.py || exit; done
 
 soak: .venv/.ready ## send a million records in an hour of the connector's clock, for some ten minutes
 	@$(BIN)/python benchmarks/soak.py
@@ -91,6 +98,12 @@ clean: ## remove the environment and all that tools left behind
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check 'pip-audit>=2.9,<3'
+	@touch $@
+
+# The judge of the page's accessibility, for page-test: too large, and under another licence, to lie in the repository.
+build/axe/.ready: Makefile
+	@rm -rf $(@D)
+	@npm install --prefix $(@D) --no-save --no-audit --no-fund --ignore-scripts --loglevel error axe-core@4.14.1
 	@touch $@
 
 # Two other programs, for source-test, each with an environment of its own. Neither takes Python 3.13 yet, so where that is

@@ -3,15 +3,22 @@
 Starts the emulator on a free loopback port, then runs the commands `spec`, `check` and `write` as
 processes, as Airbyte does, and shows what is in Intercom afterwards. Exits with 1 if any of
 them did not do its work.
+
+With --open the local Intercom stays, with its page in a browser, until Ctrl-C.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import urllib.request
+import webbrowser
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,18 +92,32 @@ def show_contents(contents: dict[str, Any]) -> None:
         print(f"    {count:4} {endpoint}")
 
 
+def keep_open(url: str) -> None:
+    """Say where the page is, open it where there is a browser with windows, and wait for Ctrl-C."""
+    with contextlib.suppress(KeyboardInterrupt):
+        print(f"\nLook at it: {url}\n  Ctrl-C ends the local Intercom.", flush=True)
+        if sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & os.environ.keys():
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(url)
+        signal.pause()
+
+
 NEXT = """
 Where to look next
   your own records, without an account   docs/intercom.md, "Write the mapping": destination-intercom preview
   the fields of the form, one by one     docs/intercom.md, "Setup guide"
   a configuration for your source        docs/recipes.md
   a local Intercom to try it on          .venv/bin/python -m intercom_emulator --port 8080   (docs/emulator.md)
+  what a sync did there, in a browser    make demo OPEN=1
   the image, and Airbyte                 README.md, "Use it in Airbyte"
 """
 
 
 def main() -> None:
     """Run the demo."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--open", action="store_true", help="leave the local Intercom running, with its page")
+    stays = parser.parse_args().open
     with tempfile.TemporaryDirectory() as name, local_intercom(Path(name)) as url:
         folder = Path(name)
         seed = [{"name": attribute, "data_type": kind} for attribute, kind in ATTRIBUTES.items()]
@@ -120,9 +141,11 @@ def main() -> None:
             f" {sum(each['rejectedRecordCount'] for each in counts)} rejected"
         )
         show_contents(ask(f"{url}/_emulator/state"))
-    if status["status"] != "SUCCEEDED" or len(states) != lines.count(b'"STATE"'):
-        sys.exit("the demo did not do its work")
-    print(NEXT, end="")
+        if status["status"] != "SUCCEEDED" or len(states) != lines.count(b'"STATE"'):
+            sys.exit("the demo did not do its work")
+        print(NEXT, end="")
+        if stays:
+            keep_open(url)
 
 
 if __name__ == "__main__":

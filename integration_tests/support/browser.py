@@ -18,13 +18,16 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+REBOUND: Final = "rebound.example"
+"""A name that leads to the loopback, as DNS rebinding has it."""
+
 DEADLINE: Final = 60.0
 FLAGS: Final = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
     *("--no-first-run", "--no-default-browser-check", "--disable-background-networking", "--disable-sync"),
     *("--disable-component-update", "--disable-default-apps", "--disable-extensions", "--no-proxy-server"),
     *("--disable-domain-reliability", "--disable-breakpad", "--metrics-recording-only", "--no-pings"),
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--remote-debugging-pipe",
 )
 
@@ -104,6 +107,10 @@ class Browser:
         self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **more)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **more)
 
+    def type(self, words: str) -> None:
+        """Type into what has the focus."""
+        self.ask("Input.insertText", text=words)
+
     def resize(self, width: int, height: int = 800) -> None:
         """Give the page a size, in CSS pixels."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
@@ -113,8 +120,13 @@ class Browser:
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def take_picture(self) -> bytes:
-        """Return the whole page as a PNG."""
-        return base64.b64decode(self.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+        """Return what of the page fits into its size as a PNG."""
+        return base64.b64decode(self.ask("Page.captureScreenshot")["data"])
+
+    def forget(self) -> None:
+        """Forget what was noted so far."""
+        self.run("0")  # what is on its way arrives before the answer
+        self.events.clear()
 
     @property
     def complaints(self) -> list[str]:

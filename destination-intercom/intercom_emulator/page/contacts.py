@@ -35,8 +35,8 @@ def list_contacts(sight: Sight, place: Place) -> Html:
     """Return the page of all contacts, or of those that are searched for, the latest changed first."""
     found, title = _search(sight, place)
     table_of_them = contact_table(place.cut(found), sight, Kept(sight))
-    pager = place.pager(len(found), "contacts")
-    return frame("Contacts", place, section("contacts", title, pager, table_of_them, pager))
+    above, below = place.pagers(len(found), "contacts")
+    return frame("Contacts", place, section("contacts", title, above, table_of_them, below))
 
 
 def _search(sight: Sight, place: Place) -> tuple[Sequence[Contact], Child]:

@@ -1,5 +1,6 @@
 """The kept calls by their numbers, and which of them changed a contact or brought an event."""
 
+import bisect
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from intercom_emulator.page.html import Html, join, link, text
 from intercom_emulator.page.paths import address
 
 _COMPANY_WRITES = ("POST /companies", "PUT /companies/{id}", "DELETE /companies/{id}")
+_LONGEST = 20  # digits of a number
 _READS = ("POST /contacts/search", "POST /companies/search", "POST /companies/list")
 
 
@@ -34,48 +36,50 @@ class Numbered:
 
 
 class Kept:
-    """The calls that are kept."""
+    """The calls that are kept, in the order of their times."""
 
     def __init__(self, sight: Sight) -> None:
-        exchanges = list(sight.exchanges)
-        total = sum(sight.tally.totals().values())
         self._sight = sight
-        self._all = [Numbered(number, each) for number, each in enumerate(exchanges, total - len(exchanges) + 1)]
-        self._by_time: dict[float, list[Numbered]] | None = None
+        self._all = list(sight.exchanges)
+        self._first = sum(sight.tally.totals().values()) - len(self._all) + 1
 
     def latest(self) -> Iterator[Numbered]:
         """Return the calls, the latest first."""
-        return reversed(self._all)
+        last = self._first + len(self._all) - 1
+        return (Numbered(last - index, each) for index, each in enumerate(reversed(self._all)))
 
     def find(self, number: str) -> Numbered | None:
         """Return a call by its number, as an address has it."""
-        return next((each for each in self._all if str(each.number) == number), None)
+        index = int(number) - self._first if number.isascii() and number.isdecimal() and len(number) < _LONGEST else -1
+        return self._numbered(index) if 0 <= index < len(self._all) else None
+
+    def _numbered(self, index: int) -> Numbered:
+        return Numbered(self._first + index, self._all[index])
 
     def culprit(self, contact: Contact, time: float) -> Html:
         """Return who made a contact what it is since a time (unix seconds): every change bears the time of its call."""
         made = [each for each in self._at(time) if _is_write(each.exchange) and _names(each.exchange, contact.id)]
         if made:
-            return made[-1].shown
+            return made[0].shown
         for job in self._sight.workspace.jobs:
             if any(task.starts <= time <= task.ends for task in job.tasks):
                 return join(link(address("jobs"), "bulk job"), " ", job.id)
-        oldest = self._all[0].exchange.call.now if self._all else self._sight.now
+        oldest = _time_of(self._all[0]) if self._all else self._sight.now
         return text("a call that is no longer kept" if time < oldest else "no call: somebody else")
 
-    def _at(self, time: float) -> list[Numbered]:
-        if self._by_time is None:
-            self._by_time = {}
-            for each in self._all:
-                self._by_time.setdefault(each.exchange.call.now, []).append(each)
-        return self._by_time.get(time, [])
+    def _at(self, time: float) -> Iterator[Numbered]:
+        """Return the calls of a time, the latest first."""
+        index = bisect.bisect_right(self._all, time, key=_time_of) - 1
+        while index >= 0 and _time_of(self._all[index]) == time:
+            yield self._numbered(index)
+            index -= 1
 
     def bringers(self, contact: Contact) -> dict[tuple[str, int], Numbered]:
         """Return which call each event of a contact came from, by its folded name and second, as far as it is kept."""
         known = [each for each in (contact.id, contact.external_id, contact.email) if each]
         marks = {mark for each in known for mark in (json.dumps(each).encode(), each.encode(errors="replace"))}
         found: dict[tuple[str, int], Numbered] = {}
-        for each in self._all:
-            exchange = each.exchange
+        for index, exchange in enumerate(self._all):
             if exchange.call.template != "POST /events" or not _has_effect(exchange):
                 continue
             if not any(mark in exchange.call.raw for mark in marks):  # most are of others: that is told at once
@@ -83,7 +87,7 @@ class Kept:
             body = legible(exchange.call.raw)
             if isinstance(body, dict) and isinstance(body.get("created_at"), int):
                 name = fold(str(body.get("event_name")), self._sight.settings)
-                found.setdefault((name, body["created_at"]), each)
+                found.setdefault((name, body["created_at"]), self._numbered(index))
         return found
 
     def written(self, intercom_id: str) -> Numbered | None:
@@ -93,6 +97,10 @@ class Kept:
             if exchange.call.template in _COMPANY_WRITES and _has_effect(exchange) and _names(exchange, intercom_id):
                 return each
         return None
+
+
+def _time_of(exchange: Exchange) -> float:
+    return exchange.call.now
 
 
 def _has_effect(exchange: Exchange) -> bool:

@@ -35,8 +35,12 @@ class Place:
         begin = (min(self.number, _last(len(listed))) - 1) * PER_PAGE
         return listed[begin : begin + PER_PAGE]
 
+    def pagers(self, total: int, what: str) -> tuple[Html, Html | None]:
+        """Return the links to the other pages of a list, for above and below it."""
+        return self.pager(total, what), self.pager(total, f"{what}, below") if total > PER_PAGE else None
+
     def pager(self, total: int, what: str) -> Html:
-        """Return the links to the other pages of a list."""
+        """Return the links to the other pages of a list, and where in it this one is."""
         last = _last(total)
         number = min(self.number, last)
         begin = (number - 1) * PER_PAGE

@@ -55,11 +55,11 @@ def list_requests(sight: Sight, place: Place) -> Html:
     """Return the page of the calls that are kept, the latest first; of one endpoint or status if that is asked for."""
     wanted = {key: place.query[key] for key in ("endpoint", "status", "fault") if place.query.get(key)}
     listed = [each for each in Kept(sight).latest() if _fits(each.exchange, wanted)]
-    pager = place.pager(len(listed), "requests")
+    above, below = place.pagers(len(listed), "requests")
     narrowed = [value(", ".join(f"{key} {asked}" for key, asked in wanted.items()), BRIEF), ": "] if wanted else None
     whole = element("p", narrowed, link(address("requests"), "show all")) if wanted else None
     title = "The last requests"
-    return frame("Requests", place, section("requests", title, whole, pager, request_table(place.cut(listed)), pager))
+    return frame("Requests", place, section("requests", title, whole, above, request_table(place.cut(listed)), below))
 
 
 def _fits(exchange: Exchange, wanted: dict[str, str]) -> bool:
@@ -86,8 +86,13 @@ def show_request(sight: Sight, place: Place) -> Html | None:
     return frame(
         f"Request #{found.number}",
         place,
-        section("request", value(f"{call.method} {call.target}", BRIEF), pairs(facts), _body(shown["request_body"])),
-        section("answer", "Answer", _body(shown["response_body"])),
+        section(
+            "request",
+            value(f"{call.method} {call.target}", BRIEF),
+            pairs(facts),
+            _body(shown["request_body"], "Body of the request"),
+        ),
+        section("answer", "Answer", _body(shown["response_body"], "Body of the answer")),
         section(
             "headers",
             "Headers",
@@ -97,11 +102,11 @@ def show_request(sight: Sight, place: Place) -> Html | None:
     )
 
 
-def _body(body: Any) -> Html:
+def _body(body: Any, name: str) -> Html:
     if body is None:
         return element("p", "No body.", class_="quiet")
     written = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, indent=2)
-    return element("pre", value(written, LONGEST), tabindex="0", role="region", aria_label="Body")
+    return element("pre", value(written, LONGEST), tabindex="0", role="region", aria_label=name)
 
 
 def _headers(title: str, headers: dict[str, str]) -> Html:
