@@ -202,7 +202,8 @@ def test_demo_when_run_from_elsewhere_does_its_work(tmp_path: Path) -> None:
 
 def run_demo(folder: Path) -> Any:
     """Run the demo's script from `folder`."""
-    code = "import os, runpy, sys; os.chdir(sys.argv[1]); runpy.run_path(sys.argv[2], run_name='__main__')"
+    code = "import os, runpy, sys; _, there, sys.argv[:] = *sys.argv[:2], sys.argv[2:]; os.chdir(there)"
+    code += "; runpy.run_path(sys.argv[0], run_name='__main__')"
     return run_to_end(
         "-c", code, str(folder), str(ROOT / "integration_tests" / "demo" / "demo.py"), command=[sys.executable]
     )
