@@ -93,6 +93,25 @@ def test_contact_when_a_fault_hid_the_answer_then_the_call_did_it_all_the_same()
     assert "#1 POST /contacts" == row[2]
 
 
+def test_contact_when_calls_share_a_moment_then_only_what_wrote_is_named() -> None:
+    """A search, and a call that a fault ended before anything was done, name the contact, too."""
+    bench = Bench(faults=[{"endpoint": "PUT /contacts/{id}", "kind": "status", "status": 503}])
+    made = bench.create(external_id="1")
+    bench.found("external_id", "=", "1")
+    bench.update(made, name="New")
+    [row] = _cells(read(bench.intercom, address("contacts", made["id"])), "changes")
+    assert ["created", "#1 POST /contacts"] == row[1:]
+
+
+def test_event_when_its_first_call_failed_then_the_second_brought_it() -> None:
+    """A retry is a call of its own."""
+    bench = Bench(faults=[{"endpoint": "POST /events", "kind": "status", "status": 503, "first": 1}])
+    made = bench.create(external_id="1")
+    assert [503, 202] == [bench.send(user_id="1").status for _ in range(2)]
+    [row] = _cells(read(bench.intercom, address("contacts", made["id"])), "events")
+    assert "#3" == row[3]
+
+
 def test_contact_when_the_search_lags_then_says_for_how_long() -> None:
     """The search does not see yet what the page shows."""
     bench = Bench(search_lag=60)
@@ -227,8 +246,13 @@ def test_definitions_when_shown_then_attributes_and_event_names() -> None:
 
 
 def _bars(page: Page) -> list[tuple[str, float, float]]:
-    """Return class, left edge and height of each bar of the plot."""
+    """Return class, left edge and height of each bar of the plot; each stands on the one before, or on the ground."""
     found = [given for tag, given in page.elements if tag == "rect"]
+    ground: dict[str | None, float] = {}
+    for each in found:
+        bottom = float(each["y"] or 0) + float(each["height"] or 0)
+        assert abs(ground.get(each["x"], 100.0) - bottom) < 0.05
+        ground[each["x"]] = float(each["y"] or 0)
     return [(str(each["class"]), float(each["x"] or 0), float(each["height"] or 0)) for each in found]
 
 
