@@ -153,6 +153,28 @@ def test_contacts_when_there_are_many_then_in_pages_the_latest_changed_first() -
     assert ("/_page/contacts?page=1&q=p", "/_page/contacts?page=3&q=p") == (links["Newer"], links["Older"])
 
 
+def test_contacts_when_there_are_ten_thousand_then_a_page_is_as_large_as_any() -> None:
+    """And so is the overview, and a contact that changed a hundred times."""
+    bench = Bench()
+    bench.intercom.seed({"contacts": [{"external_id": f"p{number}"} for number in range(10_000)]})
+    busy = bench.create(external_id="busy")
+    for number in range(100):
+        bench.now += 0.5
+        bench.update(busy, name=f"name {number}")
+    pages = ["/", "/_page/contacts", "/_page/contacts?page=201", "/_page/contacts?q=p", address("contacts", busy["id"])]
+    sizes = [len(visit(bench.intercom, page).body) for page in pages]
+    assert max(sizes) < 100_000
+    page = read(bench.intercom, "/_page/contacts?page=201")
+    assert (1, "10,001 to 10,001 of 10,001") == (
+        len(_cells(page, "contacts")),
+        page.text[page.text.index("10,001 to") :][:26],
+    )
+    assert ["name: name 98 → name 99", 50] == [
+        (rows := _cells(read(bench.intercom, pages[-1]), "changes"))[0][1],
+        len(rows),
+    ]
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [("q=AB", ["ab1", "x2"]), ("q=ab1", ["ab1"]), ("q=%40", ["ab1", "x2"]), ("q=nobody", []), ("q=id3", ["c"]), ("tag=t1", ["x2"]), ("company=c1", ["c"])],

@@ -8,9 +8,9 @@ from intercom_emulator.core import Sight
 from intercom_emulator.events import Event, fold
 from intercom_emulator.page.exchanges import Kept
 from intercom_emulator.page.frame import frame
-from intercom_emulator.page.history import company_name, describe, last_step, steps_of, tag_name
+from intercom_emulator.page.history import company_name, describe, steps_of, tag_name
 from intercom_emulator.page.html import BRIEF, Child, Html, element, join, link, moment, pairs, section, table, value
-from intercom_emulator.page.paths import Place, address
+from intercom_emulator.page.paths import PER_PAGE, Place, address
 
 _HEADS = ("Contact", "Name", "Companies and tags", "Events", "Last change", "By")
 _WIDE = (1, 2, 3)
@@ -73,7 +73,7 @@ def contact_table(shown: Sequence[Contact], sight: Sight, kept: Kept) -> Html:
 
 
 def _row(contact: Contact, events: int, sight: Sight, kept: Kept) -> list[Child]:
-    step = last_step(contact.id, sight)
+    step = next(iter(steps_of(contact.id, sight, 1)), None)
     email = value(contact.email, BRIEF) if contact.email and contact.external_id else None
     who = [contact_link(contact), " ", element("small", state_of(contact), class_="tag"), element("div", email)]
     change = [step.short, element("div", step.when(sight), class_="quiet")] if step else None
@@ -101,7 +101,7 @@ def show_contact(sight: Sight, place: Place) -> Html | None:
     if contact is None:
         return None
     kept = Kept(sight)
-    steps = steps_of(contact.id, sight)[:50]
+    steps = steps_of(contact.id, sight, PER_PAGE)
     changes = table(
         ("When", "What changed", "By"),
         ((each.when(sight), each.whole, each.by(kept)) for each in steps),

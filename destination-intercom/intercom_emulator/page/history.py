@@ -69,26 +69,19 @@ def _held(held: object) -> Html:
     return element("i", "none") if held is None else value(held, 500)
 
 
-def steps_of(contact_id: str, sight: Sight) -> list[Step]:
-    """Return what happened to a contact, the latest first, as far as it is kept."""
+def steps_of(contact_id: str, sight: Sight, most: int) -> list[Step]:
+    """Return what happened to a contact last, the latest first, as far as that is kept."""
     states = sight.workspace.contacts.history(contact_id)
-    steps = []
-    before: dict[str, Any] | None = None
-    for time, contact in states:
-        after = describe(contact, sight)
-        if before is None:
-            beginning = "created" if time == contact.born else "what came before is not kept"
-            beginning = "there from the start" if time == -math.inf else beginning
-            steps.append(Step(time, contact, beginning))
-        else:
-            steps.append(Step(time, contact, changes=tuple(_compare(before, after))))
-        before = after
-    return steps[::-1]
+    return [_step(states, index, sight) for index in range(len(states) - 1, -1, -1)[:most]]
 
 
-def last_step(contact_id: str, sight: Sight) -> Step | None:
-    """Return what happened to a contact last."""
-    return next(iter(steps_of(contact_id, sight)), None)
+def _step(states: list[tuple[float, Contact]], index: int, sight: Sight) -> Step:
+    time, contact = states[index]
+    if index == 0:
+        beginning = "created" if time == contact.born else "what came before is not kept"
+        return Step(time, contact, "there from the start" if time == -math.inf else beginning)
+    before, after = (describe(each, sight) for _, each in states[index - 1 : index + 1])
+    return Step(time, contact, changes=tuple(_compare(before, after)))
 
 
 def _compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
