@@ -245,10 +245,14 @@ class Server:
         """Have a request answered by whom it is for: the workspace, the control interface, or the page."""
         method, target, headers = request.method, request.target, request.headers
         if not self._guard.knows_host(headers):
-            return Answer(_MISDIRECTED, {"Content-Type": "text/plain"}, b"This is none of the names of this server.\n")
+            return Answer(
+                _MISDIRECTED, {"Content-Type": "text/plain"}, b"This server does not answer under this name.\n"
+            )
         if target.startswith(PREFIX):
             if self._guard.is_from_elsewhere(headers):
-                return Answer(_FORBIDDEN, {"Content-Type": "text/plain"}, b"Not for the pages of other sites.\n")
+                return Answer(
+                    _FORBIDDEN, {"Content-Type": "text/plain"}, b"Requests from other websites are refused.\n"
+                )
             return control(self._intercom, method, target, request.body)
         if is_of_page(target):
             own = self._guard.is_from_own_page(headers)

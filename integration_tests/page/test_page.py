@@ -167,7 +167,7 @@ def test_reset_when_another_site_sends_it_then_refused(browser: Browser, place: 
         browser.go(url)
         browser.wait(f"location.href === '{place.url}{path}' && document.readyState === 'complete'")
     assert place.contacts
-    assert browser.run("document.body.textContent").startswith(("Only the page itself", "Not for the pages"))
+    assert browser.run("document.body.textContent").startswith(("Only the page itself", "Requests from other"))
 
 
 @pytest.mark.long
@@ -184,7 +184,7 @@ def test_page_when_another_site_frames_it_then_stays_empty(browser: Browser, pla
 def test_page_when_another_name_leads_here_then_nothing_is_shown(browser: Browser, place: Place, path: str) -> None:
     """DNS rebinding: the name of another site resolves to the loopback."""
     browser.go(f"{place.url.replace('127.0.0.1', REBOUND)}{path}")
-    assert "This is none of the names of this server." == browser.run("document.body.textContent").strip()
+    assert "This server does not answer under this name." == browser.run("document.body.textContent").strip()
 
 
 @pytest.mark.long

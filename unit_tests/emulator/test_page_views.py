@@ -70,7 +70,7 @@ def test_contact_when_no_call_changed_it_then_says_what_did() -> None:
     assert [
         ["name: Eve → Bulk", "bulk job job_v2_1"],
         ["name: none → Eve", "a call that is no longer kept"],
-        ["there from the start", "seeded"],
+        ["was there at the start", "seeded"],
     ] == [row[1:] for row in rows]
     bench.now += 1
     gone = bench.create(external_id="g")
@@ -81,7 +81,7 @@ def test_contact_when_no_call_changed_it_then_says_what_did() -> None:
     assert ["created", "a call that is no longer kept"] == row[1:]
     bench.intercom.merge(gone["id"], "s")
     row = _cells(read(bench.intercom, "/_page/contacts/s"), "changes")[0]
-    assert "no call: somebody else" == row[2]
+    assert "no call: changed outside the API" == row[2]
 
 
 def test_contact_when_a_fault_hid_the_answer_then_the_call_did_it_all_the_same() -> None:
@@ -118,7 +118,7 @@ def test_contact_when_the_search_lags_then_says_for_how_long() -> None:
     made = bench.create(external_id="1")
     bench.now += 20
     row = _cells(read(bench.intercom, address("contacts", made["id"])), "changes")[0]
-    assert row[0].endswith("(the search sees it in 40 s)")
+    assert row[0].endswith("(found by the search in 40 s)")
 
 
 def test_events_when_a_contact_has_some_then_a_timeline_with_their_calls() -> None:
@@ -263,7 +263,7 @@ def test_definitions_when_shown_then_attributes_and_event_names() -> None:
     bench.send(user_id="1", event_name="played")
     page = read(bench.intercom, "/_page/definitions")
     assert [["plan", "contact", "string", "The plan", "free, pro"]] == _cells(page, "attributes")
-    assert "8 of 120 are taken, 7 of them of other apps." in page.text
+    assert "8 of 120 are in use, 7 of them by other apps." in page.text
     assert "played" in page.sections["names"].text
 
 
@@ -333,9 +333,10 @@ def test_troubles_when_calls_failed_then_counted_by_who_is_to_blame() -> None:
     bench = Bench(limit=2, faults=[{"endpoint": "GET /tags", "kind": "status", "status": 503}])
     for path in ("/me", "/tags", "/me"):
         bench.ask("GET", path)
-    assert [["GET /me", "429", "the workspace itself", "1"], ["GET /tags", "503", "status (injected)", "1"]] == sorted(
-        _cells(read(bench.intercom), "troubles")
-    )
+    assert [
+        ["GET /me", "429", "Intercom's rules", "1"],
+        ["GET /tags", "503", "injected fault (status)", "1"],
+    ] == sorted(_cells(read(bench.intercom), "troubles"))
 
 
 def test_overview_when_shown_then_counts_everything() -> None:
@@ -374,7 +375,7 @@ def test_page_when_there_is_none_then_404(path: str) -> None:
     """A page of its own, not a broken connection."""
     answer = visit(Bench().intercom, path)
     assert (404, "Not found") == (answer.status, Page(answer.body.decode()).elements and "Not found")
-    assert "There is nothing here" in Page(answer.body.decode()).text
+    assert "This page does not exist" in Page(answer.body.decode()).text
 
 
 def test_page_when_not_read_then_405() -> None:

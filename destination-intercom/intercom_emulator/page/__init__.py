@@ -79,7 +79,7 @@ def show_page(intercom: Intercom, visit: Visit) -> Answer:
         return Answer(200, {"Content-Type": _FILES[name], **_HEADERS}, files(__name__).joinpath(name).read_bytes())
     shown = intercom.look(lambda sight: _show(sight, place))
     if shown is None:
-        words = element("p", "There is nothing here: perhaps no more, for a reset empties everything.")
+        words = element("p", "This page does not exist. If the workspace was reset, its contents are gone.")
         return _page(404, frame("Not found", place, words))
     return _page(200, shown)
 
@@ -97,7 +97,7 @@ def _show(sight: Sight, place: Place) -> Html | None:
 def _change(intercom: Intercom, visit: Visit, place: Place) -> Answer:
     """Carry out a form."""
     if not visit.is_from_own_page:
-        return _plain(403, "Only the page itself may change something: for a program there is /_emulator/.")
+        return _plain(403, "Only the page itself can send this form. Programs can use /_emulator/.")
     if place.parts not in _FORMS:
         return _plain(404, "There is no such form.")
     if place.parts == _RESET:

@@ -114,7 +114,7 @@ def show_contact(sight: Sight, place: Place) -> Html | None:
         "Contact",
         place,
         section("values", title, _facts(contact, sight)),
-        section("changes", "What changed, the latest first", changes),
+        section("changes", "Changes, the latest first", changes),
         section("events", "Events", place.pager(len(own), "events"), _timeline(contact, place.cut(own), sight, kept)),
     )
 
@@ -123,7 +123,6 @@ def _facts(contact: Contact, sight: Sight) -> Html:
     """Return what a contact holds now."""
     plain: list[tuple[Child, Child]] = [
         ("id", value(contact.id)),
-        ("state", state_of(contact)),
         ("created_at", moment(contact.created_at)),
         ("updated_at", moment(contact.updated_at)),
     ]

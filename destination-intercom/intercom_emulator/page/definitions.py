@@ -21,8 +21,8 @@ def show_definitions(sight: Sight, place: Place) -> Html:
         for each in place.cut(custom)
     ]
     names = workspace.events.names
-    others = f", {settings.other_event_names:,} of them of other apps" if settings.other_event_names else ""
-    taken = f"{len(names) + settings.other_event_names:,} of {settings.event_name_limit:,} are taken{others}."
+    others = f", {settings.other_event_names:,} of them by other apps" if settings.other_event_names else ""
+    taken = f"{len(names) + settings.other_event_names:,} of {settings.event_name_limit:,} are in use{others}."
     return frame(
         "Attributes and event names",
         place,

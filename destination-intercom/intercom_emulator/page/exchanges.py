@@ -65,7 +65,7 @@ class Kept:
             if any(task.starts <= time <= task.ends for task in job.tasks):
                 return join(link(address("jobs"), "bulk job"), " ", job.id)
         oldest = _time_of(self._all[0]) if self._all else self._sight.now
-        return text("a call that is no longer kept" if time < oldest else "no call: somebody else")
+        return text("a call that is no longer kept" if time < oldest else "no call: changed outside the API")
 
     def _at(self, time: float) -> Iterator[Numbered]:
         """Return the calls of a time, the latest first."""

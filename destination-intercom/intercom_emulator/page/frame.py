@@ -32,7 +32,7 @@ def frame(title: str, place: Place, *content: Child) -> Html:
         element("main", element("h1", title), *content, id="content", tabindex="-1"),
         element(
             "footer",
-            element("p", "All in memory, on this machine only. Times are UTC.", class_="quiet"),
+            element("p", "Everything is in memory, on this machine only. Times are in UTC.", class_="quiet"),
             element("p", id="refresh", hidden=True),
         ),
     )

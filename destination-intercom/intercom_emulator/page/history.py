@@ -62,7 +62,7 @@ class Step:
 
 def _lag(time: float, sight: Sight) -> Html | None:
     left = time + sight.settings.search_lag - sight.now
-    return element("span", f" (the search sees it in {math.ceil(left):,} s)", class_="quiet") if left > 0 else None
+    return element("span", f" (found by the search in {math.ceil(left):,} s)", class_="quiet") if left > 0 else None
 
 
 def _held(held: object) -> Html:
@@ -78,8 +78,8 @@ def steps_of(contact_id: str, sight: Sight, most: int) -> list[Step]:
 def _step(states: list[tuple[float, Contact]], index: int, sight: Sight) -> Step:
     time, contact = states[index]
     if index == 0:
-        beginning = "created" if time == contact.born else "what came before is not kept"
-        return Step(time, contact, "there from the start" if time == -math.inf else beginning)
+        beginning = "created" if time == contact.born else "earlier values are no longer kept"
+        return Step(time, contact, "was there at the start" if time == -math.inf else beginning)
     before, after = (describe(each, sight) for _, each in states[index - 1 : index + 1])
     return Step(time, contact, changes=tuple(_compare(before, after)))
 

@@ -27,12 +27,12 @@ def show_overview(sight: Sight, place: Place, problem: str = "") -> Html:
         place,
         draw_problem(problem) if problem else None,
         element("p", notice, role="status", class_="good") if notice else None,
-        section("numbers", "What there is", _numbers(sight)),
+        section("numbers", "Contents", _numbers(sight)),
         section("quota", "Calls and the quota", draw_windows(list(sight.tally), place)),
         section("troubles", "Refusals and faults", troubles(sight.tally.totals())),
         section("latest", "Contacts that changed last", contact_table(latest, sight, kept)),
         section("requests", "The last requests", latest_requests(kept, _LATEST)),
-        section("switches", "Make it difficult", draw_switches(sight), draw_reset(), live=False),
+        section("switches", "Simulate problems", draw_switches(sight), draw_reset(), live=False),
     )
 
 

@@ -41,10 +41,12 @@ class Place:
 
     def pager(self, total: int, what: str) -> Html:
         """Return the links to the other pages of a list, and where in it this one is."""
+        if not total:
+            return Html("")
         last = _last(total)
         number = min(self.number, last)
         begin = (number - 1) * PER_PAGE
-        shown = f"{begin + 1:,} to {min(begin + PER_PAGE, total):,} of {total:,}" if total else "0"
+        shown = f"{begin + 1:,} to {min(begin + PER_PAGE, total):,} of {total:,}"
         there = [(number > 1, number - 1, "prev", "Newer"), (number < last, number + 1, "next", "Older")]
         links = [link(self.moved(page=str(to)), words, rel=rel) for is_there, to, rel, words in there if is_there]
         return element("nav", element("span", shown), links, class_="pager", aria_label=f"Pages of {what}")

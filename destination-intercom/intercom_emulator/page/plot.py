@@ -11,9 +11,9 @@ MOST_WINDOWS = 60
 _FEWEST = 12  # places for windows, so that a single one is no wall
 _WIDTH, _HEIGHT, _HEADROOM = 600, 100, 1.08
 _SHOWN_ENDPOINTS = 5
-_STATUSES = ("done (2xx)", "refused by the quota (429)", "refused (other 4xx)", "failed (5xx)", "no answer")
+_STATUSES = ("successful (2xx)", "refused by the quota (429)", "refused (other 4xx)", "failed (5xx)", "no answer")
 _OTHERS = "other endpoints"
-_EXTRA = "more items of bulk calls"
+_EXTRA = "further items of bulk calls"
 
 
 def draw_windows(windows: Sequence[Window], place: Place) -> Html:
@@ -38,10 +38,10 @@ def draw_windows(windows: Sequence[Window], place: Place) -> Html:
     last = shown[-1]
     legend = [element("li", element("span", class_=f"key {colors[name]}"), name) for name in used]
     legend.append(
-        element("li", element("span", class_="key limit"), f"the quota: {last.limit:,} in {_length(last):g} s")
+        element("li", element("span", class_="key limit"), f"quota: {last.limit:,} calls in {_length(last):g} s")
     )
     if any(each.others for each in shown):
-        legend.append(element("li", element("span", class_="key others"), "what other apps spend of it"))
+        legend.append(element("li", element("span", class_="key others"), "used by other apps"))
     return join(
         element("p", "Calls of each window, ", choices[0], " · ", choices[1], class_="choice"),
         element(
@@ -134,7 +134,7 @@ def _as_table(windows: Sequence[Window]) -> Html:
         ]
         rows.append([moment(each.begin), f"{sum(each.counts.values()):,}", f"{each.limit:,}", element("ul", called)])
     shown = table(("Window", "Calls", "Quota", "Which"), rows, caption="Calls of each window")
-    return details("windows", "The numbers", shown)
+    return details("windows", "Show as a table", shown)
 
 
 def troubles(totals: Counter[Counted]) -> Html:
@@ -143,13 +143,13 @@ def troubles(totals: Counter[Counted]) -> Html:
         (
             text(endpoint),
             link(address("requests", endpoint=endpoint, status=status, fault=fault), status_words(status)),
-            f"{fault} (injected)" if fault else "the workspace itself",
+            f"injected fault ({fault})" if fault else "Intercom's rules",
             f"{count:,}",
         )
         for (endpoint, status, fault), count in sorted(totals.items(), key=lambda item: -item[1])
         if fault or not status.startswith("2")
     ]
-    return table(("Endpoint", "Answer", "By", "Calls"), rows, caption="Refusals and faults since the start")
+    return table(("Endpoint", "Answer", "Cause", "Calls"), rows, caption="Refusals and faults since the start")
 
 
 def status_words(status: str) -> str:

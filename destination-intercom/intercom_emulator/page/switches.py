@@ -28,10 +28,10 @@ class Field:
 
 FIELDS = (
     Field("latency", "Slow: each call takes", "seconds", _MOST),
-    Field("search_lag", "Search lag: what is written is found after", "seconds", _MOST),
-    Field("limit", "Quota: calls granted in a window", "calls", _MOST, step="1"),
-    Field("share_429", "429: refused as over the quota", "% of the calls", _PERCENT),
-    Field("share_502", "502: an HTML page in the place of an answer", "% of the calls", _PERCENT),
+    Field("search_lag", "Search lag: the search finds changes after", "seconds", _MOST),
+    Field("limit", "Quota: calls allowed in a window", "calls", _MOST, step="1"),
+    Field("share_429", "429: calls refused as over the quota", "%", _PERCENT),
+    Field("share_502", "502: calls answered with an HTML page", "%", _PERCENT),
 )
 
 
@@ -47,10 +47,14 @@ def draw_switches(sight: Sight) -> Html:
         controls.append(element("p", element("label", each.label, for_=each.name), entry, " ", each.unit))
     settings = sight.settings
     full = element("input", id=_NAMES_FULL, name=_NAMES_FULL, type="checkbox", value="yes", checked=_is_full(sight))
-    words = f"All {settings.event_name_limit:,} event names are taken: a new one is refused"
+    words = f"All {settings.event_name_limit:,} event names are in use: new ones are refused"
     controls.append(element("p", full, element("label", words, for_=_NAMES_FULL)))
     plan = [each for each in sight.faults if _share_of(each) is None]
-    others = element("p", f"Besides, a plan of faults is in force: {len(plan):,}.", class_="quiet") if plan else None
+    others = (
+        element("p", f"Other faults in force: {len(plan):,}. Programs set them with /_emulator/faults.", class_="quiet")
+        if plan
+        else None
+    )
     return element(
         "form",
         *controls,
@@ -64,7 +68,7 @@ def draw_switches(sight: Sight) -> Html:
 
 def draw_reset() -> Html:
     """Return the form that empties the workspace."""
-    words = "Everything in the workspace goes, and the settings and faults are those of the start."
+    words = "This deletes everything in the workspace, and restores the settings and faults of the start."
     form = element("form", element("button", "Empty the workspace"), method="post", action=address("reset"))
     return element("details", element("summary", "Reset …"), element("p", words), form, id="reset-form")
 
