@@ -23,7 +23,7 @@ from intercom_emulator import Intercom, Server, Settings
 FOLDER: Final = Path(__file__).resolve().parent
 DEMO: Final = FOLDER.parents[1] / "integration_tests" / "demo"
 MESSAGES: Final = ("faker-messages.jsonl", "amplitude-messages.jsonl")
-WIDTH: Final = 1000
+WIDTH: Final = 1100
 SETTINGS: Final = {
     "tokens": {"demo-token": "*"},
     "search_lag": 60,

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -71,6 +72,8 @@ class Browser:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
+            if not select.select([self._answers], [], [], DEADLINE)[0]:
+                raise RuntimeError("the browser does not answer")
             piece = os.read(self._answers, 1 << 20)
             if not piece:
                 raise RuntimeError("the browser has ended")
