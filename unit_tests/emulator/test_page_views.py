@@ -118,7 +118,7 @@ def test_contact_when_the_search_lags_then_says_for_how_long() -> None:
     made = bench.create(external_id="1")
     bench.now += 20
     row = _cells(read(bench.intercom, address("contacts", made["id"])), "changes")[0]
-    assert row[0].endswith("(found by the search in 40 s)")
+    assert row[0].endswith("found by the search in 40 s")
 
 
 def test_events_when_a_contact_has_some_then_a_timeline_with_their_calls() -> None:

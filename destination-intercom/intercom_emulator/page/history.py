@@ -62,7 +62,7 @@ class Step:
 
 def _lag(time: float, sight: Sight) -> Html | None:
     left = time + sight.settings.search_lag - sight.now
-    return element("span", f" (found by the search in {math.ceil(left):,} s)", class_="quiet") if left > 0 else None
+    return element("div", f"found by the search in {math.ceil(left):,} s", class_="quiet") if left > 0 else None
 
 
 def _held(held: object) -> Html:
