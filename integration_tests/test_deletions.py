@@ -574,6 +574,41 @@ def test_deletions_in_a_dry_run_are_counted_and_not_made() -> None:
     assert result.logged("Dry run: 0 contacts would be created, 1 updated, 1 people would be archived, ")
 
 
+@BOTH
+@pytest.mark.parametrize("apart", [0.0, 5.0])
+def test_dry_run_when_a_log_takes_people_away_then_it_counts_as_the_sync_does(how: str, apart: float) -> None:
+    """Somebody new who leaves, somebody who leaves twice, and both of them once more with a row at the end."""
+    log = [
+        user("u1", name="Ada"),
+        tombstone("u1"),
+        tombstone("u1"),
+        user("new", name="New"),
+        tombstone("new"),
+        tombstone("new"),
+        user("back", name="Back"),
+        tombstone("back"),
+        user("back", name="Back again"),
+    ]
+    told = []
+    for is_dry in (True, False):
+        at = place(search_lag=0.0, deleted_conflict=0.0)
+        pieces = [(apart * number, [row]) for number, row in enumerate(log)]
+        result = at.write_at(*pieces, configuration=users("name", deleted_records=how, delivery={"dry_run": is_dry}))
+        told.append([text.replace("would be ", "") for text in result.logs if "People whose rows" in text])
+        told[-1].append(outcomes(result).replace("would be ", ""))
+        if is_dry:
+            assert result.logged(f"3 people would be {how}d")
+    assert told[0] == told[1]
+
+
+def test_dry_run_in_which_people_are_only_updated_finds_nobody_who_would_be_deleted() -> None:
+    """Intercom has them still, by the User ID, too."""
+    document = users("name", **DELETE, write_mode="update_only", delivery={"dry_run": True})
+    result = place().write_at((0.0, [tombstone()]), (5.0, [user(name="New")]), configuration=document)
+    assert result.logged("0 updated, 1 people would be deleted")
+    assert "rejected 1 (not_found 1)" in outcomes(result)
+
+
 @pytest.mark.parametrize("unknown", ["reject", "create"])
 def test_events_after_a_deletion_in_a_dry_run_would_find_nobody(unknown: str) -> None:
     """Though the search shows the person, whom nothing has taken away."""

@@ -13,6 +13,7 @@ from destination_intercom.intercom.calls import (
     Call,
     CreateContact,
     CreateDataAttribute,
+    DeleteContact,
     FindByExternalId,
     GetContact,
     GetMe,
@@ -51,6 +52,29 @@ READS: list[Call] = [
     ListTags(),
     ListContactTags("id-1"),
 ]
+
+
+@pytest.mark.parametrize("take_away", [ArchiveContact, DeleteContact])
+def test_contact_that_would_be_made_or_taken_away_is_shown_as_it_would_be(
+    take_away: type[ArchiveContact | DeleteContact],
+) -> None:
+    """Who was made is there, who was taken away is not, and who was restored is again; Intercom is asked of others."""
+    dry = DryRun(COUNTED)
+    made = dry.answer(CreateContact({"role": "user", "external_id": CANARY, "name": CANARY}))
+    assert made is not None
+    new = GetContact(made.body["id"])
+    shown = dry.answer(new)
+    assert shown is not None
+    assert (made.body["id"], CANARY, "user") == (shown.body["id"], shown.body["external_id"], shown.body["role"])
+    for read in (new, GetContact("id-1")):
+        before = dry.answer(read)
+        dry.answer(take_away(read.contact_id))
+        gone = dry.answer(read)
+        assert gone is not None
+        assert 404 == gone.status
+        dry.answer(UnarchiveContact(read.contact_id))
+        assert before == dry.answer(read)
+    assert None is dry.answer(GetContact("id-2"))
 
 
 @pytest.mark.parametrize("call", READS)

@@ -96,7 +96,11 @@ class ContactCreation:
         answer = yield call
         if not call.is_answered_by(answer):
             return rejected(outcomes.NOT_FOUND, read_refusal(answer))
-        outcome = yield from self._write.update_read(self._write.read(answer))
+        contact = self._write.read(answer)
+        if self._policy.deletion == "delete" and self._cache.departures.has_contact(contact.contact_id):
+            # Only a dry run, in which nobody has gone, is shown them still.
+            return rejected(outcomes.NOT_FOUND)
+        outcome = yield from self._write.update_read(contact)
         return outcome or rejected(outcomes.NOT_FOUND)
 
     def _create(self) -> Steps:

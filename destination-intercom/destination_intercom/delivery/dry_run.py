@@ -1,6 +1,7 @@
 """A dry run: what would be written is answered here instead, and counted.
 
-What Intercom has is really asked for; whatever does not say of itself that it only reads is never sent.
+What Intercom has is really asked for; whatever does not say of itself that it only reads is never sent. Only what a
+write would have made, or taken away, is not asked for: it is shown as it would be by then.
 Example payloads are shown with their values masked, so that the mapping can be checked in a log that
 anybody may read.
 """
@@ -11,12 +12,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from destination_intercom.bounded import Bounded
 from destination_intercom.errors import InternalError, StreamName
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call, ReadCall, WriteCall
 
 EXAMPLES: Final = 20
 """At most; one is shown of each stream and endpoint."""
+
+MOST_SHOWN: Final = 100_000
+"""Answers that a run remembers, in the place of what Intercom would show by then: the latest."""
 
 
 class DryRun:
@@ -30,14 +35,16 @@ class DryRun:
         self._answered = 0
         self._changed: Counter[str] = Counter()
         self._examples: dict[tuple[str, str], str] = {}
+        self._shown: Bounded[str, tuple[Answer, ...]] = Bounded(MOST_SHOWN)
+        """By the path of a call that reads: what it is answered with, the last, and was before."""
 
     def answer(self, call: Call, stream: StreamName | None = None) -> Answer | None:
-        """Answer a call that would write as Intercom would if all went well; None for one that only reads.
+        """Answer a call that would write as Intercom would if all went well; None for one that is to be made.
 
         `stream` is that of the record that it is made for.
         """
         if isinstance(call, ReadCall):
-            return None
+            return shown[-1] if (shown := self._shown.get(call.path)) else None
         if not isinstance(call, WriteCall):
             raise InternalError(
                 f"{call.endpoint} says neither that it reads nor that it writes: report this, it is a bug."
@@ -47,7 +54,11 @@ class DryRun:
             self._counts[call.dry_run_label] += call.dry_run_count
             self._changed.update(call.written_names)
             self._show(str(stream or ""), call.endpoint, call.body or {})
-        return call.dry_run_answer(self._answered)
+        answer = call.dry_run_answer(self._answered)
+        for read, then in call.dry_run_shows(answer):
+            before = self._shown.get(read.path) or ()
+            self._shown.note(read.path, before[:-1] if then is None else (*before, then))
+        return answer
 
     def _show(self, stream: str, endpoint: str, payload: dict[str, Any]) -> None:
         if len(self._examples) < EXAMPLES and (stream, endpoint) not in self._examples:

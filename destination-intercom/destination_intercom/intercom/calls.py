@@ -7,7 +7,7 @@ as a write, so that a dry run lets nothing through that nobody has thought of.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -37,6 +37,9 @@ NEVER: Final = GiveUp()
 
 NO_TAGS: Final = {"type": "list", "data": []}
 """The tags of a contact who was just created, as an answer shows them."""
+
+IDENTITY: Final = frozenset({"id", "role", "external_id", "email", "tags"})
+"""What a dry run shows of a contact that it would have created: enough to tell who it is."""
 
 
 class Call(ABC):
@@ -99,6 +102,10 @@ class WriteCall(Call):
     @abstractmethod
     def dry_run_answer(self, number: int) -> Answer:
         """Make the ordinary answer, for a dry run in which it is the `number`th one."""
+
+    def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:  # noqa: ARG002 - for others
+        """Tell what a dry run answers to calls that read from then on; None for the same as before."""
+        return ()
 
     @property
     def dry_run_count(self) -> int:
@@ -199,6 +206,10 @@ class CreateContact(_PayloadCall, WriteCall):
         """Answer with the contact, who has no tags yet."""
         return Answer(OK, "json", {"id": f"dry-run-{number}", "tags": NO_TAGS, **self.payload})
 
+    def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:
+        """Show who the contact is."""
+        return _show_identity(answer)
+
 
 @dataclass(frozen=True, slots=True)
 class CreateLead(_PayloadCall, WriteCall):
@@ -216,6 +227,10 @@ class CreateLead(_PayloadCall, WriteCall):
     def dry_run_answer(self, number: int) -> Answer:
         """Answer with the contact, who has no tags yet."""
         return Answer(OK, "json", {"id": f"dry-run-{number}", "tags": NO_TAGS, **self.payload})
+
+    def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:
+        """Show who the contact is."""
+        return _show_identity(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +266,15 @@ class GetContact(_ContactCall, ReadCall):
     permission: ClassVar[str] = "Read one user and one company"
 
 
+GONE: Final = Answer(404, "json", {"type": "error.list", "errors": [{"code": "not_found"}]})
+"""What Intercom answers for a contact that is not there."""
+
+
+def _show_identity(answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:
+    shown = {name: value for name, value in answer.body.items() if name in IDENTITY}
+    return [(GetContact(answer.body["id"]), Answer(OK, "json", shown))]
+
+
 @dataclass(frozen=True, slots=True)
 class ArchiveContact(_ContactCall, WriteCall):
     """Archive a contact."""
@@ -266,6 +290,10 @@ class ArchiveContact(_ContactCall, WriteCall):
     def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
         """Answer with the contact."""
         return Answer(OK, "json", {"id": self.contact_id})
+
+    def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:  # noqa: ARG002 - as its parent
+        """Show the contact no more."""
+        return [(GetContact(self.contact_id), GONE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +314,10 @@ class DeleteContact(_ContactCall, WriteCall):
     def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
         """Answer with the contact's id."""
         return Answer(OK, "json", {"id": self.contact_id})
+
+    def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:  # noqa: ARG002 - as its parent
+        """Show the contact no more."""
+        return [(GetContact(self.contact_id), GONE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +340,10 @@ class UnarchiveContact(_ContactCall, WriteCall):
     def dry_run_answer(self, number: int) -> Answer:  # noqa: ARG002 - as its parent
         """Answer with the contact."""
         return Answer(OK, "json", {"id": self.contact_id})
+
+    def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:  # noqa: ARG002 - as its parent
+        """Show the contact as before it was archived."""
+        return [(GetContact(self.contact_id), None)]
 
 
 @dataclass(frozen=True, slots=True)
