@@ -290,6 +290,23 @@ def test_lead_when_brought_back_is_the_old_one() -> None:
     assert ["unarchive A", "GET A"] == steps(result)[-2:]
 
 
+@pytest.mark.parametrize("mode", ["upsert", "update_only"])
+@pytest.mark.parametrize("create_as", ["user", "lead"])
+@pytest.mark.parametrize("apart", [0.0, 5.0])
+def test_person_whose_deletion_comes_twice_when_they_have_a_row_again_is_the_old_one(
+    mode: str, create_as: str, apart: float
+) -> None:
+    """The second deletion finds nobody, which says nothing new of who has left."""
+    document = users("name", **ARCHIVE, **MAIL, write_mode=mode, create_as=create_as)
+    rows = [tombstone(ADDRESS), tombstone(ADDRESS), user(ADDRESS, name="Ada")]
+    result = place(person(email=ADDRESS, name="Ada", role=create_as)).write_at(
+        *((apart * number, [row]) for number, row in enumerate(rows)), configuration=document
+    )
+    assert ["there"] == [flags(result, each["id"]) for each in result.contents["contacts"]]
+    assert "contacts delivered 2, contacts unchanged 1" in outcomes(result)
+    assert "unarchive A" in steps(result)
+
+
 @BOTH
 def test_deletions_of_many_cost_a_search_for_150_of_them_and_two_calls_each(how: str) -> None:
     """And one for each who is not found."""

@@ -43,6 +43,9 @@ class Departures:
 
     def note(self, key: Key, contact_id: str | None, others: Iterable[Key] = ()) -> None:
         """Note that the contact of a person is gone, with `others` of its keys; None where nobody knows which it is."""
+        if contact_id is None and self.contact_of(key) is not None:
+            # It is known from before.
+            return
         self._of_key.note(key.digest, contact_id or _NOBODY)
         if contact_id is not None:
             self._contacts.note(contact_id, frozenset(each.digest for each in (key, *others)))
