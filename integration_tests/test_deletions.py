@@ -290,6 +290,31 @@ def test_lead_when_brought_back_is_the_old_one() -> None:
     assert ["unarchive A", "GET A"] == steps(result)[-2:]
 
 
+@BOTH
+def test_person_whom_this_run_has_made_by_the_user_id_is_found_by_the_address(how: str) -> None:
+    """Though the search does not show them for minutes."""
+    streams = [{"stream": "users"}, {"stream": "mails", "identity_property": "mail", "intercom_field": "email"}]
+    result = place(person(B)).write_at(
+        (0.0, [user("u1", email=ADDRESS, name="Ada")]),
+        (30.0, [record("mails", mail=ADDRESS, _ab_cdc_deleted_at=LOGGED)]),
+        configuration=users(streams=streams, deleted_records=how),
+    )
+    assert [] == [each for each in people(result) if each[0] == "u1"]
+    assert result.logged(f"People whose rows were deleted: 1 {how}d.")
+
+
+@pytest.mark.parametrize("apart", [0.0, 5.0])
+def test_lead_of_whom_nobody_knows_whether_it_was_made_when_it_leaves_is_uncertain(apart: float) -> None:
+    """It would stay for ever if the deletion counted as unchanged."""
+    faults = [{"endpoint": "POST /contacts", "kind": "reset_after", "first": 1}]
+    made = place(person(B), search_lag=900.0, faults=faults)
+    document = users("name", **ARCHIVE, **MAIL, create_as="lead")
+    result = made.write_at((0.0, [user(ADDRESS, name="Ada")]), (apart, [tombstone(ADDRESS)]), configuration=document)
+    assert "rejected 2 (uncertain 2)" in outcomes(result)
+    later = made.write_at((900.0, [tombstone(ADDRESS)]), configuration=document)
+    assert later.logged("People whose rows were deleted: 1 archived.")
+
+
 @pytest.mark.parametrize("mode", ["upsert", "update_only"])
 @pytest.mark.parametrize("create_as", ["user", "lead"])
 @pytest.mark.parametrize("apart", [0.0, 5.0])

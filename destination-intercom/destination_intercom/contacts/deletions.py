@@ -97,18 +97,28 @@ class _Seeking:
         known = self._cache.written.get(who.key, of_any_age=True) or choose(who, found)
         if isinstance(known, Outcome) and who.by_email:
             return known
-        if isinstance(known, KnownContact):
-            contact = yield from self._read(known.contact_id)
+        contact_id = known.contact_id if isinstance(known, KnownContact) else self._made()
+        if contact_id is not None:
+            contact = yield from self._read(contact_id)
             if contact is not None:
                 return contact
-        if who.by_email and self._found is not None:
+        uncertain = self._cache.lost_creates.uncertain(who.key.value) if who.by_email else None
+        if who.by_email and self._found is not None and uncertain is None:
             # The search was asked, and nobody else knows addresses.
             return None
         # Whom the search has shown may have been somebody else, who has gone.
-        contact_id = yield from self._find()
-        if contact_id is None or isinstance(contact_id, Outcome):
-            return contact_id
-        return (yield from self._read(contact_id))
+        found_id = yield from self._find()
+        if found_id is None and uncertain is not None and self._cache.now() < uncertain.until:
+            # The search may not show yet the lead that this run has made.
+            return rejected(outcomes.UNCERTAIN, uncertain.refusal)
+        if found_id is None or isinstance(found_id, Outcome):
+            return found_id
+        return (yield from self._read(found_id))
+
+    def _made(self) -> str | None:
+        """Tell whom this run has created with the address, which the search may not show yet."""
+        key = self._who.key
+        return self._cache.made_with.get(key.value) if key.field == "email" else None
 
     def _present(self, found: Found) -> Found:
         departures = self._cache.departures
