@@ -375,6 +375,7 @@ SHOWN = {
     """,
     "a word of ours, or a note in our own words": """
         Concluded.kind Endpoint.why Judgement.why Outage.why LookedUp.kind LookupTask.kind Note.heading Note.text Part.kind KnownContact.role Outcome.reason Outcome.trims
+        _SubmitBulk.api GetBulkJob.api UpdateContactsInBulk.api CreateContactsInBulk.api
         Taken.reason _Conviction.reason _StreamCounts.filtered _StreamCounts.parts _StreamCounts.rejected
     """,
     "written down in the table of standard fields": """
@@ -387,7 +388,7 @@ SHOWN = {
         _Lead.contact_id AttachCompany.contact_id AttachCompany.company ListContactCompanies.contact_id
         UpdateCompany.known_id ArchivePerson.contact_id DeleteContact.contact_id
         ListContactTags.contact_id TagContacts.contact_ids UntagContact.contact_id
-        UntagContact.tag_id _Removable.tag_id _Removable.prefixes
+        UntagContact.tag_id Removable.tag_id Removable.prefixes GetBulkJob.job_id
     """,
     "the name of an event": "EventPayload.name Note.name",
     "shows nothing of what it holds": """

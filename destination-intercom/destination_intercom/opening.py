@@ -20,6 +20,7 @@ def write_opening(config: Config, plan: Plan) -> Iterator[str]:
     yield (
         f"destination-intercom {own_version()}, to {config.base_url} (API version {API_VERSION}); up to"
         f" {delivery.concurrency} calls at once, {pace}"
+        f"{'; contacts in bulk' if delivery.contacts_api == 'bulk' else ''}"
         f"{'; dry run: nothing is written' if delivery.dry_run else ''}."
     )
     yield f"Streams: {'; '.join(_describe(stream) for stream in plan.streams.values())}."

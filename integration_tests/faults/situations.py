@@ -24,6 +24,8 @@ PEOPLE: Final = 6
 T0: Final = 1_700_000_000
 BEGIN: Final = 20.0
 APART: Final = 3.0
+APART_IN_BULK: Final = 8.0
+"""Far enough for each person to have groups of their own, so that calls can be counted."""
 LAG: Final = 1800.0
 """Seconds that a search lags where it must not help: longer than any outage here."""
 
@@ -95,6 +97,7 @@ COMPANIES: Final = {
 }
 MEMBERS: Final = {"users": users(member_of=[{"property": "account"}]), "companies": COMPANIES}
 TAGGED: Final = {"users": users(tags=[{"property": "tags", "prefix": "s_", "mode": "replace"}])}
+IN_BULK: Final = {"contacts_api": "bulk"}
 BY_ADDRESS: Final = {"property": "mail", "intercom_field": "email"}
 WITH_MAIL: Final = {"property": "mail", "attribute": "email"}
 PLANS: Final = [{"property": f"plan{n}", "type": "string"} for n in range(PEOPLE)]
@@ -136,6 +139,8 @@ class Situation:
     apart: float = APART
     at_start: bool = False
     first: int = 2
+    slack: int = 0
+    """So many calls more than without a fault may be made for its time alone."""
 
     @property
     def armed_from(self) -> float:
@@ -447,6 +452,32 @@ SITUATIONS: Final[dict[str, Situation]] = {
         sections=TAGGED,
         seed=lambda number: someone(number, tags=[{"name": "s_old"}]),
         records=lambda number: [bearer(number)],
+    ),
+    "bulk-create": Situation(
+        calls("POST /contacts/bulk"),
+        settings={"search_lag": LAG},
+        sections={"users": users(WITH_MAIL), "delivery": IN_BULK},
+        seed=_nobody,
+        records=lambda number: [draft(number), event(number), update(number), event(number, 1)],
+        apart=APART_IN_BULK,
+    ),
+    "bulk-update": Situation(
+        calls("PUT /contacts/bulk"),
+        settings={"search_lag": LAG},
+        sections={"users": users(), "delivery": IN_BULK},
+        records=lambda number: [draft(number), event(number), update(number)],
+        apart=APART_IN_BULK,
+    ),
+    "bulk-job": Situation(
+        calls("GET /contacts/bulk/{id}"),
+        settings={"bulk_wait": 0.5, "bulk_duration": 1.0},
+        sections={"users": users(WITH_MAIL), "delivery": IN_BULK},
+        seed=lambda number: someone(number) if number % 2 else None,
+        records=lambda number: [draft(number), event(number), update(number)],
+        at_start=True,
+        apart=APART_IN_BULK,
+        # How often a job is asked for depends on how long the last one took.
+        slack=3,
     ),
     "event": Situation(calls("POST /events"), records=lambda number: [event(number), event(number, 1), event(number)]),
     "store": STORED,

@@ -114,6 +114,7 @@ WHOLE: dict[str, Any] = {
         "concurrency": 8,
         "stop_after_rejected": 0,
         "max_deletions": 5,
+        "contacts_api": "bulk",
         "dry_run": True,
     },
     "object_storage_config": {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from destination_intercom.contacts.probes import find_probes
@@ -26,8 +29,10 @@ from destination_intercom.intercom.calls import (
     UnarchiveContact,
     UntagContact,
     UpdateContact,
+    UpdateContactsInBulk,
 )
 from unit_tests.keys import by_email, by_id
+from unit_tests.task_bench import READER, contact
 
 IDS = {by_id("new"): "id-new"}
 
@@ -35,6 +40,35 @@ IDS = {by_id("new"): "id-new"}
 def probes(call: Call, *taken: Taken, somebody: Key | None = None, tag: str | None = None) -> list[Probe]:
     """What is offered at the endpoint of a call."""
     return list(find_probes(call, taken, somebody=somebody, contact_id=IDS.get, tag=tag))
+
+
+def test_probe_of_an_update_is_what_a_bulk_call_has_written_if_it_is_so_still() -> None:
+    """By itself, and without what no single update takes; nobody's value is put back."""
+    contacts = (
+        {"id": "other", "name": "O"},
+        {"id": "id-new", "name": "N", "custom_attributes": {"plan": "x"}, "companies": [], "tags": {}},
+    )
+    taken = [(by_id("new"), UpdateContactsInBulk(contacts)), (by_id("unknown"), UpdateContactsInBulk(contacts))]
+    call, asked = UpdateContact("9", {}), []
+
+    def is_so(contact_id: str, payload: Mapping[str, Any]) -> bool:
+        asked.append((contact_id, payload))
+        return True
+
+    payload = {"name": "N", "custom_attributes": {"plan": "x"}}
+    offered = list(find_probes(call, taken, somebody=None, contact_id=IDS.get, is_so=is_so))
+    assert [Probe(UpdateContact("id-new", payload), by_id("new"))] == offered
+    assert [("id-new", payload)] == asked
+    assert [] == probes(call, *taken)
+
+
+def test_contact_has_the_values_of_a_payload_if_each_is_known_to_be_so() -> None:
+    """What nobody has shown counts as another value."""
+    known = contact(name="N", custom_attributes={"plan": "x"})
+    assert READER.has(known, {"name": "N", "custom_attributes": {"plan": "x"}})
+    assert not READER.has(known, {"name": "M"})
+    assert not READER.has(known, {"name": "N", "custom_attributes": {"seats": 1}})
+    assert not READER.has(known, {"phone": "1"})
 
 
 def test_probe_of_a_create_is_the_create_of_somebody_who_exists() -> None:

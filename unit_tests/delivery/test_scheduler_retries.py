@@ -15,7 +15,15 @@ from destination_intercom.delivery.tasks import Pause, Step, Task, TaskSteps
 from destination_intercom.errors import AnswerTooLargeError, AttemptError, MaybeSentError, NotSentError, StreamName
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import Call, CreateLead, GetContact, UnarchiveContact
+from destination_intercom.intercom.calls import (
+    Call,
+    CreateContactsInBulk,
+    CreateLead,
+    GetBulkJob,
+    GetContact,
+    UnarchiveContact,
+    UpdateContactsInBulk,
+)
 from destination_intercom.intercom.classify import Judgement, judge
 from destination_intercom.intercom.quota import Permit
 from destination_intercom.outcomes import Outcome
@@ -156,3 +164,33 @@ def test_500s_of_a_call_say_nothing_of_the_next_one() -> None:
     """Each call of a key has its own nine minutes."""
     script: list[tuple[float, Answer | AttemptError]] = [(1.0, BROKEN), (1.0, FINE), (1.0, BROKEN), (1.0, FINE)]
     assert [FINE, FINE] == Wire(script).run(GET, Pause(900.0), UNARCHIVE)
+
+
+BULK = CreateContactsInBulk(({"external_id": "1"},))
+BULK_UPDATE = UpdateContactsInBulk(({"id": "1"},))
+NOTHING, PAGE = Answer(0, "empty", is_lost=True), Answer(502, "other", is_lost=True)
+LOST, NOT_SENT = MaybeSentError("timeout"), NotSentError("no address")
+TAKEN = Answer(202, "json", {"id": "job_v2_1", "state": "pending"})
+
+
+@pytest.mark.parametrize(
+    ("call", "script", "told"),
+    [
+        pytest.param(BULK, [LOST], NOTHING, id="a create whose answer is lost"),
+        pytest.param(BULK, [HTML], PAGE, id="a create that may have gone on from a proxy"),
+        pytest.param(
+            BULK, [BROKEN], Answer(500, "other", request_id="r1", is_lost=True), id="a create that broke something"
+        ),
+        pytest.param(BULK, [NOT_SENT, TAKEN], TAKEN, id="a create that surely was not sent"),
+        pytest.param(BULK, [THROTTLED, THROTTLED, TAKEN], TAKEN, id="a create that waits for the quota"),
+        pytest.param(BULK, [NOT_SENT, THROTTLED, TAKEN], TAKEN, id="one after the other"),
+        pytest.param(BULK_UPDATE, [LOST, HTML, TAKEN], TAKEN, id="an update twice"),
+        pytest.param(BULK_UPDATE, [BROKEN, HTML, LOST], NOTHING, id="an update three times"),
+        pytest.param(GetBulkJob("job_v2_1"), [HTML], HTML, id="a poll"),
+    ],
+)
+def test_bulk_call_when_it_may_have_reached_intercom_is_told_and_not_made_again_for_ever(
+    call: Call, script: list[Answer | AttemptError], told: Answer
+) -> None:
+    """Whoever was to be created is found out one by one; an update may be repeated, and a poll comes again anyway."""
+    assert [told] == Wire([(1.0, each) for each in script]).run(call)

@@ -15,6 +15,7 @@ class Source(Enum):
 
     RECORDED = "a recorded answer of the real API"
     DESCRIPTION = "an example in Intercom's OpenAPI description, version 2.16"
+    PREVIEW = "an example in Intercom's OpenAPI description of the preview version"
     DESCRIPTION_TEXT = "the text of that description"
     PAGES = "Intercom's developer or help pages"
     OLD_PAGES = "Intercom's reference of an older version"
@@ -84,6 +85,19 @@ KNOWN_CODES: Final = (
     KnownCode("POST /contacts/{id}/unarchive", 500, "server_error", Source.RECORDED),
     KnownCode("POST /contacts/search", 400, "invalid_field", Source.SDK),
     KnownCode("POST /contacts/search", 400, "invalid_sort_order", Source.DESCRIPTION),
+    # Too many contacts, and a list of something else.
+    KnownCode("POST /contacts/bulk", 422, "parameter_invalid", Source.PREVIEW),
+    KnownCode("POST /contacts/bulk", 422, "type_mismatch", Source.PREVIEW),
+    KnownCode("POST /contacts/bulk", 422, "field_not_found", Source.PREVIEW),
+    # A job that takes no more contacts: it says nothing of the token.
+    KnownCode("POST /contacts/bulk", 403, "forbidden", Source.PREVIEW),
+    KnownCode("POST /contacts/bulk", 404, "job_not_found", Source.PREVIEW),
+    KnownCode("PUT /contacts/bulk", 422, "parameter_invalid", Source.PREVIEW),
+    KnownCode("PUT /contacts/bulk", 422, "type_mismatch", Source.PREVIEW),
+    KnownCode("PUT /contacts/bulk", 422, "field_not_found", Source.PREVIEW),
+    KnownCode("PUT /contacts/bulk", 403, "forbidden", Source.PREVIEW),
+    KnownCode("PUT /contacts/bulk", 404, "job_not_found", Source.PREVIEW),
+    KnownCode("GET /contacts/bulk/{id}", 404, "job_not_found", Source.PAGES),
     # A field that no company has.
     KnownCode("POST /companies", 400, "bad_request", Source.DESCRIPTION),
     # Two creates of one id at once.

@@ -11,6 +11,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,9 +28,11 @@ from destination_intercom.intercom.calls import (
     AttachCompany,
     Call,
     CreateContact,
+    CreateContactsInBulk,
     CreateLead,
     FindByExternalId,
     FindCompany,
+    GetBulkJob,
     GetContact,
     GetMe,
     ListContactCompanies,
@@ -42,6 +45,7 @@ from destination_intercom.intercom.calls import (
     UntagContact,
     UpdateCompany,
     UpdateContact,
+    UpdateContactsInBulk,
     UpsertCompany,
 )
 from destination_intercom.intercom.client import LARGEST_BODY, Client
@@ -109,6 +113,24 @@ def test_call_when_attempted_then_it_is_one_request_as_described(call: Call, met
     expected = (f"Bearer {TOKEN}", "2.16", "application/json", "application/json")
     assert expected == tuple(request.headers[name] for name in names)
     assert (10.0, 30.0) == request.timeout
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        CreateContactsInBulk(({"external_id": "1"},)),
+        UpdateContactsInBulk(({"id": "1"},)),
+        GetBulkJob("job_v2_1"),
+    ],
+    ids=lambda call: call.endpoint,
+)
+@pytest.mark.parametrize("version", ["2.17", "Preview"])
+def test_call_when_it_is_of_another_version_then_says_so_and_no_other_call_does(call: Any, version: str) -> None:
+    """Bulk is in newer versions only; what all others know of is not."""
+    _, [request] = _ask(replace(call, api=version), json={})
+    assert version == request.headers["Intercom-Version"]
+    _, [request] = _ask(GetMe(), json={})
+    assert "2.16" == request.headers["Intercom-Version"]
 
 
 def test_token_when_a_netrc_knows_the_host_then_it_is_not_replaced(

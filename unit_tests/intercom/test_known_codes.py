@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 import yaml
 
-from integration_tests.contract import DESCRIPTION, RECORDINGS, require_data
+from integration_tests.contract import DESCRIPTION, PREVIEW, RECORDINGS, require_data
 from unit_tests.endpoints import CALLS
 from unit_tests.intercom.known_codes import ANY, KNOWN_CODES, Source
 
@@ -27,12 +27,22 @@ LISTED: Seen = {(_starred(each.endpoint), each.status, each.code) for each in KN
 
 def _described() -> Seen:
     """Read the examples of errors at our endpoints in Intercom's description."""
-    description = yaml.load(require_data(DESCRIPTION).read_bytes(), yaml.CSafeLoader)
+    return _read_examples(require_data(DESCRIPTION).read_bytes(), OURS)
+
+
+def _described_of_bulk() -> Seen:
+    """Read them in the description of the preview version, of what is in no other one."""
+    in_bulk = {endpoint for endpoint in OURS if "/bulk" in endpoint}
+    return _read_examples(require_data(PREVIEW).read_bytes(), in_bulk)
+
+
+def _read_examples(content: bytes, endpoints: Collection[str]) -> Seen:
+    description = yaml.load(content, yaml.CSafeLoader)
     return {
         (endpoint, int(status), error["code"])
         for path, operations in description["paths"].items()
         for method, operation in operations.items()
-        if (endpoint := _starred(f"{method.upper()} {path}")) in OURS
+        if (endpoint := _starred(f"{method.upper()} {path}")) in endpoints
         for status, response in operation["responses"].items()
         for content in response.get("content", {}).values()
         for example in content.get("examples", {}).values()
@@ -50,7 +60,7 @@ def _recorded() -> Seen:
     }
 
 
-READERS = [(Source.DESCRIPTION, _described), (Source.RECORDED, _recorded)]
+READERS = [(Source.DESCRIPTION, _described), (Source.PREVIEW, _described_of_bulk), (Source.RECORDED, _recorded)]
 
 
 def test_known_codes_when_listed_then_each_once_and_of_an_endpoint_that_is_called() -> None:

@@ -60,6 +60,8 @@ BODIES: dict[str, tuple[BodyKind, Any]] = {
     "no error": ("json", {"type": "error.list", "errors": []}),
     "throttling": ("json", envelope("rate_limit_exceeded")),
     "version": ("json", envelope("intercom_version_invalid")),
+    "closed job": ("json", envelope("forbidden")),
+    "a job": ("json", {"type": "contacts.bulk.job", "id": "job_v2_1", "state": "running"}),
     "html": ("other", None),
     "empty": ("empty", None),
     "null": ("json", None),
@@ -70,9 +72,11 @@ BODIES: dict[str, tuple[BodyKind, Any]] = {
     "other object": ("json", {"error": "Not Found"}),
     "other list": ("json", [{"code": "not_found"}]),
 }
-IN_ENVELOPE = ("envelope", "no code", "no error", "throttling", "version")
+IN_ENVELOPE = ("envelope", "no code", "no error", "throttling", "version", "closed job")
 REJECTING = (400, 404, 409, 410, 413, 422)
 ABOUT_THE_WORKSPACE = (GetMe, ListDataAttributes, ListTags)
+JOBS = (calls.CreateContactsInBulk, calls.UpdateContactsInBulk)
+IN_BULK = (*JOBS, calls.GetBulkJob)
 
 TABLE: tuple[tuple[str, Any, Verdict], ...] = (
     (
@@ -80,8 +84,14 @@ TABLE: tuple[tuple[str, Any, Verdict], ...] = (
         lambda s, b, c: s == 202 and c is PostEvent and b not in (*IN_ENVELOPE, "html"),
         Verdict.ANSWER,
     ),
+    ("a job is taken", lambda s, b, c: s == 202 and c in JOBS and b == "a job", Verdict.ANSWER),
     ("what was asked for", lambda s, b, c: s == 200 and b in PROMISED.get(c, ()), Verdict.ANSWER),
     ("the quota", lambda s, b, _: s == 429 or b == "throttling", Verdict.THROTTLED),
+    (
+        "there is no bulk, or not in this job",
+        lambda s, b, c: s in (400, 403) and c in IN_BULK and b in ("version", "closed job"),
+        Verdict.ANSWER,
+    ),
     ("the token is refused", lambda s, b, _: s == 401 and b != "html", Verdict.FATAL),
     ("a page of a load balancer", lambda s, b, _: s == 403 and b in ("html", "empty"), Verdict.RETRY),
     ("forbidden", lambda s, _, __: s == 403, Verdict.FATAL),
@@ -98,16 +108,22 @@ TABLE: tuple[tuple[str, Any, Verdict], ...] = (
 """Section by section, the first row that holds decides: (what it is, when, what to do)."""
 
 PROMISED: dict[type[Any], tuple[str, ...]] = {
-    **{kind: ("a contact",) for kind in ENDPOINTS if "/contacts" in kind.endpoint or "/companies" in kind.endpoint},
+    **{
+        kind: ("a contact", "a job")
+        for kind in ENDPOINTS
+        if "/contacts" in kind.endpoint or "/companies" in kind.endpoint
+    },
+    **dict.fromkeys(JOBS, ()),
+    calls.GetBulkJob: ("a job",),
     GetMe: ("an admin",),
     ListDataAttributes: ("a list",),
     ListTags: ("a list",),
     calls.ListContactTags: ("a list",),
-    calls.TagContacts: ("a contact",),
+    calls.TagContacts: ("a contact", "a job"),
     calls.SearchContacts: ("a list",),
     calls.ListContactCompanies: ("a list",),
     # By itself in old pages, in a list in the description.
-    calls.FindCompany: ("a contact", "a list"),
+    calls.FindCompany: ("a contact", "a list", "a job"),
     calls.CreateDataAttribute: ("an attribute",),
 }
 """What each call is answered with, if all is well: a company or a tag is as good as a contact, an object with an id."""
@@ -378,6 +394,11 @@ CODES: dict[str, dict[int, Verdict]] = {
     "invalid_sort_order": {400: Verdict.ANSWER},
     "422": {422: Verdict.ANSWER},
     "intercom_version_invalid": {400: Verdict.FATAL},
+    # To a bulk call these two are an answer: see the first table.
+    "forbidden": {403: Verdict.FATAL},
+    "job_not_found": {404: Verdict.ANSWER},
+    "type_mismatch": {422: Verdict.ANSWER},
+    "field_not_found": {422: Verdict.ANSWER},
 }
 """What each code means at the statuses that it comes with."""
 

@@ -38,6 +38,10 @@ class NewAttributes:
         if self._names:
             self._names.difference_update(names)
 
+    def are_new(self, names: Iterable[str]) -> bool:
+        """Say whether any of these names is one that Intercom has taken no value of yet."""
+        return not self._names.isdisjoint(names)
+
     def pause(self, names: Iterable[str]) -> Pause | None:
         """Tell how long to wait before values of these names are sent; None for not at all."""
         left = min(self._closed_until, self._grace_until) - self._now()

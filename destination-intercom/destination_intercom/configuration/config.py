@@ -237,6 +237,7 @@ class Delivery(Section):
     concurrency: Annotated[int, Field(ge=1, le=256)] = 64
     stop_after_rejected: Annotated[int, Field(ge=0)] = 1000
     max_deletions: Annotated[int, Field(ge=0)] = 1000
+    contacts_api: Literal["standard", "bulk"] = "standard"
     dry_run: bool = False
 
 

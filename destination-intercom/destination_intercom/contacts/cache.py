@@ -186,6 +186,10 @@ class ContactCache:
         self.leads: Bounded[bytes, tuple[str, float]] = Bounded(MAX_PEOPLE)
         """Leads that were found and not written, by the digest of their key: Intercom's id, and until when it holds."""
         self.departures = Departures()
+        self.made_for_sure: Key | None = None
+        """A user whom this run has made in bulk, by the User ID or the address."""
+        self._made_in_bulk: Bounded[bytes, tuple[Key, float]] = Bounded(MAX_PEOPLE)
+        """Whom a bulk job has made, so that nobody was told Intercom's id: by the digest of each of their keys."""
         self._strangers: Bounded[Key, float] = Bounded(MAX_PEOPLE)
 
     def note_written(self, key: Key, contact: KnownContact, forms: Mapping[str, Form] | None = None) -> None:
@@ -204,6 +208,9 @@ class ContactCache:
         self.written.drop(contact.contact_id)
         for each in (key, *keys_of(contact)):
             self.leads.forget(each.digest)
+            self.forget_made_in_bulk(each)
+        if self.made_for_sure in {key, *keys_of(contact)}:
+            self.made_for_sure = None
         if self.made_with.get(contact.email or "") == contact.contact_id:
             self.made_with.forget(contact.email or "")
         self.departures.note(key, contact.contact_id, keys_of(contact))
@@ -216,6 +223,27 @@ class ContactCache:
         """Tell Intercom's id of a person who was found as a lead; None for others."""
         contact_id, until = self.leads.get(key.digest) or (None, 0.0)
         return contact_id if self.now() < until else None
+
+    def note_made_in_bulk(self, key: Key, address: str | None) -> None:
+        """Note that a bulk job has made, or may have made, the user `key`, with an address."""
+        for each in {key} if address is None else {key, Key("email", address)}:
+            self._made_in_bulk.note(each.digest, (key, self.now() + SEARCH_LAG_SECONDS))
+            self.unknown.forget(each)
+
+    def maker_in_bulk(self, key: Key) -> Key | None:
+        """Tell under which key a bulk job has made the user who bears `key`; None where none has."""
+        found = self._made_in_bulk.get(key.digest)
+        return None if found is None else found[0]
+
+    def forget_made_in_bulk(self, *keys: Key) -> None:
+        """Note that a user of these keys is known by Intercom's id now, or is not there."""
+        for key in keys:
+            self._made_in_bulk.forget(key.digest)
+
+    def was_written(self, key: Key) -> bool:
+        """Say whether this run has written a person of late, so that Intercom will show them soon."""
+        _, until = self._made_in_bulk.get(key.digest) or (key, -math.inf)
+        return key in self.written or self.now() < until
 
     def note_stranger(self, key: Key, contact: KnownContact) -> None:
         """Note that `key` led to a contact that is another person's by now, as which it is known."""

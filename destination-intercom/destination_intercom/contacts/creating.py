@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from destination_intercom import outcomes
+from destination_intercom.contacts.bulk import Ending
 from destination_intercom.contacts.cache import LEAD
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.leads import LeadCreation, is_contact, is_lost
@@ -19,10 +20,12 @@ from destination_intercom.contacts.matching import CONFLICT_STATUS, Found, choos
 from destination_intercom.contacts.sending import ADDRESS, Sending
 from destination_intercom.contacts.writing import ContactWrite, Maybe, read_in_the_way, reject
 from destination_intercom.delivery.tasks import Pause, Step, Steps
+from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
     OK,
     ArchiveContact,
+    CreateContact,
     FindByExternalId,
     GetContact,
     SearchContacts,
@@ -69,6 +72,7 @@ class ContactCreation:
         self._lead = None if write.role != LEAD else LeadCreation(write, is_certain=found.is_certain, gone=gone)
         self._conflicts = 0
         self._deleted_pauses = iter(DELETED_PAUSES)
+        self._was_sent = False
 
     @property
     def _address(self) -> str | None:
@@ -78,6 +82,13 @@ class ContactCreation:
 
     def run(self) -> Steps:
         """Write to whoever it is after all, or create the contact."""
+        outcome = yield from self._write_or_create()
+        if self._was_sent and outcome.status is Status.UNCHANGED and self._policy.write_mode != "create_only":
+            # It is as a bulk job has made it a moment ago.
+            return replace(outcome, status=Status.DELIVERED)
+        return outcome
+
+    def _write_or_create(self) -> Steps:
         if self._policy.write_mode == "update_only":
             return (yield from self._update_unseen())
         # The batch looked for one address of each person; another record of theirs may name another one, or none.
@@ -109,6 +120,8 @@ class ContactCreation:
             outcome = yield from self._meet_one_made_meanwhile()
             if outcome is None and self._lead is not None:
                 outcome = yield from self._lead.prepare()
+            elif outcome is None:
+                outcome = yield from self._create_in_bulk()
             if outcome is not None:
                 return outcome
             sending = self._write.sending(self._with_opt_outs())
@@ -127,6 +140,38 @@ class ContactCreation:
             if self._conflicts == MAX_CREATE_ATTEMPTS:
                 return reject(answer)
 
+    def _create_in_bulk(self) -> Maybe:
+        """Create the contact together with others; None if it has to be created by itself."""
+        has_address = any(contact.email == self._address for contact in self._found.by_email)
+        if has_address or not self._found.is_certain or self._change.key in self._cache.departures:
+            # Bulk refuses whoever is there, or has somebody else's address, and a hundred would go alone with them.
+            self._write.go_alone()
+        ending = yield from self._write.create_in_bulk(self._with_opt_outs(), self._address)
+        if ending is Ending.DONE:
+            return self._write.conclude(outcomes.DELIVERED)
+        if ending is Ending.NOT_SENT:
+            return None
+        self._was_sent = True
+        return (yield from self._meet_one_made_in_bulk())
+
+    def _meet_one_made_in_bulk(self) -> Maybe:
+        """Write to the user whom a bulk job has made, if that is the person; any other one is known by the id then."""
+        key, address = self._change.key, Key("email", self._address or "")
+        maker = self._cache.maker_in_bulk(key) or self._cache.maker_in_bulk(address)
+        if maker is None or (maker == key and maker.field == "email"):
+            # Of an address the create itself finds out.
+            return None
+        answer = yield from find_made_in_bulk(maker)
+        self._cache.forget_made_in_bulk(key, address, maker)
+        if answer is None:
+            self._write.go_alone()
+            return None
+        contact = self._write.read(answer)
+        self._cache.note_written(maker, contact)
+        if contact.email is not None:
+            self._cache.made_with.note(contact.email, contact.contact_id)
+        return (yield from self._write.update_read(contact)) if is_same_person(self._change, contact) else None
+
     def _with_opt_outs(self) -> ContactChange:
         """Add to the change what the person has said before, and what could not be written."""
         if self._change.key not in self._cache.opted_out:
@@ -136,6 +181,9 @@ class ContactCreation:
 
     def _meet_one_made_meanwhile(self) -> Maybe:
         """Write to the contact that this run has created with the address, if it may be the person."""
+        outcome = yield from self._meet_one_made_in_bulk()
+        if outcome is not None:
+            return outcome
         contact_id = self._cache.made_with.get(self._address or "")
         made = None if contact_id is None else self._cache.written.by_id(contact_id)
         if made is None or made.email != self._address:
@@ -308,3 +356,26 @@ class ContactCreation:
             # Somebody has the id by now, or the contact has gone: creating one tells who.
             return None
         return (yield from self._write.finish(sending, ended, contact))
+
+
+def find_made_in_bulk(maker: Key) -> Generator[Step, Answer, Answer | None]:
+    """Ask for the user whom a bulk job has made as `maker`, or may have; None if nobody is there.
+
+    The search lags. A User ID is asked for without it; of an address the create of the same tells who has it.
+    """
+    if maker.field != "email":
+        if maker.value in PATHS_OF_DOTS:
+            return None
+        find = FindByExternalId(maker.value)
+        answer = yield find
+        return answer if find.is_answered_by(answer) else None
+    create = CreateContact({"role": "user", "email": maker.value})
+    answer = yield create
+    if create.is_answered_by(answer):
+        return answer
+    contact_id = id_in(read_refusal(answer))
+    if contact_id is None:
+        return None
+    read = GetContact(contact_id)
+    answer = yield read
+    return answer if read.is_answered_by(answer) else None

@@ -12,7 +12,7 @@ from typing import Final
 from destination_intercom import outcomes
 from destination_intercom.configuration.config import Deletion
 from destination_intercom.contacts.cache import ContactCache
-from destination_intercom.contacts.creating import PATHS_OF_DOTS
+from destination_intercom.contacts.creating import PATHS_OF_DOTS, find_made_in_bulk
 from destination_intercom.contacts.departures import LiveRows
 from destination_intercom.contacts.known import ContactReader, KnownContact, read_identity
 from destination_intercom.contacts.leads import is_contact
@@ -102,6 +102,9 @@ class _Seeking:
             contact = yield from self._read(contact_id)
             if contact is not None:
                 return contact
+        if (maker := self._cache.maker_in_bulk(who.key)) is not None:
+            made = yield from find_made_in_bulk(maker)
+            return None if made is None else (yield from self._read(made.body["id"]))
         uncertain = self._cache.lost_creates.uncertain(who.key.value) if who.by_email else None
         if who.by_email and self._found is not None and uncertain is None:
             # The search was asked, and nobody else knows addresses.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from itertools import islice
+from typing import Any, ClassVar, Final
 
 from destination_intercom.airbyte.catalog import CatalogStream
 from destination_intercom.attributes.attributes import Attributes
@@ -13,6 +14,8 @@ from destination_intercom.configuration.config import Config, UsersEnabled
 from destination_intercom.configuration.plan import PlanChecks
 from destination_intercom.configuration.sections import name_entries
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches, Neighbourhood
+from destination_intercom.contacts.bulk import BulkWriter
+from destination_intercom.contacts.bulk_writing import BulkContacts
 from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.deletions import ContactDeleter, DeletionLimit, split_runs
 from destination_intercom.contacts.departures import LiveRows
@@ -35,7 +38,7 @@ from destination_intercom.contacts.tagging import ReplacedTags, Tagging
 from destination_intercom.contacts.upsert import ContactUpserter
 from destination_intercom.delivery.kinds import Batches, Kind, Notes
 from destination_intercom.delivery.probes import Probe, Taken
-from destination_intercom.delivery.tasks import Batch, Step, UndeliverableError, WriteTask
+from destination_intercom.delivery.tasks import Batch, Step, Task, UndeliverableError, WriteTask
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.identity import IdentityField, Key
 from destination_intercom.intercom.answers import Answer
@@ -59,6 +62,9 @@ from destination_intercom.intercom.calls import (
 from destination_intercom.outcomes import Outcome
 from destination_intercom.payloads import Payload, RecordRule
 
+MOST_LOOKED_AT: Final = 8
+"""Tasks of a lane, to see whether another change of the contact waits there."""
+
 
 class Contacts(Kind):
     """The contacts of one sync; `look_up` has a batch looked up, `now` tells seconds, `companies` knows companies."""
@@ -79,12 +85,22 @@ class Contacts(Kind):
         self._tagging = _make_tagging(config, now, self.notes)
         tags = self._tagging is not None
         self._reader = ContactReader(self.attributes, with_companies=self._attaches, with_tags=tags)
+        memberships = Memberships(companies, now) if self._attaches else None
+        self._bulk = None
+        if isinstance(config.users, UsersEnabled) and config.delivery.contacts_api == "bulk":
+            self._bulk = BulkWriter(now, self.notes, pretends=config.delivery.dry_run)
+        bulk = None
+        if self._bulk is not None:
+            bulk = BulkContacts(
+                self._bulk, cache=self.cache, reader=self._reader, memberships=memberships, tagging=self._tagging
+            )
         self.upserter = ContactUpserter(
             cache=self.cache,
             policy=self._policy,
             reader=self._reader,
-            memberships=Memberships(companies, now) if self._attaches else None,
+            memberships=memberships,
             tagging=self._tagging,
+            bulk=bulk,
         )
         self._live = LiveRows()
         self._has_marks = (
@@ -239,12 +255,13 @@ class Contacts(Kind):
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Write one person's changes as one, up to a deletion; then that, and what follows."""
         payloads = [_contact(task.payload) for task in tasks]
+        writer = self.upserter.followed_by(lambda: _has_change(tasks[0].behind))
         if tasks[0].batch is None:
-            return (yield from self._deliver(payloads, None, None))
+            return (yield from self._deliver(payloads, None, None, writer))
         batch, key = _batch(tasks[0].batch), payloads[0].key
         found = (batch.found or {}).get(key, NOTHING_FOUND)
         try:
-            return (yield from self._deliver(payloads, found, Neighbourhood(batch, key)))
+            return (yield from self._deliver(payloads, found, Neighbourhood(batch, key), writer))
         finally:
             # Whatever has come of it, nobody need wait for it any longer.
             batch.note_written(key)
@@ -254,12 +271,13 @@ class Contacts(Kind):
         payloads: Sequence[ContactChange | ContactDeletion],
         found: Found | None,
         neighbours: Neighbourhood | None,
+        writer: ContactUpserter,
     ) -> Generator[Step, Answer, list[Outcome]]:
         ends: list[Outcome] = []
         for run in split_runs(payloads):
             size = 1 if isinstance(run, ContactDeletion) else len(run)
             try:
-                ends += yield from self._deliver_run(run, found, neighbours)
+                ends += yield from self._deliver_run(run, found, neighbours, writer)
             except UndeliverableError as error:
                 if size == len(payloads):
                     raise
@@ -268,10 +286,14 @@ class Contacts(Kind):
         return ends
 
     def _deliver_run(
-        self, run: Sequence[ContactChange] | ContactDeletion, found: Found | None, neighbours: Neighbourhood | None
+        self,
+        run: Sequence[ContactChange] | ContactDeletion,
+        found: Found | None,
+        neighbours: Neighbourhood | None,
+        writer: ContactUpserter,
     ) -> Generator[Step, Answer, list[Outcome]]:
         if not isinstance(run, ContactDeletion):
-            return (yield from self.upserter.write(run, found, neighbours))
+            return (yield from writer.write(run, found, neighbours))
         if self._deleter is None:
             raise AssertionError("nobody is taken away in this sync")
         return [(yield from self._deleter.delete(run, found))]
@@ -291,8 +313,11 @@ class Contacts(Kind):
         return isinstance(payload, ContactDeletion)
 
     def tally(self) -> Iterable[str]:
-        """Tell what has come of the people whose rows were deleted."""
-        return () if self._deleter is None else self._deleter.tally()
+        """Tell how many contacts went in bulk, and what has come of the people whose rows were deleted."""
+        if self._bulk is not None:
+            yield self._bulk.summary()
+        if self._deleter is not None:
+            yield from self._deleter.tally()
 
     def final_error(self) -> ConfigurationError | None:
         """Tell that people were not taken away, since they were too many."""
@@ -310,7 +335,12 @@ class Contacts(Kind):
     def probes(self, call: Call, taken: Iterable[Taken]) -> Iterable[Probe]:
         """Offer harmless calls to the endpoints of contacts."""
         tag = None if self._tagging is None else self._tagging.known_name
-        return find_probes(call, taken, somebody=self._somebody, contact_id=self._contact_id, tag=tag)
+        somebody = self._somebody or self.cache.made_for_sure
+        return find_probes(call, taken, somebody=somebody, contact_id=self._contact_id, tag=tag, is_so=self._is_so)
+
+    def _is_so(self, contact_id: str, payload: Mapping[str, Any]) -> bool:
+        known = self.cache.written.by_id(contact_id)
+        return known is not None and self._reader.has(known, payload)
 
     def _contact_id(self, key: Key) -> str | None:
         known = self.cache.written.get(key)
@@ -334,6 +364,13 @@ def _change(payload: Payload) -> ContactChange:
 
 def _contact(payload: Payload) -> ContactChange | ContactDeletion:
     return payload if isinstance(payload, ContactDeletion) else _change(payload)
+
+
+def _has_change(behind: Collection[Task]) -> bool:
+    """Say whether another change of a contact is among the next tasks of its lane."""
+    return any(
+        isinstance(task, WriteTask) and task.payload.kind == Contacts.name for task in islice(behind, MOST_LOOKED_AT)
+    )
 
 
 def _batch(batch: Batch) -> ContactBatch:

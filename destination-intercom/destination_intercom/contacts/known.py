@@ -118,6 +118,12 @@ class ContactReader:
         place, values = self._places.get(name), contact.values
         return UNKNOWN if values is None or place is None or place >= len(values) else values[place]
 
+    def has(self, contact: KnownContact, payload: Mapping[str, Any]) -> bool:
+        """Say whether a contact has the values of a payload as it is sent, its fields and custom attributes."""
+        values = {name: value for name, value in payload.items() if name != "custom_attributes"}
+        values |= payload.get("custom_attributes", {})
+        return all(self.shown(contact, name) == wanted_digest(name, value) for name, value in values.items())
+
     def fill(self, known: KnownContact | None, contact: KnownContact) -> KnownContact:
         """Fill in from `known` what an answer does not show of the same contact."""
         if known is None or known.values is None or contact.values is None:

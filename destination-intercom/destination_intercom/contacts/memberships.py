@@ -67,16 +67,7 @@ class Memberships:
 
     def attach(self, contact: KnownContact, wanted: Iterable[str]) -> Generator[Step, Answer, Attached]:
         """Attach a contact to the companies with these ids of ours, as far as it does not belong to them."""
-        refused: dict[str, str] = {}
-        missing: dict[str, str] = {}
-        for company_id in wanted:
-            company = yield from self._companies.find(company_id)
-            if company is None:
-                refused[company_id] = REFUSED
-            elif self._belongs(contact, company):
-                self._companies.note_people(company_id)
-            else:
-                missing[company_id] = company
+        missing, refused = yield from self.find_missing(contact, wanted)
         if missing and contact.companies is not None and contact.companies.has_more:
             listed = yield from self._list(contact.contact_id)
             for company_id in [each for each, company in missing.items() if hash(company) in listed]:
@@ -90,6 +81,32 @@ class Memberships:
             else:
                 refused[company_id] = reason
         return Attached(attached, refused)
+
+    def find_missing(
+        self, contact: KnownContact | None, wanted: Iterable[str]
+    ) -> Generator[Step, Answer, tuple[dict[str, str], dict[str, str]]]:
+        """Tell of the companies with these ids of ours those that a contact, None for a new one, does not show.
+
+        Return Intercom's id of each, and the word of why for those that are refused, both by our id.
+        """
+        refused: dict[str, str] = {}
+        missing: dict[str, str] = {}
+        for company_id in wanted:
+            company = yield from self._companies.find(company_id)
+            if company is None:
+                refused[company_id] = REFUSED
+            elif contact is not None and self._belongs(contact, company):
+                self._companies.note_people(company_id)
+            else:
+                missing[company_id] = company
+        return missing, refused
+
+    def note_attached(self, contact_id: str | None, companies: Mapping[str, str]) -> None:
+        """Note that a contact was attached otherwise to companies: Intercom's ids, by ours; None for one without id."""
+        for company_id, company in companies.items():
+            self._companies.note_people(company_id)
+            if contact_id is not None:
+                self._attached.note((contact_id, company), self._now() + BELIEVED_SECONDS)
 
     def _belongs(self, contact: KnownContact, company: str) -> bool:
         until = self._attached.get((contact.contact_id, company))
@@ -125,8 +142,7 @@ class Memberships:
             answer = yield call
         if not call.is_answered_by(answer):
             return LIMIT if read_refusal(answer).code == LIMIT_CODE else REFUSED
-        self._attached.note((contact_id, call.company), self._now() + BELIEVED_SECONDS)
-        self._companies.note_people(company_id)
+        self.note_attached(contact_id, {company_id: call.company})
         return None
 
 

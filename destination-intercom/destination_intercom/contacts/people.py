@@ -57,7 +57,7 @@ class People:
 
     def was_written(self, key: Key) -> bool:
         """Say whether this run has written the person, so that Intercom will show them soon."""
-        return key in self._cache.written
+        return self._cache.was_written(key)
 
     def lead(self, key: Key) -> str | None:
         """Tell Intercom's id of a person who is known to be a lead; None for others."""
@@ -69,6 +69,7 @@ class People:
     def forget(self, key: Key) -> None:
         """Note that a person is not there any more, or is another contact by now."""
         self._cache.written.forget(key)
+        self._cache.forget_made_in_bulk(key)
         self._cache.leads.forget(key.digest)
 
     def find(self, key: Key, refusal: Refusal) -> Generator[Step, Answer, Outcome | None]:

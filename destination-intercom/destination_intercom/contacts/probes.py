@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from destination_intercom.contacts.lookup import search_query
@@ -25,9 +25,13 @@ from destination_intercom.intercom.calls import (
     TagContacts,
     UntagContact,
     UpdateContact,
+    UpdateContactsInBulk,
 )
 
 IDENTITY: Final = frozenset({"role", "external_id"})
+
+IN_BULK_ALONE: Final = frozenset({"id", "companies", "tags"})
+"""What a single update does not have of a member of a bulk update."""
 
 _NOBODY: Final = f"nobody-{secrets.token_hex(16)}"
 NOBODYS: Final = {"external_id": _NOBODY, "email": f"{_NOBODY}@nobody.invalid"}
@@ -43,16 +47,20 @@ def find_probes(
     somebody: Key | None,
     contact_id: Callable[[Key], str | None],
     tag: str | None = None,
+    is_so: Callable[[str, Mapping[str, Any]], bool] = lambda _id, _payload: False,
 ) -> Iterator[Probe]:
     """Offer what is harmless at the endpoint of `call`, the best first; nothing for one that is never made again.
 
     `taken` are calls that Intercom took in this run. `somebody` is a user who exists, `contact_id` tells the
-    id under which this run knows a person, and `tag` is the name of one that is there.
+    id under which this run knows a person, and `tag` is the name of one that is there. `is_so` says whether a contact
+    has the values of a payload, as far as this run knows.
     """
     if isinstance(call, CreateContact):
         yield from _creates(taken, somebody)
     elif isinstance(call, UpdateContact):
+        taken = list(taken)
         yield from _updates(taken, contact_id)
+        yield from _updates_in_bulk(taken, contact_id, is_so)
     elif isinstance(call, SearchContacts):
         field = _field_of(call.query)
         yield Probe(SearchContacts(search_query(field, [NOBODYS[field]])))
@@ -111,6 +119,22 @@ def _updates(taken: Iterable[Taken], contact_id: Callable[[Key], str | None]) ->
         if isinstance(each, (CreateContact, CreateLead)) and (payload := _without_identity(each.payload)):
             known = contact_id(person)
             if known is not None:
+                yield Probe(UpdateContact(known, payload), person)
+
+
+def _updates_in_bulk(
+    taken: Iterable[Taken],
+    contact_id: Callable[[Key], str | None],
+    is_so: Callable[[str, Mapping[str, Any]], bool],
+) -> Iterator[Probe]:
+    """Offer to write a contact as a bulk call has, if nobody has written it otherwise since."""
+    for person, each in taken:
+        known = contact_id(person)
+        if known is None or not isinstance(each, UpdateContactsInBulk):
+            continue
+        for member in each.contacts:
+            payload = {name: value for name, value in member.items() if name not in IN_BULK_ALONE}
+            if member["id"] == known and payload and is_so(known, payload):
                 yield Probe(UpdateContact(known, payload), person)
 
 

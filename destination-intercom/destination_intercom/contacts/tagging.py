@@ -16,7 +16,7 @@ from destination_intercom.contacts.tag_groups import TagGroups
 from destination_intercom.delivery.kinds import Note, Notes
 from destination_intercom.delivery.tasks import Acquire, Release, Step, UndeliverableError
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import ListContactTags, ListTags, UntagContact
+from destination_intercom.intercom.calls import ListContactTags, ListTags, TagContacts, UntagContact
 from destination_intercom.values import Trim
 
 MOST_TAGS: Final = 100_000
@@ -65,7 +65,7 @@ NOTHING_TAGGED: Final = Tagged()
 
 
 @dataclass(frozen=True, slots=True)
-class _Removable:
+class Removable:
     """A tag that may be taken off: Intercom's id, the digest of its name, and all the prefixes that it begins with."""
 
     tag_id: str
@@ -87,7 +87,11 @@ class Tagging:
         self._is_asked = self._is_listed = False
         self._ids: Bounded[int, int] = Bounded(MOST_TAGS)
         """The digest of a tag's id, by that of its name."""
-        self._removable: Bounded[int, _Removable] = Bounded(MOST_TAGS)
+        self._texts: Bounded[int, str] = Bounded(MOST_TAGS)
+        """Their ids, by the digest of their names."""
+        self._refused: Bounded[int, None] = Bounded(MOST_TAGS)
+        """Names of which Intercom makes no tag."""
+        self._removable: Bounded[int, Removable] = Bounded(MOST_TAGS)
         """Tags, by the digest of their ids."""
         self._done: Bounded[int, tuple[bool, float]] = Bounded(MOST_TAGGED)
         """Whether this run has put a tag on a contact, or has taken it off, and until when that is believed."""
@@ -111,17 +115,62 @@ class Tagging:
 
     def settle(self, contact: KnownContact, change: ContactChange) -> Generator[Step, Answer, Tagged]:
         """Put the tags on a contact that a change names; take the others off under prefixes of which it names all."""
-        wanted = {hash(name.casefold()): name for name in change.tags}
-        prefixes = self._find_agreed(change)
-        if not wanted and not prefixes:
-            return NOTHING_TAGGED
-        shown = yield from self._read(contact, wanted, prefixes)
-        missing = [name for tag, name in wanted.items() if not self._bears(contact, tag, shown)]
-        surplus = [tag for tag in self._find_removable(contact, shown, prefixes) if tag.name not in wanted]
+        missing, surplus = yield from self.compare(contact, change)
         refused = (yield from self._groups.enter(contact.contact_id, missing)) if missing else []
         has_untagged, kept = yield from self._untag(contact.contact_id, surplus)
         has_tagged = len(refused) < len(missing)
         return Tagged(has_tagged or has_untagged, frozenset(name.casefold() for name in refused), frozenset(kept))
+
+    def compare(
+        self, contact: KnownContact, change: ContactChange
+    ) -> Generator[Step, Answer, tuple[list[str], list[Removable]]]:
+        """Tell the names of the tags that a contact lacks of those that a change names, and which are to come off."""
+        wanted = {hash(name.casefold()): name for name in change.tags}
+        prefixes = self._find_agreed(change)
+        if not wanted and not prefixes:
+            return [], []
+        shown = yield from self._read(contact, wanted, prefixes)
+        missing = [name for tag, name in wanted.items() if not self._bears(contact, tag, shown)]
+        return missing, [tag for tag in self._find_removable(contact, shown, prefixes) if tag.name not in wanted]
+
+    def find_ids(self, names: Iterable[str]) -> Generator[Step, Answer, dict[str, str] | None]:
+        """Tell Intercom's ids of tags, by their names; they are made where there are none.
+
+        None if there is none of one of them, whoever is tagged with it.
+        """
+        ids: dict[str, str] = {}
+        for name in names:
+            tag = hash(name.casefold())
+            if tag not in self._texts and tag not in self._refused:
+                yield from self._make(name)
+            tag_id = self._texts.get(tag)
+            if tag_id is None:
+                return None
+            ids[name] = tag_id
+        return ids
+
+    def _make(self, name: str) -> Generator[Step, Answer, None]:
+        """Make a tag without people, if there is none yet; whoever else needs it waits."""
+        tag = hash(name.casefold())
+        yield Acquire((Tagging, tag))
+        if tag not in self._texts and tag not in self._refused:
+            call = TagContacts(name)
+            try:
+                answer = yield call
+                if call.is_answered_by(answer):
+                    self._note_tag(answer.body["id"], name)
+            except UndeliverableError:
+                pass
+            if tag not in self._texts:
+                self._refused.note(tag, None)
+        yield Release((Tagging, tag))
+
+    def note_done(self, contact_id: str, *, on: Iterable[str], off: Iterable[str]) -> None:
+        """Note that tags of these names were put on a contact otherwise, and others, by Intercom's ids, taken off."""
+        for name in on:
+            self._note(contact_id, hash(name.casefold()), is_on=True)
+        for tag in filter(None, (self._removable.get(hash(tag_id)) for tag_id in off)):
+            self._note(contact_id, tag.name, is_on=False)
 
     def trims(self, change: ContactChange, tagged: Tagged) -> list[Trim]:
         """Tell which tags that a change is about could not be put on or taken off."""
@@ -186,9 +235,10 @@ class Tagging:
         self.known_name = self.known_name or name
         folded, digest = name.casefold(), hash(tag_id)
         self._ids.note(hash(folded), digest)
+        self._texts.note(hash(folded), tag_id)
         prefixes = tuple(prefix for prefix in self._replaced if folded.startswith(prefix))
         if prefixes:
-            self._removable.note(digest, _Removable(tag_id, hash(folded), prefixes))
+            self._removable.note(digest, Removable(tag_id, hash(folded), prefixes))
         return digest
 
     def _bears(self, contact: KnownContact, tag: int, shown: Collection[int]) -> bool:
@@ -197,14 +247,14 @@ class Tagging:
 
     def _find_removable(
         self, contact: KnownContact, shown: Iterable[int], prefixes: Collection[str]
-    ) -> Iterator[_Removable]:
+    ) -> Iterator[Removable]:
         """Tell the tags of a contact of which each prefix that they begin with is one of these."""
         for tag in filter(None, map(self._removable.get, shown)):
             is_off = self._recall(contact.contact_id, tag.name) is False
             if not is_off and all(each in prefixes for each in tag.prefixes):
                 yield tag
 
-    def _untag(self, contact_id: str, tags: Iterable[_Removable]) -> Generator[Step, Answer, tuple[bool, set[str]]]:
+    def _untag(self, contact_id: str, tags: Iterable[Removable]) -> Generator[Step, Answer, tuple[bool, set[str]]]:
         """Take tags off; tell whether any was there, and the prefixes of those that Intercom does not let go."""
         has_untagged, kept = False, set[str]()
         for tag in tags:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from destination_intercom import outcomes
+from destination_intercom.contacts.bulk_writing import BulkContacts
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.creating import ContactCreation
 from destination_intercom.contacts.diff import merge
@@ -47,12 +48,27 @@ class ContactUpserter:
         reader: ContactReader,
         memberships: Memberships | None = None,
         tagging: Tagging | None = None,
+        bulk: BulkContacts | None = None,
     ) -> None:
         self._cache = cache
         self._policy = policy
         self._reader = reader
         self._memberships = memberships
         self._tagging = tagging
+        self._bulk = bulk
+
+    def followed_by(self, is_followed: Callable[[], bool]) -> ContactUpserter:
+        """Make one for a person of whom another change waits where `is_followed`: in bulk, it goes sooner then."""
+        if self._bulk is None:
+            return self
+        return ContactUpserter(
+            cache=self._cache,
+            policy=self._policy,
+            reader=self._reader,
+            memberships=self._memberships,
+            tagging=self._tagging,
+            bulk=self._bulk.followed_by(is_followed),
+        )
 
     @property
     def looks_by_email(self) -> bool:
@@ -76,7 +92,9 @@ class ContactUpserter:
         differing = any(change.update_body != merged.update_body for change, _ in taken)
         is_one = len(changes) == 1
         try:
-            ends = yield from self._write(merged, found, neighbours, always=differing, whole=not is_one)
+            ends = yield from self._write(
+                merged, found, neighbours, always=differing, whole=not is_one, bulk=self._bulk_for(differing=differing)
+            )
             if is_one or not go_alone(changes, ends.outcome):
                 return [self._end(ends, change, trims) for change, trims in taken]
         except UndeliverableError:
@@ -93,8 +111,21 @@ class ContactUpserter:
                 alone.append(error.outcome)
         return alone
 
+    def _bulk_for(self, *, differing: bool) -> BulkContacts | None:
+        """Tell what may write records in bulk: those that differ need to be told apart if they are refused."""
+        if self._bulk is not None and differing:
+            self._bulk.count_ordinary()
+        return None if differing else self._bulk
+
     def _write(
-        self, change: ContactChange, found: Found | None, neighbours: Neighbours, *, always: bool, whole: bool
+        self,
+        change: ContactChange,
+        found: Found | None,
+        neighbours: Neighbours,
+        *,
+        always: bool,
+        whole: bool,
+        bulk: BulkContacts | None = None,
     ) -> Generator[Step, Answer, _Ends]:
         write = ContactWrite(
             change,
@@ -105,6 +136,7 @@ class ContactUpserter:
             # Nor can anybody tell whether the search is right about somebody whom this run has forgotten.
             always=always or self._cache.written.is_doubtful(change.key),
             whole=whole,
+            bulk=bulk,
         )
         try:
             outcome = yield from self._find_and_write(write, found)
@@ -120,7 +152,7 @@ class ContactUpserter:
         """Attach the contact to its companies, and tag it, once it is there and as it is to be."""
         change, contact = write.change, write.contact
         if contact is None or outcome.status is Status.REJECTED:
-            return _Ends(outcome)
+            return _Ends(outcome, Attached(any=False, refused=write.refused_companies))
         attached, tagged = NOTHING_ATTACHED, NOTHING_TAGGED
         if self._memberships is not None and change.companies:
             attached = yield from self._memberships.attach(contact, change.companies)

@@ -11,6 +11,9 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from destination_intercom import outcomes
+from destination_intercom.contacts.bulk import Ending
+from destination_intercom.contacts.bulk_fields import NO_LINKS, Links
+from destination_intercom.contacts.bulk_writing import NO_COMPANIES, BulkContacts
 from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.diff import diff
 from destination_intercom.contacts.known import ContactReader, KnownContact, wanted_digest
@@ -46,7 +49,8 @@ class ContactWrite:
     """One change, the contact that it is about, and what its task holds.
 
     With `always` nothing is concluded unchanged, since nobody is sure of it. With `whole` the change is several
-    records', and nothing is left out of it: refused, they go one by one.
+    records', and nothing is left out of it: refused, they go one by one. With `bulk` it goes there first, once, if
+    it may.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class ContactWrite:
         neighbours: Neighbours,
         always: bool,
         whole: bool,
+        bulk: BulkContacts | None = None,
     ) -> None:
         self.change = change
         self.cache = cache
@@ -68,8 +73,11 @@ class ContactWrite:
         self._reader = reader
         self._always = always
         self._whole = whole
+        self._bulk = bulk
         self.contact: KnownContact | None = None
         """The contact that the change went to, or that was as it says; None while nobody knows whose it is."""
+        self.refused_companies = NO_COMPANIES
+        """Why companies were left out of a bulk create, by our id of them."""
         self._trims: list[Trim] = []
         self._holder: str | None = None
 
@@ -97,14 +105,20 @@ class ContactWrite:
         always = (self._always and not is_fresh) or self.policy.send_unchanged
         least = self._least(known, always=always)
         self.contact = self.cache.written.by_id(known.contact_id) or known
-        if isinstance(least, Outcome) or not least.update_body:
-            return least if isinstance(least, Outcome) else self._conclude()
+        if isinstance(least, Outcome):
+            return least
+        links = yield from self._find_links(self.contact)
+        if not least.update_body and not links:
+            return self.conclude()
         yield from self.turn.take_contact(known.contact_id)
         # Somebody who led there by another key may have written to it meanwhile.
         least = self._least(known, always=always)
         if isinstance(least, Outcome):
             return least
-        sending = self.sending(self._without_taken(least, known.contact_id), known.contact_id)
+        least = self._without_taken(least, known.contact_id)
+        if (yield from self._update_in_bulk(known, least, links)):
+            return self.conclude(outcomes.DELIVERED)
+        sending = self.sending(least, known.contact_id)
         answer = yield from sending.send()
         if answer is not None and answer.status == 404:  # noqa: PLR2004
             return None
@@ -112,6 +126,32 @@ class ContactWrite:
             # Intercom's own word that both are one person.
             return (yield from self.follow(answer.canonical_id))
         return (yield from self.finish(sending, answer, known))
+
+    def _find_links(self, contact: KnownContact) -> Generator[Step, Answer, Links]:
+        """Tell what of companies and tags can ride along in bulk."""
+        return NO_LINKS if self._bulk is None else (yield from self._bulk.find_links(contact, self.change))
+
+    def _update_in_bulk(self, known: KnownContact, least: ContactChange, links: Links) -> Generator[Step, Answer, bool]:
+        bulk, self._bulk = self._bulk, None
+        if bulk is None or not (least.update_body or links):
+            return False
+        newest = self.cache.written.by_id(known.contact_id) or known
+        if (yield from bulk.update(self.change.key, newest, least, links=links)):
+            self.contact = self.cache.written.by_id(known.contact_id) or newest
+            return True
+        return False
+
+    def go_alone(self) -> None:
+        """Let nothing more of the change go in bulk: somebody is in the way, and has to be asked about."""
+        self._bulk = None
+
+    def create_in_bulk(self, change: ContactChange, address: str | None) -> Generator[Step, Answer, Ending]:
+        """Create the contact in bulk, whose address is held, if it may go there and has not been tried there yet."""
+        bulk, self._bulk = self._bulk, None
+        if bulk is None:
+            return Ending.NOT_SENT
+        ending, self.refused_companies = yield from bulk.create(change, address)
+        return ending
 
     def update_read(self, contact: KnownContact) -> Maybe:
         """Bring a contact up to date that was read just now: it may be ours, made by an attempt without an answer."""
@@ -149,6 +189,8 @@ class ContactWrite:
 
     def adoption(self, contact: KnownContact, identity: Mapping[str, Any]) -> Sending:
         """Make ready what gives a contact that was read just now an identity, and the properties."""
+        if self._bulk is not None:
+            self._bulk.count_ordinary()
         change = diff(self.change, contact, self._reader, always=True)
         return self.sending(change, contact.contact_id, identity)
 
@@ -170,9 +212,10 @@ class ContactWrite:
         self._trims += sending.trims
         if sending.has_lost_an_opt_out:
             return rejected(outcomes.REFUSED, sending.refusal)
-        return self._conclude(outcomes.UNCHANGED if sending.shown is None else outcomes.DELIVERED)
+        return self.conclude(outcomes.UNCHANGED if sending.shown is None else outcomes.DELIVERED)
 
-    def _conclude(self, outcome: Outcome = outcomes.UNCHANGED) -> Outcome:
+    def conclude(self, outcome: Outcome = outcomes.UNCHANGED) -> Outcome:
+        """Tell what came of the change, with what was left out of it."""
         return replace(outcome, trims=tuple(self._trims))
 
     def _note(self, sending: Sending, contact: KnownContact) -> None:

@@ -6,6 +6,7 @@ tenacity provides the policy's terms. What is retryable is not known here: see `
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
@@ -52,6 +53,9 @@ def failure_as_answer(
         return lost
     if give_up.if_too_large and isinstance(result, AnswerTooLargeError):
         return Answer(413, "other")
+    may_do = verdict is Verdict.RETRY and not isinstance(result, NotSentError)
+    if may_do and give_up.after_attempts is not None and attempts >= give_up.after_attempts:
+        return result if isinstance(result, Answer) else Answer(0, "empty", is_lost=True)
     if isinstance(result, AttemptError) or not is_plain_500(result):
         return None
     if give_up.after_500s is not None and attempts >= give_up.after_500s:
@@ -211,8 +215,7 @@ def attempt_once(client: Client, call: Call, quota: Quota, permit: Permit) -> tu
         throttled = judgement.verdict is Verdict.THROTTLED
     except AttemptError as error:
         return error, judge(call, error)
-    else:
-        return answer, judgement
     finally:
         rate, retry_after = (answer.rate, answer.retry_after) if answer is not None else (None, None)
-        quota.settle(permit, rate, throttled=throttled, retry_after=retry_after)
+        passage = quota.settle(permit, rate, throttled=throttled, retry_after=retry_after)
+    return (replace(answer, passage=passage) if call.is_weighed else answer), judgement

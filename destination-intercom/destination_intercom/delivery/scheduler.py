@@ -260,6 +260,7 @@ class Scheduler:
         tasks = lane.begin()
         lane.is_queued = False
         if tasks and isinstance(first := tasks[0], WriteTask):
+            first.behind = lane.tasks
             if not self._waiting.somebody_comes:
                 first.wait_end = first.wait_end or WaitEnd.NOBODY_COMES
             elif first.may_wait and self._waiting.holds_back(first):

@@ -109,6 +109,8 @@ class WriteTask:
     """Seconds that failures and waits have held it up before it begins."""
     wait_end: WaitEnd | None = None
     """Why it waits for its person no longer; None while it may."""
+    behind: Collection[Task] = ()
+    """What waits for it in its lane, once it has begun: as it is at any moment."""
 
     @property
     def may_wait(self) -> bool:

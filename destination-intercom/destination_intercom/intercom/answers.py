@@ -36,13 +36,29 @@ class RateHeaders:
     reset_in: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A call's way through the gate: what was known when it was granted, as the `number`th one, and when it came back.
+
+    Before it, `left` calls were left of the window whose reset is `mark` (None for unknown), and the answers to
+    `in_flight` others were awaited. When it came back `granted` calls had been, and `awaited` of them were out.
+    """
+
+    number: int
+    left: int | None
+    mark: float
+    in_flight: int
+    granted: int
+    awaited: int
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of Intercom's, or of something between us and Intercom.
 
     `body` is the parsed JSON where `kind` is "json", else None. `canonical_id` is the contact that
     the `Link` header of a merged one points to. One that `is_lost` is no answer at all: the call may have been
-    processed, and nobody knows (status 0 where nothing came).
+    processed, and nobody knows (status 0 where nothing came). `passage` is told of calls that are weighed.
     """
 
     status: int
@@ -53,6 +69,7 @@ class Answer:
     rate: RateHeaders | None = None
     canonical_id: str | None = None
     is_lost: bool = False
+    passage: Passage | None = None
 
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes, *, wall: Callable[[], float]) -> Answer:

@@ -24,13 +24,15 @@ class GiveUp:
 
     After so many attempts, or so many seconds, in which nothing came but Intercom's own 500 in JSON; and
     at once where the answer is too large to be read, or where an attempt may have been processed: then the
-    answer says that it `is_lost`, and the call is never made again.
+    answer says that it `is_lost`, and the call is never made again. Or after so many attempts that may have been
+    processed.
     """
 
     after_500s: int | None = None
     after_seconds_of_500s: float | None = None
     if_too_large: bool = False
     if_maybe_processed: bool = False
+    after_attempts: int | None = None
 
 
 NEVER: Final = GiveUp()
@@ -51,6 +53,10 @@ class Call(ABC):
     """What the app needs for it, as Intercom's Developer Hub calls it; "" for nothing."""
     about_workspace: ClassVar[bool] = False
     """Whether a refusal says something of the app or the workspace, and not of any record."""
+    harmless_codes: ClassVar[frozenset[str]] = frozenset()
+    """Codes that would end the sync elsewhere, and are an answer here: there is another way than this call."""
+    is_weighed: ClassVar[bool] = False
+    """Whether it is to be found out what it costs of the quota."""
 
     @property
     def method(self) -> str:
@@ -73,6 +79,11 @@ class Call(ABC):
     def body(self) -> dict[str, Any] | None:
         """Tell the JSON that is sent; None for none."""
         return None
+
+    @property
+    def version(self) -> str:
+        """Tell the version of the API that the call is made in; "" for the one of all others."""
+        return ""
 
     @property
     def give_up(self) -> GiveUp:
@@ -344,6 +355,106 @@ class UnarchiveContact(_ContactCall, WriteCall):
     def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:  # noqa: ARG002 - as its parent
         """Show the contact as before it was archived."""
         return [(GetContact(self.contact_id), None)]
+
+
+BULK_VERSION: Final = "2.17"
+"""The first version in which Intercom's bulk endpoints are stable."""
+
+PREVIEW: Final = "Preview"
+"""The version in which they were before."""
+
+_ELSEWHERE: Final = frozenset({"intercom_version_invalid", "forbidden"})
+"""What says that there is no bulk in a version, or that a job takes no more tasks: neither is about the token."""
+
+
+class _BulkCall(Call):
+    """A call to one of the endpoints of bulk jobs, which are in newer versions only: in `api`."""
+
+    __slots__ = ()
+    harmless_codes: ClassVar[frozenset[str]] = _ELSEWHERE
+    is_weighed: ClassVar[bool] = True
+    api: str
+
+    @property
+    def version(self) -> str:
+        """Tell the version of the API."""
+        return self.api
+
+
+@dataclass(frozen=True, slots=True)
+class _SubmitBulk(_BulkCall, WriteCall):
+    """A job of up to a hundred contacts: an answer shows the job, and never a contact."""
+
+    contacts: tuple[dict[str, Any], ...] = field(repr=False)
+    api: str = BULK_VERSION
+    permission: ClassVar[str] = "Write users and companies"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Tell the JSON that is sent."""
+        return {"contacts": list(self.contacts)}
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it was accepted, and in which job."""
+        return answer.status == ACCEPTED and _is_job(answer)
+
+    def dry_run_answer(self, number: int) -> Answer:
+        """Answer with a job that has ended."""
+        return Answer(ACCEPTED, "json", {"id": f"dry-run-{number}", "state": "completed", "tasks": []})
+
+
+@dataclass(frozen=True, slots=True)
+class CreateContactsInBulk(_SubmitBulk):
+    """Create users; whoever has the external_id or the e-mail of another one is refused."""
+
+    endpoint: ClassVar[str] = "POST /contacts/bulk"
+
+    @property
+    def give_up(self) -> GiveUp:
+        """Tell that a create whose answer was lost is not repeated: the job may be running."""
+        return GiveUp(if_maybe_processed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateContactsInBulk(_SubmitBulk):
+    """Update contacts by Intercom's own ids; what is not sent is kept."""
+
+    endpoint: ClassVar[str] = "PUT /contacts/bulk"
+
+    @property
+    def give_up(self) -> GiveUp:
+        """Tell after how many attempts there is another way; to repeat an update is harmless."""
+        return GiveUp(after_attempts=3)
+
+
+@dataclass(frozen=True, slots=True)
+class GetBulkJob(_BulkCall, ReadCall):
+    """Read how far a bulk job is."""
+
+    job_id: str
+    api: str = BULK_VERSION
+    endpoint: ClassVar[str] = "GET /contacts/bulk/{id}"
+    permission: ClassVar[str] = "Read and list users and companies"
+
+    @property
+    def path_values(self) -> tuple[str, ...]:
+        """Tell the job's id."""
+        return (self.job_id,)
+
+    @property
+    def give_up(self) -> GiveUp:
+        """Tell that whoever asks will ask again anyway."""
+        return GiveUp(after_attempts=1)
+
+    def is_answered_by(self, answer: Answer) -> bool:
+        """Say whether it shows the job."""
+        return answer.status == OK and _is_job(answer)
+
+
+def _is_job(answer: Answer) -> bool:
+    body = answer.body
+    is_named = isinstance(body, dict) and isinstance(body.get("id"), str) and bool(body["id"])
+    return is_named and isinstance(body.get("state"), str)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@
 | 429, or the code `too_many_requests` or `rate_limit_exceeded`   | throttled|
 | 401 without HTML; a JSON 403; 402 in the envelope; `intercom_version_invalid` | fatal |
 | the same to a question about the workspace itself               | fatal    |
+| 400, 403 in the envelope with a code that the call calls harmless | answer |
 | everything else: no answer, 408, 5xx, HTML, a redirect, 405, …  | retry    |
 
 A refusal counts in Intercom's envelope, also in one that lists no error. Some refusals come without a body
@@ -83,6 +84,8 @@ def judge(call: Call, result: Answer | AttemptError) -> Judgement:
     refusal = refusal_of(result)
     code = refusal.code if refusal is not None else None
     why = f"status {result.status}" + (f", code {code}" if code else "")
+    if refusal is not None and code in call.harmless_codes and result.status in {400, 403}:
+        return Judgement(Verdict.ANSWER, why)
     if result.status == 429 or code in THROTTLING_CODES:  # noqa: PLR2004
         return Judgement(Verdict.THROTTLED, why)
     if result.status == 401 and result.kind != "other":  # noqa: PLR2004

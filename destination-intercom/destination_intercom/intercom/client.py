@@ -170,13 +170,14 @@ class Client:
             AttemptError: no answer, or one that cannot be read; `NotSentError` if surely not sent.
             InternalError: the request could not be made.
         """
-        return self._send(call.method, call.path, call.body)
+        return self._send(call.method, call.path, call.body, version=call.version)
 
-    def _send(self, method: str, path: str, payload: dict[str, Any] | None = None) -> Answer:
+    def _send(self, method: str, path: str, payload: dict[str, Any] | None = None, *, version: str = "") -> Answer:
         try:
             response = self._session.request(
                 method,
                 self._base_url + path,
+                headers={"Intercom-Version": version} if version else None,
                 data=None if payload is None else dump_exactly(payload),
                 timeout=(min(CONNECT_TIMEOUT, self._read_timeout), self._read_timeout),
                 allow_redirects=False,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from destination_intercom.clock import Clock
-from destination_intercom.intercom.answers import RateHeaders
+from destination_intercom.intercom.answers import Passage, RateHeaders
 from destination_intercom.intercom.rate_windows import USUAL_PERIOD, Permit, RateWindows
 
 __all__ = ["Permit", "Quota"]
@@ -129,8 +129,11 @@ class Quota:
         *,
         throttled: bool = False,
         retry_after: float | None = None,
-    ) -> None:
-        """Give a permit back with what the answer told; `throttled` for a 429, which pauses everybody."""
+    ) -> Passage:
+        """Give a permit back with what the answer told; `throttled` for a 429, which pauses everybody.
+
+        Return what was known when the permit was granted and when it came back: see `costs`.
+        """
         with self._changed:
             now = self._clock.now()
             self._in_flight -= 1
@@ -143,6 +146,14 @@ class Quota:
                 self._blind = True
             if now + self._seconds_to_wait() < self._wakes_at - WORTH_WAKING < math.inf:
                 self._changed.notify()
+            return Passage(
+                number=permit.number,
+                left=permit.left,
+                mark=permit.mark,
+                in_flight=permit.in_flight,
+                granted=self._granted,
+                awaited=self._in_flight,
+            )
 
     def close(self) -> None:
         """Grant no more, and wake all that wait."""
@@ -184,6 +195,7 @@ class Quota:
             self._gap = pace.even
         self._windows.grant(now=now)
         self._next, self._spaced = now + self._gap, now + self._spacing
+        left, mark = self._windows.told
         self._granted += 1
         self._in_flight += 1
-        return Permit(self._granted, now)
+        return Permit(self._granted, now, left, mark, self._in_flight - 1)

@@ -33,7 +33,7 @@ left of it, and a reset that names the window::
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from destination_intercom.intercom.answers import RateHeaders
@@ -77,10 +77,17 @@ PACE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A call that may be made: the how manyth it is, and when it was granted (seconds)."""
+    """A call that may be made: the how manyth it is, and when it was granted (seconds).
+
+    `left` is the least that was known to be left then of the window with the reset `mark`, None before the first
+    header; the answers to `in_flight` other calls were awaited.
+    """
 
     number: int
     granted_at: float
+    left: int | None = field(default=None, compare=False)
+    mark: float = field(default=0.0, compare=False)
+    in_flight: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +225,14 @@ class RateWindows:
             # Answers that took long say little of when they were counted.
             mine = permit.number - window.first + 1
             self._others.note(float(max(rate.limit - rate.remaining - mine, 0)), now - latency / 2)
+
+    @property
+    def told(self) -> tuple[int | None, float]:
+        """Tell the least that is known to be left of the present window, None for unknown, and its reset."""
+        window = self._window
+        if window is None or window.mark is None or window.lowest is None:
+            return None, 0.0
+        return window.lowest, window.mark
 
     def _place(self, rate: RateHeaders, permit: Permit, granted: int, now: float) -> _Window:
         """Find the present window, which may be one that this answer is the first to tell of."""
