@@ -56,15 +56,22 @@ WHEN = st.one_of(
 )
 """Faults that pass within less than the ten minutes after which the sync is given up."""
 
-FAULTS = st.lists(
-    st.builds(
-        lambda endpoint, kind, when: {"endpoint": endpoint, **kind, **when},
-        st.sampled_from(ENDPOINTS),
-        st.sampled_from(KINDS),
-        WHEN,
-    ),
-    max_size=3,
-)
+
+def faults_at(endpoints: Sequence[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Some faults of calls to these."""
+    return st.lists(
+        st.builds(
+            lambda endpoint, kind, when: {"endpoint": endpoint, **kind, **when},
+            st.sampled_from(endpoints),
+            st.sampled_from(KINDS),
+            WHEN,
+        ),
+        max_size=3,
+    )
+
+
+FAULTS = faults_at(ENDPOINTS)
+IN_BULK = ("POST /contacts/bulk", "PUT /contacts/bulk", "GET /contacts/bulk/{id}")
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("user"), PEOPLE, st.integers(0, 5)),
@@ -214,6 +221,9 @@ class Case:
     piece: int
     pause: float
     seed: int
+    contacts_api: str = "standard"
+    bulk: tuple[tuple[str, Any], ...] = ()
+    """Settings of the emulator."""
 
     @property
     def text(self) -> bytes:
@@ -237,6 +247,7 @@ class Case:
             "search_malformed": self.search_malformed or 400,
             "limit": self.limit,
             "headers": self.headers,
+            **dict(self.bulk),
         }
         intercom = Intercom(Settings.from_dict(settings), clock=clock.wall)
         intercom.seed({"contacts": [{"external_id": each} for each in SEEDED]})
@@ -245,7 +256,9 @@ class Case:
         pieces = [(self.pause * n, text[at : at + self.piece]) for n, at in enumerate(range(0, len(text), self.piece))]
         result = write(
             ScriptedStdin(clock, *pieces),
-            configuration=config(users=USERS, delivery={"concurrency": self.concurrency}),
+            configuration=config(
+                users=USERS, delivery={"concurrency": self.concurrency, "contacts_api": self.contacts_api}
+            ),
             intercom=intercom,
             clock=clock,
             transport=probe,
@@ -254,20 +267,31 @@ class Case:
         return result, probe
 
 
-CASES = st.builds(
+WORLD: dict[str, st.SearchStrategy[Any]] = {
+    "steps": STEPS,
+    "concurrency": st.sampled_from([1, 2, 3, 64]),
+    "event_lag": st.sampled_from([0.0, 3.0, 20.0]),
+    "search_lag": st.sampled_from([0.0, 30.0, 900.0]),
+    "search_malformed": st.sampled_from([None, None, 400, 500]),
+    "limit": st.sampled_from([5, 40, 1666]),
+    "headers": st.sampled_from(["full", "none"]),
+    "latency": st.sampled_from([0.0, 0.05, 1.0, 5.0]),
+    "piece": st.integers(20, 3000),
+    "pause": st.sampled_from([0.0, 0.3, 20.0]),
+    "seed": st.integers(0, 1000),
+}
+CASES = st.builds(Case, faults=FAULTS, **WORLD)
+BULK_CASES = st.builds(
     Case,
-    steps=STEPS,
-    faults=FAULTS,
-    concurrency=st.sampled_from([1, 2, 3, 64]),
-    event_lag=st.sampled_from([0.0, 3.0, 20.0]),
-    search_lag=st.sampled_from([0.0, 30.0, 900.0]),
-    search_malformed=st.sampled_from([None, None, 400, 500]),
-    limit=st.sampled_from([5, 40, 1666]),
-    headers=st.sampled_from(["full", "none"]),
-    latency=st.sampled_from([0.0, 0.05, 1.0, 5.0]),
-    piece=st.integers(20, 3000),
-    pause=st.sampled_from([0.0, 0.3, 20.0]),
-    seed=st.integers(0, 1000),
+    faults=faults_at((*ENDPOINTS, *IN_BULK, *IN_BULK)),
+    contacts_api=st.just("bulk"),
+    bulk=st.tuples(
+        st.tuples(st.just("bulk_duration"), st.sampled_from([0.0, 0.0, 4.0, 30.0])),
+        st.tuples(st.just("bulk_version"), st.sampled_from(["2.17", "2.17", "2.17", "Preview", "none"])),
+        st.tuples(st.just("bulk_limit"), st.sampled_from([2, 100, 100])),
+        st.tuples(st.just("bulk_cost"), st.sampled_from(["call", "item"])),
+    ),
+    **WORLD,
 )
 
 
@@ -286,6 +310,13 @@ def disorder(states: list[tuple[int, str]]) -> list[tuple[int, int]]:
 @given(case=CASES)
 def test_sync_under_any_faults_ends_as_if_there_were_none(case: Case) -> None:
     """Contacts, events and counts are those of the model, each state comes after its records, nothing hangs."""
+    hold_to_model(case, Model(case.steps, case.moments()))
+
+
+@hypothesis_settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(case=BULK_CASES)
+def test_sync_in_bulk_under_any_faults_ends_as_if_there_were_none(case: Case) -> None:
+    """The same, whatever becomes of bulk calls and their jobs."""
     hold_to_model(case, Model(case.steps, case.moments()))
 
 

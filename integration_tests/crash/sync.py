@@ -106,6 +106,7 @@ class Case:
     people: int
     stop_after_rejected: int
     deleted_records: str
+    in_bulk: bool
 
     @classmethod
     def draw(cls, chance: random.Random, *, per_stream: bool) -> Case:
@@ -145,6 +146,7 @@ class Case:
             stop_after_rejected=chance.choice([0, 0, 1000]),
             # Whom the run before has archived comes back in the next one only where archived people may.
             deleted_records=chance.choice(["archive" if unarchive else "ignore", "delete"]),
+            in_bulk=chance.random() < 0.3,
         )
 
     @property
@@ -154,7 +156,8 @@ class Case:
 
     def settings(self) -> dict[str, Any]:
         """The emulator's settings for runs that are disturbed."""
-        return {**self.calm_settings(), "latency": self.latency, "faults": self.faults}
+        jobs = {"bulk_wait": 0.05, "bulk_duration": 0.1}
+        return {**self.calm_settings(), **jobs, "latency": self.latency, "faults": self.faults}
 
     def calm_settings(self) -> dict[str, Any]:
         """The emulator's settings for a run that nothing disturbs."""
@@ -203,7 +206,11 @@ class Case:
                 "archived_contacts": "unarchive" if self.unarchive else "reject",
                 "deleted_records": self.deleted_records,
             },
-            "delivery": {"concurrency": self.concurrency, "stop_after_rejected": self.stop_after_rejected},
+            "delivery": {
+                "concurrency": self.concurrency,
+                "stop_after_rejected": self.stop_after_rejected,
+                "contacts_api": "bulk" if self.in_bulk else "standard",
+            },
         }
 
     def configuration(self) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from integration_tests.crash.disturbances import (
 )
 from integration_tests.crash.sync import (
     FIRST_SECOND,
+    LAG,
     SEED,
     STREAMS,
     Case,
@@ -39,7 +40,7 @@ from integration_tests.crash.sync import (
     rest_of,
 )
 from integration_tests.support.harness import catalog, hold_to_contract, record, state, to_lines, write
-from integration_tests.support.processes import Connector
+from integration_tests.support.processes import DEADLINE, Connector
 from intercom_emulator import Server, Settings
 
 KINDS = tuple(Kind)
@@ -199,3 +200,35 @@ def test_event_of_a_person_whom_the_killed_run_made_a_moment_ago_is_delivered(
     assert [{"recordCount": 1, "rejectedRecordCount": 0}] == [each["destinationStats"] for each in second.states]
     assert ["did it"] == [each["event_name"] for each in place.intercom.dump()["events"]]
     assert 3 == place.intercom.dump()["calls"]["POST /events"]
+
+
+def test_sync_in_bulk_when_killed_while_its_jobs_are_open_then_the_next_one_ends_as_if_undisturbed(
+    make_workplace: Callable[..., Workplace],
+) -> None:
+    """The jobs go on without anybody who asks for them; the next run finds some done, some open, and doubles nobody."""
+    place = make_workplace(bulk_duration=3.0, search_lag=LAG)
+    known = [{"external_id": f"canary-{number}", "name": "canary as it was"} for number in range(20)]
+    place.intercom.seed({"contacts": known})
+    messages = [record("users", user_id=f"canary-{number}", name=f"canary {number}") for number in range(40)]
+    sections: dict[str, Any] = {
+        "users": {"mode": "enabled", "streams": [{"stream": "users"}], "attributes": [{"property": "name"}]},
+        "delivery": {"contacts_api": "bulk"},
+    }
+    first = place.write(**sections)
+    first.send(to_lines([*messages, state("users", 1)]))
+    deadline = time.monotonic() + DEADLINE
+    while len(place.intercom.dump()["bulk_jobs"]) < 2:
+        assert time.monotonic() < deadline, "no job was opened"
+        time.sleep(0.02)
+    first.process.kill()
+    first.join()
+    assert [] == first.states
+    assert {"running"} == {each["state"] for each in place.intercom.dump()["bulk_jobs"]}
+    second = place.write(**sections)
+    assert 0 == second.finish(to_lines([*messages, state("users", 1)]))
+    assert [{"recordCount": 40, "rejectedRecordCount": 0}] == [each["destinationStats"] for each in second.states]
+    contents = place.intercom.dump()
+    assert {f"canary-{number}": f"canary {number}" for number in range(40)} == {
+        each["external_id"]: each["name"] for each in contents["contacts"]
+    }
+    assert 40 == len(contents["contacts"])

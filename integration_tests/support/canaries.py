@@ -541,6 +541,34 @@ SITUATIONS: dict[str, Situation] = {
         ("People whose rows were deleted: 1 deleted, 1 not in Intercom",),
         users={"deleted_records": "delete"},
     ),
+    "people in bulk": Situation(
+        [user(), user(user_id=OTHER, email=OTHER_ADDRESS, account=account(name="canary other")), event()],
+        ("contacts delivered 2", "Bulk: contacts written in bulk: 2"),
+        users=MEMBERS,
+        delivery={"contacts_api": "bulk"},
+    ),
+    "people in bulk refused": Situation(
+        [user(), user(user_id=OTHER, email=OTHER_ADDRESS)],
+        ("contacts delivered 2", "Intercom forbids bulk calls"),
+        delivery={"contacts_api": "bulk"},
+        settings={
+            "faults": [
+                fault(
+                    "POST /contacts/bulk",
+                    "status",
+                    status=403,
+                    code="forbidden",
+                    message="canary@example.com is forbidden",
+                )
+            ]
+        },
+    ),
+    "people in bulk of whom some are refused": Situation(
+        [user(user_id=OTHER, email=OTHER_ADDRESS), user(user_id="canary-8", email="canary8@example.com")],
+        ("contact_archived 1", "of them sent in bulk before: 2"),
+        contacts=[{"external_id": OTHER, "email": OTHER_ADDRESS, "name": "canary as it was", "archived": True}],
+        delivery={"contacts_api": "bulk"},
+    ),
     "companies without people": Situation(
         [user(account=account()), user(account=account(id={"canary": "canary"})), user(account=account(id=""))],
         ("as far as it knows: 1.", "invalid_identity 1", "companies filtered 1"),

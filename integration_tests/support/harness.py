@@ -75,7 +75,7 @@ class Probe(EmulatorTransport):
 
     `overlaps` counts writes of a contact that began while a call of the same person was in flight, and calls that
     began during such a write; events may go at once. A person is told by the identity in the body, or by the
-    identity that the path's contact had. Lookups are nobody's.
+    identity that the path's contact had. Lookups are nobody's, and bulk calls everybody's.
     """
 
     def __init__(self, intercom: Intercom, clock: VirtualClock, delay: Callable[[], float] = lambda: 0.1) -> None:
@@ -93,7 +93,7 @@ class Probe(EmulatorTransport):
         writes = request.method != "GET" and request.path_url != "/events"
         with self._guard:
             self.sent.append((self.clock.now(), f"{request.method} {request.path_url}", person))
-            if request.path_url != "/contacts/search":
+            if not request.path_url.startswith(("/contacts/search", "/contacts/bulk")):
                 self.overlaps += any(person == who and (writes or other) for who, other in self._flying)
             self._flying.append((person, writes))
             self.most = max(self.most, len(self._flying))
