@@ -8,6 +8,8 @@ them, as most scripts and connectors do. The call that reads the data attributes
 
 A second table counts what hangs on a person: each belongs to one of a hundred companies and bears two tags, which
 Intercom has already, but for those who enter a tag, leave one or change their company.
+The second table counts the same in bulk, where a job takes two seconds: if a bulk call counts as one call of the
+quota, which nobody knows of Intercom, and if each of its contacts does.
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ HEADERS: Final = {
     "Intercom-Version": "2.16",
 }
 UNLIMITED: Final = 1_000_000
+ALLOWED: Final = 1_666
+"""Calls of a window where each contact counts: what Intercom allows a private app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Case:
     name: str
     new: int
     changed: int
+    refused: int = 0
+    """How many of a hundred have a name that Intercom refuses."""
 
     def is_new(self, number: int) -> bool:
         """Say whether Intercom does not know the person; new ones are spread evenly."""
@@ -67,6 +73,15 @@ class Case:
         """Say whether the source has another value than Intercom."""
         return number % 100 < self.changed
 
+    def name_of(self, number: int) -> str:
+        """Tell the name that the source has."""
+        return ODD if number % 100 < self.refused else f"Name {number}"
+
+
+ODD: Final = "refused"
+JOB_SECONDS: Final = 2.0
+BULK: Final = "PUT /contacts/bulk", "POST /contacts/bulk"
+POLL: Final = "GET /contacts/bulk/{id}"
 
 CASES: Final = (
     Case("none changed", 0, 0),
@@ -74,6 +89,12 @@ CASES: Final = (
     Case("all changed", 0, 100),
     Case("30% new, none of the others changed", 30, 0),
     Case("30% new, a tenth of all changed", 30, 10),
+)
+IN_BULK: Final = (
+    *CASES,
+    Case("all changed, 1% refused", 0, 100, 1),
+    Case("all new", 100, 0),
+    Case("all new, 1% refused", 100, 0, 1),
 )
 
 
@@ -109,14 +130,14 @@ def make_people(case: Case, people: int) -> Iterator[dict[str, Any]]:
         yield {
             "user_id": f"u{number}",
             "email": f"u{number}@example.com",
-            "name": f"Name {number}",
+            "name": case.name_of(number),
             "plan": "free" if case.is_changed(number) else "pro",
         }
 
 
-def make_intercom(case: Case, people: int, clock: VirtualClock, latency: float) -> Intercom:
-    """Make the Intercom that knows those who are not new."""
-    settings = {"search_lag": LAG, "latency": latency, "limit": UNLIMITED, "keep_exchanges": 1}
+def make_intercom(case: Case, people: int, clock: VirtualClock, latency: float, **more: Any) -> Intercom:
+    """Make the Intercom that knows those who are not new; `more` are settings of it."""
+    settings = {"search_lag": LAG, "latency": latency, "limit": UNLIMITED, "keep_exchanges": 1, **more}
     intercom = Intercom(Settings.from_dict(settings), clock=clock.wall)
     known = [
         {
@@ -134,19 +155,25 @@ def make_intercom(case: Case, people: int, clock: VirtualClock, latency: float) 
 
 def count_calls(intercom: Intercom) -> tuple[int, int]:
     """Tell the searches, and the calls that write."""
-    calls: dict[str, int] = {name: count for name, count in intercom.dump()["calls"].items() if name != LISTING}
+    calls = all_calls(intercom)
     searches = calls.pop("POST /contacts/search", 0)
     return searches, sum(calls.values())
 
 
-def write_with_connector(case: Case, people: int, latency: float) -> tuple[int, int]:
-    """Run the connector on all people; return its searches and its writes.
+def all_calls(intercom: Intercom) -> dict[str, int]:
+    """Tell the calls by their endpoint, but for the one that lists the attributes."""
+    return {name: count for name, count in intercom.dump()["calls"].items() if name != LISTING}
+
+
+def write_with_connector(case: Case, people: int, latency: float, **delivery: Any) -> Intercom:
+    """Run the connector on all people; return the Intercom they were written to, whose settings begin with `bulk_`.
 
     Raises:
         SystemExit: not every record was taken.
     """
     clock = VirtualClock()
-    intercom = make_intercom(case, people, clock, latency)
+    settings = {name: delivery.pop(name) for name in list(delivery) if name.startswith("bulk_") or name == "limit"}
+    intercom = make_intercom(case, people, clock, latency, refused_names=[ODD], **settings)
     messages = [record("users", **person) for person in make_people(case, people)]
     users = {
         "mode": "enabled",
@@ -154,7 +181,7 @@ def write_with_connector(case: Case, people: int, latency: float) -> tuple[int, 
         "attributes": [{"property": name} for name in ATTRIBUTES],
     }
     lines = destination.write(
-        config(events=None, users=users),
+        config(events=None, users=users, delivery=delivery),
         catalog("users"),
         stdin=ScriptedStdin(clock, (0.0, to_lines([*messages, state("users", 1)]))),
         clock=clock,
@@ -165,7 +192,27 @@ def write_with_connector(case: Case, people: int, latency: float) -> tuple[int, 
     if [people] != [each["destinationStats"]["recordCount"] for each in states]:
         sys.exit(f"{case.name}: not every record was taken")
     check(case, people, intercom)
-    return count_calls(intercom)
+    return intercom
+
+
+def count_bulk(case: Case, people: int, latency: float, cost: str) -> tuple[str, ...]:
+    """Make the row of a case in bulk: searches, bulk calls, polls, single calls, and all of them."""
+    intercom = write_with_connector(
+        case,
+        people,
+        latency,
+        contacts_api="bulk",
+        bulk_cost=cost,
+        bulk_duration=JOB_SECONDS,
+        limit=ALLOWED if cost == "item" else UNLIMITED,
+    )
+    calls = all_calls(intercom)
+    searches, polls = calls.pop("POST /contacts/search", 0), calls.pop(POLL, 0)
+    bulk = sum(calls.pop(name, 0) for name in BULK)
+    alone = sum(calls.values())
+    counted = "as one" if cost == "call" else "as its contacts"
+    numbers = (searches, bulk, polls, alone, searches + bulk + polls + alone)
+    return (f"{case.name}; a call counts {counted}", *(f"{number:,}" for number in numbers))
 
 
 def count_links(links: Links, people: int, latency: float) -> dict[str, int]:
@@ -252,7 +299,7 @@ def main() -> None:
     parsed = parser.parse_args()
     rows = []
     for case in CASES:
-        searches, writes = write_with_connector(case, parsed.people, parsed.seconds_of_a_call)
+        searches, writes = count_calls(write_with_connector(case, parsed.people, parsed.seconds_of_a_call))
         plain = sum(write_one_by_one(case, parsed.people))
         total = searches + writes
         rows.append((case.name, f"{searches:,}", f"{writes:,}", f"{total:,}", f"{plain:,}", f"{plain / total:.1f}"))
@@ -267,6 +314,9 @@ def main() -> None:
         linked.append((links.name, *(f"{count:,}" for count in (*counts, sum(calls.values()), sum(counts)))))
     heads = ("", "searches", "companies", "attached", "names", "tagged", "untagged", "others", "calls")
     show(f"Calls for {parsed.people:,} known people, each with a company and two tags", [heads, *linked])
+    in_bulk = [count_bulk(case, parsed.people, parsed.seconds_of_a_call, "call") for case in IN_BULK]
+    in_bulk.append(count_bulk(CASES[2], parsed.people, parsed.seconds_of_a_call, "item"))
+    show("The same in bulk", [("", "searches", "bulk", "polls", "single", "calls"), *in_bulk])
 
 
 if __name__ == "__main__":
