@@ -63,6 +63,7 @@ class Stage(Bench):
         people = [{"external_id": f"u{number}", "email": mail(number), "name": "old"} for number in range(KNOWN)]
         self.intercom.seed({"contacts": people, "data_attributes": [{"name": "plan"}]})
         self.shown = {each["external_id"]: each for each in self.intercom.dump()["contacts"]}
+        self.jobs: dict[str, tuple[set[str], float]] = {}
         self.failing = chance.choice([0.0, 0.0, 0.1, 0.3])
         writer = BulkWriter(self.time.now, Notes())
         self.writer = ContactUpserter(
@@ -77,11 +78,30 @@ class Stage(Bench):
         """Have the emulator answer; of bulk calls some fail, before or after it has taken them."""
         fate = self.chance.random() if isinstance(call, IN_BULK) else 1.0
         if fate < self.failing / 3:
+            if isinstance(call, GetBulkJob):
+                # Nobody waits for it any more.
+                self.jobs.pop(call.job_id, None)
             return UndeliverableError(rejected(outcomes.UNDELIVERABLE))
         if fate < self.failing / 2:
             return Answer(0, "empty", is_lost=True)
         answer = self._ask(call)
-        return Answer(0, "empty", is_lost=True) if fate < self.failing else answer
+        if fate < self.failing:
+            return Answer(0, "empty", is_lost=True)
+        self._note_job(call, answer)
+        return answer
+
+    def _note_job(self, call: Call, answer: Answer) -> None:
+        """Hold a job that was taken, and that its leader waits for, to having nobody in common with another one."""
+        if not isinstance(call, CreateContactsInBulk | UpdateContactsInBulk) or not call.is_answered_by(answer):
+            return
+        states = {each["id"]: each["state"] for each in self.intercom.dump()["bulk_jobs"]}
+        named = [member[name] for member in call.contacts for name in ("id", "external_id", "email") if name in member]
+        people = set(named)
+        assert len(named) == len(people), "somebody is in one job twice"
+        for job_id, (others, until) in self.jobs.items():
+            is_open = states[job_id] in {"pending", "running"} and self.time.seconds < until
+            assert not is_open or people.isdisjoint(others), "somebody is in two open jobs"
+        self.jobs[answer.body["id"]] = (people, self.time.seconds + LONGEST_JOB)
 
     def _ask(self, call: Call) -> Answer:
         headers = {**HEADERS, "Intercom-Version": call.version or "2.16"}
