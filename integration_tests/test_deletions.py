@@ -407,6 +407,18 @@ def test_deletions_up_to_the_limit_are_no_error() -> None:
     assert (4, 0) == counts(result)
 
 
+def test_deletion_that_is_undeliverable_does_not_count() -> None:
+    """Nobody has gone by it, so somebody else may."""
+    faults = [{"endpoint": "POST /contacts/{id}/archive", "kind": "status", "status": 500, "matching": A}]
+    made = place(ADA, person(B, external_id="u2"), faults=faults)
+    document = users("name", **ARCHIVE, delivery={"max_deletions": 1})
+    result = made.write_at((0.0, [tombstone()]), (700.0, [tombstone("u2")]), configuration=document)
+    assert None is result.error
+    assert ("there", "archived") == (flags(result, A), flags(result, B))
+    assert "rejected 1 (undeliverable 1)" in outcomes(result)
+    assert result.logged("People whose rows were deleted: 1 archived.")
+
+
 def test_deletion_that_intercom_refuses_is_rejected_and_does_not_count() -> None:
     """The next one may have its place."""
     contacts = [person(A, external_id="u1"), person(B, external_id="u2")]

@@ -216,7 +216,11 @@ class ContactDeleter:
         if not self._limit.take():
             return rejected(outcomes.TOO_MANY_DELETIONS)
         call: WriteCall = (ArchivePerson if self._how == "archive" else DeleteContact)(contact.contact_id)
-        answer = yield call
+        try:
+            answer = yield call
+        except UndeliverableError:
+            self._limit.give_back()
+            raise
         # Who is not there, and was a moment ago, was taken away by an attempt whose answer was lost.
         if not call.is_answered_by(answer) and answer.status != NOT_FOUND:
             self._limit.give_back()
