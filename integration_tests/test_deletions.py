@@ -291,6 +291,15 @@ def test_lead_when_brought_back_is_the_old_one() -> None:
 
 
 @BOTH
+def test_person_by_address_whose_lookup_failed_is_looked_for_again(how: str) -> None:
+    """Two answers of 500 leave the address out of the lookup, which says nothing of the person."""
+    faults = [{"endpoint": "POST /contacts/search", "kind": "status", "status": 500, "first": 2}]
+    result = place(ADA, faults=faults).write(tombstone(ADDRESS), configuration=users(deleted_records=how, **MAIL))
+    assert "there" != flags(result)
+    assert result.logged(f"People whose rows were deleted: 1 {how}d.")
+
+
+@BOTH
 def test_person_whom_this_run_has_made_by_the_user_id_is_found_by_the_address(how: str) -> None:
     """Though the search does not show them for minutes."""
     streams = [{"stream": "users"}, {"stream": "mails", "identity_property": "mail", "intercom_field": "email"}]

@@ -106,8 +106,8 @@ class _Seeking:
             made = yield from find_made_in_bulk(maker)
             return None if made is None else (yield from self._read(made.body["id"]))
         uncertain = self._cache.lost_creates.uncertain(who.key.value) if who.by_email else None
-        if who.by_email and self._found is not None and uncertain is None:
-            # The search was asked, and nobody else knows addresses.
+        if who.by_email and self._found is not None and self._found.is_certain and uncertain is None:
+            # The search was answered, and nobody else knows addresses.
             return None
         # Whom the search has shown may have been somebody else, who has gone.
         found_id = yield from self._find()
