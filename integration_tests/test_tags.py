@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from integration_tests.support.harness import TOKEN, EmulatorTransport, Result, config, record, state, write
+from integration_tests.support.harness import (
+    TOKEN,
+    EmulatorTransport,
+    Result,
+    ScriptedStdin,
+    config,
+    record,
+    state,
+    to_lines,
+    write,
+)
 from integration_tests.support.virtual_clock import VirtualClock
 from intercom_emulator import Intercom, Settings
 
@@ -307,6 +317,31 @@ def test_records_of_one_person_across_batches_when_they_name_different_tags_then
     )
     assert ["Segment: C", "Segment: D", "VIP"] == tagged(result)["u1"]
     assert 1 == len([each for each in result.logs if "name different tags" in each])
+
+
+@pytest.mark.parametrize("apart", [0.0, 20.0])
+def test_records_of_one_person_under_two_keys_when_they_name_different_tags_then_nothing_more_is_taken_off(
+    apart: float,
+) -> None:
+    """Each stream knows the person by another identity; else each of them would take off what the other has added."""
+    clock = VirtualClock()
+    intercom = Intercom(clock=clock.wall)
+    tags = [{"name": "Segment: a"}]
+    intercom.seed({"contacts": [{"external_id": "u1", "email": "ada@example.com", "tags": tags}]})
+    section = {
+        "mode": "enabled",
+        "streams": [{"stream": "users"}, {"stream": "mails", "identity_property": "mail", "intercom_field": "email"}],
+        "tags": [REPLACE],
+    }
+    rows = [record("users", user_id="u1", segments=["a"]), record("mails", mail="ada@example.com", segments=["b"])]
+    result = write(
+        ScriptedStdin(clock, *((apart * number, to_lines([row])) for number, row in enumerate(rows))),
+        configuration=config(events=None, users=section),
+        intercom=intercom,
+        clock=clock,
+    )
+    assert {"u1": ["Segment: a", "Segment: b"]} == tagged(result)
+    assert result.logged("records of one person name different tags")
 
 
 def test_records_of_one_person_that_go_one_by_one_when_they_name_different_tags_then_nothing_is_taken_off() -> None:

@@ -250,7 +250,8 @@ def test_record_that_names_other_tags_than_an_earlier_one_is_warned_of_once_and_
     assert said[0].startswith(f"{PLACE}: records of one person name different tags")
     assert (NOTHING_TAGGED, [ListTags()]) == desk.settle(bearing("b"), replacing("s: b"), ALL)
     assert (NOTHING_TAGGED, []) == desk.settle(bearing("b"), replacing())
-    assert [UntagContact(ID, "b")] == desk.settle(bearing("b"), replacing(key="third"), UNTAGGED)[1]
+    third = desk.settle(bearing("b", contact_id="third"), replacing(key="third"), UNTAGGED)
+    assert [UntagContact("third", "b")] == third[1]
     assert [] == hear(desk, replacing("s: a"))
 
 

@@ -26,7 +26,7 @@ MOST_TAGGED: Final = 100_000
 """Tags put on a contact or taken off one that a run remembers: the latest."""
 
 MOST_PEOPLE: Final = 100_000
-"""People of whom a run remembers which tags their records named: the latest."""
+"""People of whom a run remembers which tags their records named, by their key and by their contact: the latest."""
 
 BELIEVED_SECONDS: Final = 600.0
 """For so long the search may not show what was done (it lags by up to minutes, says Intercom)."""
@@ -95,7 +95,7 @@ class Tagging:
         """Tags, by the digest of their ids."""
         self._done: Bounded[int, tuple[bool, float]] = Bounded(MOST_TAGGED)
         """Whether this run has put a tag on a contact, or has taken it off, and until when that is believed."""
-        self._named: Bounded[int, int] = Bounded(MOST_PEOPLE)
+        self._named: Bounded[int, int] = Bounded(2 * MOST_PEOPLE)
         """Which tags the records of a person name under a prefix."""
         self._warned: set[str] = set()
         self.known_name: str | None = None
@@ -104,14 +104,17 @@ class Tagging:
     def hear(self, change: ContactChange) -> None:
         """Take in which tags the records name that are to be written now."""
         for prefix, names in change.lists.items():
-            person = _digest_person(change, prefix)
-            heard = _CONTRADICTED if names is None else hash("\n".join(sorted(names)))
-            if self._named.get(person) not in {None, heard}:
-                heard = _CONTRADICTED
-            self._named.note(person, heard)
-            if heard == _CONTRADICTED and prefix not in self._warned:
-                self._warned.add(prefix)
-                self._notes.add(Note(_explain_contradiction(self._replaced[prefix].place)))
+            self._note_named(_digest_person(change, prefix), prefix, names)
+
+    def _note_named(self, person: int, prefix: str, names: frozenset[str] | None) -> None:
+        """Note which tags the records of a person name; that they differ, where they do."""
+        heard = _CONTRADICTED if names is None else hash("\n".join(sorted(names)))
+        if self._named.get(person) not in {None, heard}:
+            heard = _CONTRADICTED
+        self._named.note(person, heard)
+        if heard == _CONTRADICTED and prefix not in self._warned:
+            self._warned.add(prefix)
+            self._notes.add(Note(_explain_contradiction(self._replaced[prefix].place)))
 
     def settle(self, contact: KnownContact, change: ContactChange) -> Generator[Step, Answer, Tagged]:
         """Put the tags on a contact that a change names; take the others off under prefixes of which it names all."""
@@ -126,7 +129,7 @@ class Tagging:
     ) -> Generator[Step, Answer, tuple[list[str], list[Removable]]]:
         """Tell the names of the tags that a contact lacks of those that a change names, and which are to come off."""
         wanted = {hash(name.casefold()): name for name in change.tags}
-        prefixes = self._find_agreed(change)
+        prefixes = self._find_agreed(contact, change)
         if not wanted and not prefixes:
             return [], []
         shown = yield from self._read(contact, wanted, prefixes)
@@ -177,13 +180,15 @@ class Tagging:
         trims = [(entry, REFUSED) for name, entry in change.tags.items() if name.casefold() in tagged.refused]
         return trims + [(self._replaced[each].name, REFUSED) for each in change.lists if each in tagged.kept]
 
-    def _find_agreed(self, change: ContactChange) -> Collection[str]:
-        """Tell the prefixes of which all tags are named, for a person whose records agree so far."""
-        return {
-            prefix
-            for prefix, names in change.lists.items()
-            if names is not None and self._named.get(_digest_person(change, prefix)) != _CONTRADICTED
-        }
+    def _find_agreed(self, contact: KnownContact, change: ContactChange) -> Collection[str]:
+        """Tell the prefixes of which all tags are named, for a person whose records agree so far, under any key."""
+        agreed = set[str]()
+        for prefix, names in change.lists.items():
+            digest = hash((contact.contact_id, prefix))
+            self._note_named(digest, prefix, names)
+            if _CONTRADICTED not in {self._named.get(digest), self._named.get(_digest_person(change, prefix))}:
+                agreed.add(prefix)
+        return agreed
 
     def _read(
         self, contact: KnownContact, wanted: Iterable[int], prefixes: Collection[str]
