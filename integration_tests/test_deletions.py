@@ -324,6 +324,17 @@ def test_lead_of_whom_nobody_knows_whether_it_was_made_when_it_leaves_is_uncerta
     assert later.logged("People whose rows were deleted: 1 archived.")
 
 
+def test_person_who_is_restored_as_they_are_is_delivered() -> None:
+    """Intercom had them in the archive, which is not what the row says."""
+    made = place(search_lag=0.0)
+    made.call("POST", f"/contacts/{A}/archive", {})
+    result = made.write(user(name="Ada"), configuration=users("name", archived_contacts="unarchive"))
+    assert "there" == flags(result)
+    assert "contacts delivered 1" in outcomes(result)
+    again = made.write(user(name="Ada"), configuration=users("name", archived_contacts="unarchive"))
+    assert "contacts unchanged 1" in outcomes(again)
+
+
 @pytest.mark.parametrize("mode", ["upsert", "update_only"])
 @pytest.mark.parametrize("create_as", ["user", "lead"])
 @pytest.mark.parametrize("apart", [0.0, 5.0])

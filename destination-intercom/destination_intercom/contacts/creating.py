@@ -276,7 +276,7 @@ class ContactCreation:
     def bring_back(self, contact_id: str) -> Steps:
         """Restore the contact of a person whom this run has archived, and who has a live row now; write to it."""
         outcome = yield from self._unarchive(contact_id, None)
-        return replace(outcome, status=Status.DELIVERED) if outcome.status is Status.UNCHANGED else outcome
+        return _as_delivered(outcome)
 
     def _has_archived(self, contact_id: str) -> bool:
         """Say whether this run, or maybe an attempt before it, has archived the person as this contact."""
@@ -310,7 +310,9 @@ class ContactCreation:
                     return rejected(outcomes.NOT_RESTORABLE, refusal)
         if call.is_answered_by(answer) and is_same_person(self._change, contact := self._write.read(answer)):
             outcome = yield from self._write.update_read(contact)
-            return rejected(outcomes.CONTACT_ARCHIVED, conflict) if outcome is None else outcome
+            if outcome is None:
+                return rejected(outcomes.CONTACT_ARCHIVED, conflict)
+            return _as_delivered(outcome) if restored else outcome
         reason = outcomes.IDENTITY_CONFLICT if call.is_answered_by(answer) else outcomes.CONFLICT
         if restored:
             yield ArchiveContact(contact_id)
@@ -379,3 +381,8 @@ def find_made_in_bulk(maker: Key) -> Generator[Step, Answer, Answer | None]:
     read = GetContact(contact_id)
     answer = yield read
     return answer if read.is_answered_by(answer) else None
+
+
+def _as_delivered(outcome: Outcome) -> Outcome:
+    """Tell that something was written, though no value was."""
+    return replace(outcome, status=Status.DELIVERED) if outcome.status is Status.UNCHANGED else outcome

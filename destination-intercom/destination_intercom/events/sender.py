@@ -179,7 +179,7 @@ class EventSender:
             self._notes.add(
                 Note(
                     "An event was delivered with the same person, name and second as another one, but other metadata."
-                    " Intercom may treat the two as one, and keep only one of them. The summary counts such events."
+                    " Intercom may see the two as one, and keep only one of them. The summary counts such events."
                 )
             )
         cache.delivered.note(digest, None)
