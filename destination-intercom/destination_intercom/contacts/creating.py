@@ -14,7 +14,7 @@ from destination_intercom.contacts.bulk import Ending
 from destination_intercom.contacts.cache import LEAD
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.leads import LeadCreation, is_contact, is_lost
-from destination_intercom.contacts.lookup import search_query
+from destination_intercom.contacts.lookup import needs_search, search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import CONFLICT_STATUS, Found, choose, id_in, is_free, is_same_person
 from destination_intercom.contacts.sending import ADDRESS, Sending
@@ -49,9 +49,6 @@ DELETED_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 NOT_FOUND: Final = 404
 MERGED: Final = 410
-
-PATHS_OF_DOTS: Final = frozenset({".", ".."})
-"""As a part of a path, these would be taken for folders by everything on the way."""
 
 
 class ContactCreation:
@@ -101,7 +98,7 @@ class ContactCreation:
 
     def _update_unseen(self) -> Steps:
         """Ask once more before a person counts as not there: the search lags."""
-        if self._change.by_email or self._change.key.value in PATHS_OF_DOTS:
+        if needs_search(self._change.key):
             return rejected(outcomes.NOT_FOUND)
         call = FindByExternalId(self._change.key.value)
         answer = yield call
@@ -214,7 +211,7 @@ class ContactCreation:
     def _look_again(self, refusal: Refusal) -> Steps:
         """Ask whether the person is there who can be created by no call."""
         key, contacts = self._change.key, []
-        if self._change.by_email or key.value in PATHS_OF_DOTS:
+        if needs_search(key):
             search = SearchContacts(search_query(key.field, [key.value]), decisive=True)
             answer = yield search
             listed = answer.body.get("data") if search.is_answered_by(answer) else None
@@ -366,7 +363,7 @@ def find_made_in_bulk(maker: Key) -> Generator[Step, Answer, Answer | None]:
     The search lags. A User ID is asked for without it; of an address the create of the same tells who has it.
     """
     if maker.field != "email":
-        if maker.value in PATHS_OF_DOTS:
+        if needs_search(maker):
             return None
         find = FindByExternalId(maker.value)
         answer = yield find

@@ -12,11 +12,11 @@ from typing import Final
 from destination_intercom import outcomes
 from destination_intercom.configuration.config import Deletion
 from destination_intercom.contacts.cache import ContactCache
-from destination_intercom.contacts.creating import PATHS_OF_DOTS, find_made_in_bulk
+from destination_intercom.contacts.creating import find_made_in_bulk
 from destination_intercom.contacts.departures import LiveRows
 from destination_intercom.contacts.known import ContactReader, KnownContact, read_identity
 from destination_intercom.contacts.leads import is_contact
-from destination_intercom.contacts.lookup import search_query
+from destination_intercom.contacts.lookup import needs_search, search_query
 from destination_intercom.contacts.mapping import ContactChange, ContactDeletion
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose, is_same_person, keys_of
 from destination_intercom.contacts.turns import Turn
@@ -148,7 +148,7 @@ class _Seeking:
     def _find(self) -> Generator[Step, Answer, str | Outcome | None]:
         """Ask for a person by the identity: by the User ID without the search, which lags."""
         key = self._who.key
-        if key.field == "email" or key.value in PATHS_OF_DOTS:
+        if needs_search(key):
             return (yield from self._search())
         call = FindByExternalId(key.value)
         answer = yield call

@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.known import KnownContact, read_identity
 from destination_intercom.delivery.kinds import Note, Notes
+from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import NEVER, Call, GiveUp, SearchContacts
 
@@ -97,6 +98,15 @@ class SearchSize:
         if about not in self._told:
             self._told.add(about)
             self.notes.add(Note(text))
+
+
+PATHS_OF_DOTS: Final = frozenset({".", ".."})
+"""As a part of a path, these would be taken for folders by everything on the way."""
+
+
+def needs_search(key: Key) -> bool:
+    """Say whether only the search can find a person: an address, or an external_id that no path can hold."""
+    return key.field == "email" or key.value in PATHS_OF_DOTS
 
 
 def search_query(field_name: str, keys: Sequence[str], *, after: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from destination_intercom import outcomes
 from destination_intercom.contacts.batches import ContactBatch, ContactBatches
 from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.known import KnownContact, read_identity
-from destination_intercom.contacts.lookup import search_query
+from destination_intercom.contacts.lookup import needs_search, search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose
 from destination_intercom.contacts.upsert import ContactUpserter
@@ -80,8 +80,7 @@ class People:
         if key in self._cache.departures:
             # The search may show them for minutes to come.
             return rejected(outcomes.UNKNOWN_USER, refusal)
-        # As a part of a path, these two would be taken for folders by everything on the way.
-        if key.field == "email" or key.value in {".", ".."}:
+        if needs_search(key):
             return (yield from self._search(key, refusal))
         call = FindByExternalId(key.value)
         answer = yield call
