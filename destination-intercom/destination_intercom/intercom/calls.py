@@ -138,6 +138,10 @@ def _is_object(answer: Answer) -> bool:
     return answer.status == OK and isinstance(answer.body, dict)
 
 
+def _lists(answer: Answer) -> bool:
+    return _is_object(answer) and isinstance(answer.body.get("data"), list)
+
+
 @dataclass(frozen=True, slots=True)
 class _ContactCall(Call):
     contact_id: str
@@ -186,7 +190,7 @@ class ListDataAttributes(ReadCall):
 
     def is_answered_by(self, answer: Answer) -> bool:
         """Say whether it lists anything."""
-        return _is_object(answer) and isinstance(answer.body.get("data"), list)
+        return _lists(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +210,11 @@ class CreateDataAttribute(_PayloadCall, WriteCall):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateContact(_PayloadCall, WriteCall):
-    """Create a user."""
+class _CreateContact(_PayloadCall, WriteCall):
+    """Create a user or a lead."""
 
     endpoint: ClassVar[str] = "POST /contacts"
     permission: ClassVar[str] = "Write users and companies"
-    dry_run_label: ClassVar[str] = "contacts would be created"
 
     def dry_run_answer(self, number: int) -> Answer:
         """Answer with the contact, who has no tags yet."""
@@ -219,29 +222,27 @@ class CreateContact(_PayloadCall, WriteCall):
 
     def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:
         """Show who the contact is."""
-        return _show_identity(answer)
+        shown = {name: value for name, value in answer.body.items() if name in IDENTITY}
+        return [(GetContact(answer.body["id"]), Answer(OK, "json", shown))]
 
 
 @dataclass(frozen=True, slots=True)
-class CreateLead(_PayloadCall, WriteCall):
+class CreateContact(_CreateContact):
+    """Create a user."""
+
+    dry_run_label: ClassVar[str] = "contacts would be created"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateLead(_CreateContact):
     """Create a lead; it conflicts with nothing, so that a second attempt would make a second one (recorded)."""
 
-    endpoint: ClassVar[str] = "POST /contacts"
-    permission: ClassVar[str] = "Write users and companies"
     dry_run_label: ClassVar[str] = "leads would be created"
 
     @property
     def give_up(self) -> GiveUp:
         """Tell that it is never tried again where it may have been processed."""
         return GiveUp(if_maybe_processed=True)
-
-    def dry_run_answer(self, number: int) -> Answer:
-        """Answer with the contact, who has no tags yet."""
-        return Answer(OK, "json", {"id": f"dry-run-{number}", "tags": NO_TAGS, **self.payload})
-
-    def dry_run_shows(self, answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:
-        """Show who the contact is."""
-        return _show_identity(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,11 +280,6 @@ class GetContact(_ContactCall, ReadCall):
 
 GONE: Final = Answer(404, "json", {"type": "error.list", "errors": [{"code": "not_found"}]})
 """What Intercom answers for a contact that is not there."""
-
-
-def _show_identity(answer: Answer) -> Iterable[tuple[ReadCall, Answer | None]]:
-    shown = {name: value for name, value in answer.body.items() if name in IDENTITY}
-    return [(GetContact(answer.body["id"]), Answer(OK, "json", shown))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -608,7 +604,7 @@ class ListTags(ReadCall):
 
     def is_answered_by(self, answer: Answer) -> bool:
         """Say whether it lists anything."""
-        return _is_object(answer) and isinstance(answer.body.get("data"), list)
+        return _lists(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -620,7 +616,7 @@ class ListContactTags(_ContactCall, ReadCall):
 
     def is_answered_by(self, answer: Answer) -> bool:
         """Say whether it lists anything."""
-        return _is_object(answer) and isinstance(answer.body.get("data"), list)
+        return _lists(answer)
 
 
 @dataclass(frozen=True, slots=True)
