@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Final
 
+from destination_intercom.contacts.bulk import IsFollowed, never
 from destination_intercom.contacts.cache import WrittenContacts
 from destination_intercom.contacts.lookup import MOST_KEYS
 from destination_intercom.contacts.mapping import ContactChange, ContactDeletion
@@ -75,11 +76,12 @@ class ContactBatch:
 
 
 class Neighbourhood:
-    """The people of a batch, as one of them sees it."""
+    """The people of a batch, as one of them sees it; `is_followed` tells whether another change of them waits."""
 
-    def __init__(self, batch: ContactBatch, key: Key) -> None:
+    def __init__(self, batch: ContactBatch, key: Key, is_followed: IsFollowed = never) -> None:
         self._batch = batch
         self._key = key
+        self.is_followed = is_followed
 
     def wait_for(self, contact_id: str) -> Waits:
         """Wait until a contact was written, if it is to be; never for somebody who waits for us."""

@@ -42,25 +42,12 @@ class BulkContacts:
         reader: ContactReader,
         memberships: Memberships | None,
         tagging: Tagging | None = None,
-        is_followed: IsFollowed = never,
     ) -> None:
         self._writer = writer
         self._cache = cache
         self._reader = reader
         self._memberships = memberships
         self._tagging = tagging
-        self._is_followed = is_followed
-
-    def followed_by(self, is_followed: IsFollowed) -> BulkContacts:
-        """Make the same for a person of whom another change waits where `is_followed`."""
-        return BulkContacts(
-            self._writer,
-            cache=self._cache,
-            reader=self._reader,
-            memberships=self._memberships,
-            tagging=self._tagging,
-            is_followed=is_followed,
-        )
 
     def count_ordinary(self) -> None:
         """Count a contact that goes by itself."""
@@ -85,15 +72,18 @@ class BulkContacts:
         return links
 
     def update(
-        self, key: Key, known: KnownContact, least: ContactChange, *, links: Links
+        self, key: Key, known: KnownContact, least: ContactChange, *, links: Links, is_followed: IsFollowed = never
     ) -> Generator[Step, Answer, bool]:
-        """Write `least`, with what rides along, to a contact whose turn is held; False if it has to go by itself."""
+        """Write `least`, with what rides along, to a contact whose turn is held; False if it has to go by itself.
+
+        It goes sooner where it `is_followed` by another change of the person.
+        """
         names = (*least.fields, *least.attributes)
         if known.role == LEAD or not may_be_updated(least) or not self._is_taken(names):
             self._writer.count_ordinary()
             return False
         member = to_update(known.contact_id, least, links)
-        if (yield from self._writer.write(UpdateContactsInBulk, member, self._is_followed)) is not Ending.DONE:
+        if (yield from self._writer.write(UpdateContactsInBulk, member, is_followed)) is not Ending.DONE:
             return False
         forms = {name: form for name, form in self._cache.written.forms(known.contact_id).items() if name not in names}
         self._cache.note_written(key, self._as_written(known, least), forms)
@@ -119,7 +109,7 @@ class BulkContacts:
         )
 
     def create(
-        self, change: ContactChange, address: str | None
+        self, change: ContactChange, address: str | None, *, is_followed: IsFollowed = never
     ) -> Generator[Step, Answer, tuple[Ending, Mapping[str, str]]]:
         """Create a user whose address is held; return what became of it, and why companies were left out.
 
@@ -139,7 +129,7 @@ class BulkContacts:
                 self._writer.count_ordinary()
                 return Ending.NOT_SENT, NO_COMPANIES
             links = replace(links, tags=ids)
-        ending = yield from self._writer.write(CreateContactsInBulk, to_create(change, links), self._is_followed)
+        ending = yield from self._writer.write(CreateContactsInBulk, to_create(change, links), is_followed)
         if ending is not Ending.NOT_SENT:
             self._cache.note_made_in_bulk(change.key, address)
         if ending is Ending.DONE:

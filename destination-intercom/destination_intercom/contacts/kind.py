@@ -35,7 +35,8 @@ from destination_intercom.contacts.rules import (
     warn_of_shared_properties,
 )
 from destination_intercom.contacts.tagging import ReplacedTags, Tagging
-from destination_intercom.contacts.upsert import ContactUpserter
+from destination_intercom.contacts.upsert import Alone, ContactUpserter
+from destination_intercom.contacts.writing import Neighbours
 from destination_intercom.delivery.kinds import Batches, Kind, Notes
 from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.delivery.tasks import Batch, Step, Task, UndeliverableError, WriteTask
@@ -255,13 +256,16 @@ class Contacts(Kind):
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Write one person's changes as one, up to a deletion; then that, and what follows."""
         payloads = [_contact(task.payload) for task in tasks]
-        writer = self.upserter.followed_by(lambda: _has_change(tasks[0].behind))
+
+        def is_followed() -> bool:
+            return _has_change(tasks[0].behind)
+
         if tasks[0].batch is None:
-            return (yield from self._deliver(payloads, None, None, writer))
+            return (yield from self._deliver(payloads, None, Alone(is_followed)))
         batch, key = _batch(tasks[0].batch), payloads[0].key
         found = (batch.found or {}).get(key, NOTHING_FOUND)
         try:
-            return (yield from self._deliver(payloads, found, Neighbourhood(batch, key), writer))
+            return (yield from self._deliver(payloads, found, Neighbourhood(batch, key, is_followed)))
         finally:
             # Whatever has come of it, nobody need wait for it any longer.
             batch.note_written(key)
@@ -270,14 +274,13 @@ class Contacts(Kind):
         self,
         payloads: Sequence[ContactChange | ContactDeletion],
         found: Found | None,
-        neighbours: Neighbourhood | None,
-        writer: ContactUpserter,
+        neighbours: Neighbours,
     ) -> Generator[Step, Answer, list[Outcome]]:
         ends: list[Outcome] = []
         for run in split_runs(payloads):
             size = 1 if isinstance(run, ContactDeletion) else len(run)
             try:
-                ends += yield from self._deliver_run(run, found, neighbours, writer)
+                ends += yield from self._deliver_run(run, found, neighbours)
             except UndeliverableError as error:
                 if size == len(payloads):
                     raise
@@ -289,11 +292,10 @@ class Contacts(Kind):
         self,
         run: Sequence[ContactChange] | ContactDeletion,
         found: Found | None,
-        neighbours: Neighbourhood | None,
-        writer: ContactUpserter,
+        neighbours: Neighbours,
     ) -> Generator[Step, Answer, list[Outcome]]:
         if not isinstance(run, ContactDeletion):
-            return (yield from writer.write(run, found, neighbours))
+            return (yield from self.upserter.write(run, found, neighbours))
         if self._deleter is None:
             raise AssertionError("nobody is taken away in this sync")
         return [(yield from self._deleter.delete(run, found))]

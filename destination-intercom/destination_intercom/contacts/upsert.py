@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from destination_intercom import outcomes
+from destination_intercom.contacts.bulk import IsFollowed, never
 from destination_intercom.contacts.bulk_writing import BulkContacts
 from destination_intercom.contacts.cache import ContactCache
 from destination_intercom.contacts.creating import ContactCreation
@@ -32,6 +33,9 @@ ALONE_SECONDS: Final = 1.0
 class Alone:
     """The neighbours of a person who was not looked up together with others."""
 
+    def __init__(self, is_followed: IsFollowed = never) -> None:
+        self.is_followed = is_followed
+
     def wait_for(self, contact_id: str) -> Waits:  # noqa: ARG002 - nobody knows who writes to it
         """Give others a moment."""
         yield Pause(ALONE_SECONDS)
@@ -56,19 +60,6 @@ class ContactUpserter:
         self._memberships = memberships
         self._tagging = tagging
         self._bulk = bulk
-
-    def followed_by(self, is_followed: Callable[[], bool]) -> ContactUpserter:
-        """Make one for a person of whom another change waits where `is_followed`: in bulk, it goes sooner then."""
-        if self._bulk is None:
-            return self
-        return ContactUpserter(
-            cache=self._cache,
-            policy=self._policy,
-            reader=self._reader,
-            memberships=self._memberships,
-            tagging=self._tagging,
-            bulk=self._bulk.followed_by(is_followed),
-        )
 
     @property
     def looks_by_email(self) -> bool:

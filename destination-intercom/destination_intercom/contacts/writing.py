@@ -39,7 +39,10 @@ Maybe = Generator[Step, Answer, Outcome | None]
 
 
 class Neighbours(Protocol):
-    """The people who are written at the same time."""
+    """Who else is written at the same time: other people, and the same person again."""
+
+    def is_followed(self) -> bool:
+        """Say whether another change of the person waits for this one."""
 
     def wait_for(self, contact_id: str) -> Waits:
         """Wait until a contact was written, if it is to be; never for somebody who waits for us."""
@@ -136,7 +139,8 @@ class ContactWrite:
         if bulk is None or not (least.update_body or links):
             return False
         newest = self.cache.written.by_id(known.contact_id) or known
-        if (yield from bulk.update(self.change.key, newest, least, links=links)):
+        is_followed = self.neighbours.is_followed
+        if (yield from bulk.update(self.change.key, newest, least, links=links, is_followed=is_followed)):
             self.contact = self.cache.written.by_id(known.contact_id) or newest
             return True
         return False
@@ -150,7 +154,8 @@ class ContactWrite:
         bulk, self._bulk = self._bulk, None
         if bulk is None:
             return Ending.NOT_SENT
-        ending, self.refused_companies = yield from bulk.create(change, address)
+        is_followed = self.neighbours.is_followed
+        ending, self.refused_companies = yield from bulk.create(change, address, is_followed=is_followed)
         return ending
 
     def update_read(self, contact: KnownContact) -> Maybe:
