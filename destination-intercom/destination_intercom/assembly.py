@@ -89,6 +89,7 @@ class SyncParts:
             report=self.report,
             dry_run=self.dry_run,
             rejects=self.rejects,
+            max_rejected_percent=self._config.delivery.max_rejected_percent,
         )
 
     @cached_property

@@ -84,6 +84,7 @@ class Sync:
     report: Report
     dry_run: DryRun | None
     rejects: RejectedRecords | None
+    max_rejected_percent: float | None
     _progress: Progress = field(init=False)
     _acknowledged: int | None = field(default=None, init=False)
     """The ordinal of the last record before the last state that left."""
@@ -134,12 +135,14 @@ class Sync:
             raise ConfigurationError("Dry run finished: nothing was written. Set delivery.dry_run to false to sync.")
 
     def _refuse_success(self) -> None:
-        """End the sync as an error, though all states have left, where a kind wants somebody to hear of it."""
+        """End the sync as an error, though all states have left, where somebody is to hear of what became of it."""
         if self.dry_run is not None:
             return
-        for kind in self.kinds.values():
-            if (error := kind.final_error()) is not None:
-                raise error
+        errors = [kind.final_error() for kind in self.kinds.values()]
+        if self.max_rejected_percent is not None:
+            errors.append(self.report.refuse_rejected(self.max_rejected_percent))
+        for error in filter(None, errors):
+            raise error
 
     def _prepare(self) -> Iterator[bytes]:
         """Settle with the workspace which attributes there are, before the first record is looked at."""

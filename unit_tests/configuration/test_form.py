@@ -113,6 +113,7 @@ WHOLE: dict[str, Any] = {
         "max_calls_per_minute": 5000,
         "concurrency": 8,
         "stop_after_rejected": 0,
+        "max_rejected_percent": 0.5,
         "max_deletions": 5,
         "contacts_api": "bulk",
         "dry_run": True,

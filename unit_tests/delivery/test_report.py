@@ -340,3 +340,11 @@ def test_summary_of_a_dry_run_then_counts_nothing_as_delivered() -> None:
     (_, text), *_ = _said(report)
     assert "read 1, would be delivered 1, filtered 0" in text
     assert "Parts: events would be delivered 1." in text
+
+
+def test_rejected_share_when_it_is_exactly_the_limit_then_it_is_no_error() -> None:
+    """0.57 as a float times 10,000 is less than 5,700."""
+    report = Report()
+    _take(report, *[outcomes.rejected(outcomes.INVALID_TIME)] * 57, *[outcomes.DELIVERED] * 9_943)
+    assert None is report.refuse_rejected(0.57)
+    assert None is not report.refuse_rejected(0.569)

@@ -236,6 +236,7 @@ class Delivery(Section):
     max_calls_per_minute: Annotated[int, Field(ge=1)] | None = None
     concurrency: Annotated[int, Field(ge=1, le=256)] = 64
     stop_after_rejected: Annotated[int, Field(ge=0)] = 1000
+    max_rejected_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     max_deletions: Annotated[int, Field(ge=0)] = 1000
     contacts_api: Literal["standard", "bulk"] = "standard"
     dry_run: bool = False

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Final
 
 from destination_intercom.airbyte.output import Level, log_line
 from destination_intercom.delivery.kinds import Note
 from destination_intercom.delivery.ledger import Entry
 from destination_intercom.delivery.progress import write_quota
-from destination_intercom.errors import StreamName
+from destination_intercom.errors import ConfigurationError, StreamName
 from destination_intercom.intercom.quota import QuotaUse
 from destination_intercom.outcomes import CURES, FILTER_REASONS, REJECTION_REASONS, UNDELIVERABLE, Outcome, Status
 from destination_intercom.values import TRIM_REASONS, Trim
@@ -155,6 +156,19 @@ class Report:
         done = sum(counts.done for counts in self._streams.values())
         refused = sum(counts.statuses[Status.REJECTED] for counts in self._streams.values())
         return f"{read:,} records read, {done:,} done, {refused:,} of them rejected, {read - done:,} left to do"
+
+    def refuse_rejected(self, most_percent: float) -> ConfigurationError | None:
+        """Make the error that a sync ends with if too many records were rejected; None if not."""
+        statuses = sum((counts.statuses for counts in self._streams.values()), Counter[Status]())
+        rejected, kept = statuses[Status.REJECTED], statuses.total() - statuses[Status.FILTERED]
+        # As a decimal: 0.57 of a hundred floats is not 0.57.
+        if rejected * 100 <= Decimal(str(most_percent)) * kept:
+            return None
+        return ConfigurationError(
+            f"More records were rejected than delivery.max_rejected_percent allows: {rejected:,} of {kept:,} that were"
+            f" not filtered (limit: {most_percent:g}%). All else is done, and all states are acknowledged: the next"
+            " sync does not read these records again. Correct what the warnings above name, then send them again."
+        )
 
     def tell(self, text: str) -> None:
         """Warn of what happens now, however often it does."""
