@@ -12,7 +12,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo unit test fault-test long-test page-test connector-test image image-test source-test form screenshot lint
-.PHONY: format bench soak audit clean
+.PHONY: package package-test release-check format bench soak audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -48,6 +48,18 @@ image-test: .venv/.ready ## build the image and run it as Airbyte does
 source-test: .venv/.ready .venv-pyairbyte/.ready .venv-source-faker/.ready ## let PyAirbyte send a real source's records to a local Intercom
 	@$(BIN)/python -m pytest -m source integration_tests/source
 
+package: .venv-build/.ready ## build the sdist and the wheel: dist/
+	@rm -rf dist
+	@REPOSITORY_URL="$(REPOSITORY_URL)" PIP_CONSTRAINT=$(CURDIR)/integration_tests/package/build-constraints.txt \
+		.venv-build/bin/python -m build --outdir dist . >build/package.log 2>&1 || { cat build/package.log; exit 1; }
+	@ls dist/*
+
+package-test: .venv/.ready .venv-build/.ready .venv-pyairbyte/.ready ## build the package and run it in environments that have nothing else
+	@$(BIN)/python -m pytest -q -m package integration_tests/package
+
+release-check: .venv/.ready package ## say whether changelog, image, metadata, pages and package agree on the version
+	@$(BIN)/python integration_tests/package/release_check.py dist/*.whl
+
 form: .venv/.ready ## draw the form as Airbyte lays it out: docs/form
 	@$(BIN)/python docs/form/render.py
 
@@ -73,7 +85,7 @@ audit: .venv-audit/.ready ## ask the network for known vulnerabilities of the ve
 	@.venv-audit/bin/pip-audit --strict --progress-spinner off --no-deps --disable-pip -r constraints.txt
 
 clean: ## remove the environment and all that tools left behind
-	@rm -rf .venv .venv-audit .venv-cdk .venv-pyairbyte .venv-source-faker
+	@rm -rf .venv .venv-audit .venv-build .venv-cdk .venv-pyairbyte .venv-source-faker
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .tmp destination-intercom/*.egg-info
 	@cd destination-intercom && rm -rf .pytest_cache .tmp build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -84,6 +96,17 @@ clean: ## remove the environment and all that tools left behind
 	@$(PYTHON) -m venv .venv
 	@$(PYTHON) integration_tests/support/install.py constraints.txt \
 		$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[tests]'
+	@touch $@
+
+# The address of the repository for links in the package: that of git's remote, where it is one that a browser can open.
+REPOSITORY_URL ?= $(shell git remote get-url origin 2>/dev/null | sed -nE \
+	's,^git@([^:]+):,https://\1/,; s,^https://[^@/]*@,https://,; s,\.git$$,,; /^https:/p')
+
+.venv-build/.ready: integration_tests/package/build-constraints.txt
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check -c $< build uv
+	@mkdir -p build
 	@touch $@
 
 # What a connector's developer at Airbyte has: the CDK with its own pytest, an older one than ours, and nothing of our tests.

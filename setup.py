@@ -1,10 +1,21 @@
-"""What the package is, what it needs and what it installs. Exact versions of the whole tree: constraints.txt."""
+"""What the package is, what it needs and what it installs. Exact versions of the whole tree: constraints.txt.
 
+The version stands here. What must repeat it (the image's label, metadata.yaml, the changelog, pages that name the
+image) is held to it by tests, and before a release by `make release-check`.
+"""
+
+import os
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+VERSION = "0.1.0"
 SOURCE_ROOT = "destination-intercom"
+PACKAGES = find_packages(SOURCE_ROOT)
+
+REPOSITORY_URL = os.environ.get("REPOSITORY_URL", "").rstrip("/")
+"""Where everybody can read the project, for links in the package; `make package` takes it from git's remote."""
 
 S3 = ["boto3>=1.40,<2"]
 """For rejected records in object storage; the image has it."""
@@ -27,20 +38,65 @@ TESTS = [
     "types-requests>=2.32",
 ]
 
+SCRIPTS = {
+    # The second is the package's own name, so that `uvx airbyte-destination-intercom` finds a command to run.
+    "destination-intercom": "destination_intercom.run:main",
+    "airbyte-destination-intercom": "destination_intercom.run:main",
+    "intercom-emulator": "intercom_emulator.__main__:main",
+}
+
+
+def describe() -> str:
+    """Return README.md with links that lead somewhere outside of the repository too.
+
+    They lead to this version's files in the repository. Where nobody has said what its address is, only the text of
+    these links is left.
+    """
+    text = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    if not REPOSITORY_URL:
+        return re.sub(r"!?\[([^\]]*)\]\((?!https?:)[^)\s]*\)", r"\1", text)
+    files = f"{REPOSITORY_URL}/{{}}/v{VERSION}/"
+    text = re.sub(r"(!\[[^\]]*\]\()(?!https?:)", rf"\1{files.format('raw')}", text)
+    text = re.sub(r"(\]\()(?=#)", rf"\1{files.format('blob')}README.md", text)
+    return re.sub(r"(\]\()(?!https?:)", rf"\1{files.format('blob')}", text)
+
+
+def name_pages() -> dict[str, str]:
+    """Return the addresses that an index shows beside the package."""
+    if not REPOSITORY_URL:
+        return {}
+    files = f"{REPOSITORY_URL}/blob/v{VERSION}"
+    return {
+        "Documentation": f"{files}/docs/intercom.md",
+        "Changelog": f"{files}/CHANGELOG.md",
+        "Source": REPOSITORY_URL,
+    }
+
+
 setup(
-    name="destination-intercom",
-    version="0.1.0",
+    name="airbyte-destination-intercom",
+    version=VERSION,
     description="An Airbyte destination that sends events and contacts to Intercom",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=describe(),
     long_description_content_type="text/markdown",
     author="destination-intercom contributors",
+    url=REPOSITORY_URL or None,
+    project_urls=name_pages(),
     license="MIT",
     license_files=["LICENSE"],
+    keywords=["airbyte", "airbyte destination", "intercom", "reverse etl"],
+    classifiers=[
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Typing :: Typed",
+    ],
     package_dir={"": SOURCE_ROOT},
-    # Development finds the emulator too; the image is built without its folder (.dockerignore), so it never ships.
-    packages=find_packages(SOURCE_ROOT),
+    packages=PACKAGES,
     package_data={
-        "destination_intercom": ["spec.json"],
+        "destination_intercom": ["py.typed", "spec.json"],
+        "intercom_emulator": ["py.typed"],
         "intercom_emulator.page": ["style.css", "script.js", "icon.svg"],
     },
     python_requires=">=3.10,<3.14",
@@ -55,5 +111,10 @@ setup(
         "urllib3>=2.6,<3",
     ],
     extras_require={"s3": S3, "tests": TESTS, "dev": TESTS},
-    entry_points={"console_scripts": ["destination-intercom = destination_intercom.run:main"]},
+    # The image is built without the emulator's folder (.dockerignore), and so without its command.
+    entry_points={
+        "console_scripts": [
+            f"{name} = {place}" for name, place in SCRIPTS.items() if place.partition(".")[0] in PACKAGES
+        ]
+    },
 )

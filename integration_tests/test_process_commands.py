@@ -75,6 +75,17 @@ def test_help_when_asked_for_names_each_command() -> None:
 
 
 @pytest.mark.parametrize("command", [CONNECTOR, MAIN], ids=["module", "script"])
+def test_version_when_asked_for_is_the_installed_packages(command: tuple[str, ...]) -> None:
+    """Where only the source is there, it says that."""
+    try:
+        version = distribution("airbyte-destination-intercom").version
+    except PackageNotFoundError:
+        version = "0+checkout"
+    done = run_to_end("--version", command=command)
+    assert (0, f"destination-intercom {version}\n") == (done.returncode, done.stdout.decode())
+
+
+@pytest.mark.parametrize("command", [CONNECTOR, MAIN], ids=["module", "script"])
 def test_spec_when_run_prints_one_line_equal_to_the_file(command: tuple[str, ...]) -> None:
     """The SPEC message carries the file as it is."""
     done = run_to_end("spec", command=command)
@@ -95,7 +106,7 @@ def test_script_at_the_root_when_nothing_is_installed_finds_the_source() -> None
 
 def _is_installed() -> bool:
     try:
-        found = distribution("destination-intercom")
+        found = distribution("airbyte-destination-intercom")
     except PackageNotFoundError:
         return False
     return str(ROOT) not in str(found.locate_file(""))

@@ -281,7 +281,7 @@ def test_storage_when_boto3_is_not_installed_then_the_message_names_the_extra(
         (error,) = connector.errors
         assert ("config_error", []) == (error["failure_type"], connector.states)
         message = error["message"]
-    assert 'pip install ".[s3]"' in message
+    assert 'pip install "boto3>=1.40"' in message
 
 
 # ------------------------------------------------------------------ sending again

@@ -18,6 +18,7 @@ from destination_intercom.airbyte.output import error_line
 from destination_intercom.clock import Clock
 from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
+from destination_intercom.own_version import own_version
 from destination_intercom.pipeline import GRACE_SECONDS, Terminated
 from destination_intercom.preview import preview
 
@@ -63,6 +64,7 @@ def run_command(arguments: Sequence[str] | None, stopper: Stopper, *, clock: Clo
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="destination-intercom", description="Airbyte destination for Intercom")
+    parser.add_argument("--version", action="version", version=f"destination-intercom {own_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("spec", help="print the specification of the configuration")
     for name, purpose in (

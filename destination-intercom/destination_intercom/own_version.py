@@ -1,4 +1,4 @@
-"""Which version of the connector this is."""
+"""Which version of the connector this is: what the installed package says, for setup.py alone holds the number."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def own_version() -> str:
-    """Tell the version of the installed package; "0" where none is installed."""
+    """Tell the version of the installed package; "0+checkout" where only the source is there."""
     try:
-        return version("destination-intercom")
+        return version("airbyte-destination-intercom")
     except PackageNotFoundError:
-        return "0"
+        return "0+checkout"

@@ -1,4 +1,4 @@
-"""`python -m intercom_emulator`: the emulator as a process of its own."""
+"""`intercom-emulator`, or `python -m intercom_emulator`: the emulator as a process of its own."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import sys
+from importlib import metadata
 
 from intercom_emulator import control, faults, settings
 from intercom_emulator.core import Intercom
@@ -36,11 +37,12 @@ example:
 def main(arguments: list[str] | None = None) -> int:
     """Serve until a signal comes; return the exit code: 0, or 2 where the settings or the address make no sense."""
     parser = argparse.ArgumentParser(
-        prog="intercom_emulator",
+        prog="intercom-emulator",
         description="A local Intercom: contacts, companies, tags and data events, with quota, lags and faults.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"intercom-emulator {_version()}")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="0: any free port (default)")
     parser.add_argument("--settings", type=pathlib.Path, metavar="FILE", help="settings as JSON")
@@ -55,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         server = _server(chosen)
     except (ValueError, TypeError, OSError) as error:
-        print(f"intercom_emulator: {error}", file=sys.stderr)  # noqa: T201 - this is a program
+        print(f"intercom-emulator: {error}", file=sys.stderr)  # noqa: T201 - this is a program
         return 2
     # Blocked before any thread begins, the signals reach nobody but the wait below.
     ends = {signal.SIGTERM, signal.SIGINT}
@@ -64,6 +66,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps({"url": server.url, "pid": os.getpid()}), flush=True)  # noqa: T201 - the promised line
         signal.sigwait(ends)
     return 0
+
+
+def _version() -> str:
+    try:
+        return metadata.version("airbyte-destination-intercom")
+    except metadata.PackageNotFoundError:
+        return "0+checkout"
 
 
 def _server(chosen: argparse.Namespace) -> Server:

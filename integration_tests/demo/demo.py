@@ -107,7 +107,7 @@ Where to look next
   your own records, without an account   docs/intercom.md, "Write the mapping": destination-intercom preview
   the fields of the form, one by one     docs/intercom.md, "Setup guide"
   a configuration for your source        docs/recipes.md
-  a local Intercom to try it on          .venv/bin/python -m intercom_emulator --port 8080   (docs/emulator.md)
+  a local Intercom to try it on          .venv/bin/intercom-emulator --port 8080   (docs/emulator.md)
   what a sync did there, in a browser    make demo OPEN=1
   the image, and Airbyte                 README.md, "Use it in Airbyte"
 """

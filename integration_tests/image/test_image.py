@@ -91,6 +91,12 @@ def test_spec_when_locked_up_then_it_is_the_file(start: Callable[..., Container]
     assert b"" == container.stderr
 
 
+def test_version_when_asked_for_then_it_is_the_labels() -> None:
+    """Whoever runs the image by hand learns which one it is."""
+    version = inspect(IMAGE)["Config"]["Labels"]["io.airbyte.version"]
+    assert f"destination-intercom {version}\n" == docker("run", "--rm", *LOCKED, IMAGE, "--version")
+
+
 def test_labels_when_read_then_they_are_those_of_the_metadata() -> None:
     """Name and version, of the image that was built."""
     data = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))["data"]
@@ -121,13 +127,22 @@ def test_user_when_asked_then_it_has_no_privileges() -> None:
 
 
 def test_layers_when_listed_then_they_hold_only_what_runs(files: dict[str, bytes]) -> None:
-    """One folder; no emulator, tests, pip or cache."""
+    """One folder; no emulator, nor its command, no tests, pip or cache."""
     parts = Counter(part for name in files for part in name.split("/"))
     assert [] == [name for name in files if not name.startswith(f"{HOME}/")]
     assert f"{HOME}/bin/destination-intercom" in files
     assert {} == {
         part: parts[part]
-        for part in ("intercom_emulator", "unit_tests", "integration_tests", "pytest", "pip", ".cache", "pip.conf")
+        for part in (
+            "intercom_emulator",
+            "intercom-emulator",
+            "unit_tests",
+            "integration_tests",
+            "pytest",
+            "pip",
+            ".cache",
+            "pip.conf",
+        )
         if part in parts
     }
     assert [] == [name for name in files if "/tests/" in name]
@@ -199,7 +214,7 @@ def test_dependencies_when_checked_then_they_fit_and_import() -> None:
     pinned = {normal(line.split("==")[0]) for line in lines if "==" in line}
     versions = {re.sub(r"\s*;.*", "", line).partition("==")[2] for line in lines}
     others = {name: version for name, version in json.loads(installed).items() if normal(name) not in pinned}
-    assert {"destination-intercom"} == set(others)
+    assert {"airbyte-destination-intercom"} == set(others)
     assert set() == set(json.loads(installed).values()) - versions - set(others.values())
 
 

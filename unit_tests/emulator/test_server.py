@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -229,7 +230,17 @@ def test_process_when_its_settings_make_no_sense_then_exits_2(tmp_path: pathlib.
     settings.write_text(content)
     ended = _run("--settings", str(settings))
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("intercom_emulator: ")
+    assert ended.stderr.startswith("intercom-emulator: ")
+
+
+def test_process_when_asked_for_its_version_then_tells_that_of_the_package() -> None:
+    """The connector and the local Intercom come in one package."""
+    try:
+        version = metadata.version("airbyte-destination-intercom")
+    except metadata.PackageNotFoundError:
+        version = "0+checkout"
+    ended = _run("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"intercom-emulator {version}\n")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])

@@ -301,12 +301,6 @@ def test_python_versions_when_a_page_names_them_then_they_are_the_packages(page:
     assert {(int(limits[1]), int(limits[2]) - 1)} == named
 
 
-@pytest.mark.parametrize("page", ["README.md", USER_PAGE])
-def test_image_tag_when_a_page_names_it_then_it_is_the_packages_version(page: str) -> None:
-    """The tag of the image that a page builds is the version of the package."""
-    assert {_setup_argument("version")} == set(re.findall(r"destination-intercom:(\d+\.\d+\.\d+)", read(page)))
-
-
 def _setup_argument(name: str) -> str:
     calls = [node for node in ast.walk(ast.parse(read("setup.py"))) if isinstance(node, ast.Call)]
     call = next(node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "setup")

@@ -1,6 +1,5 @@
 """Files that must agree with one another: versions, hosts, links."""
 
-import ast
 import os
 import re
 from collections.abc import Iterator
@@ -34,11 +33,9 @@ FOREIGN_BEGINNINGS = (".venv",)
 """The environments: `.venv`, and one for each other program that make installs, such as `.venv-audit`."""
 
 
-def _setup_argument(name: str) -> Any:
-    for node in ast.walk(ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.keyword) and node.arg == name and isinstance(node.value, ast.Constant):
-            return node.value.value
-    raise AssertionError(f"setup.py has no plain {name}")
+def _setup_constant(name: str) -> str:
+    (value,) = re.findall(rf'^{name} = "([^"]+)"$', (ROOT / "setup.py").read_text(encoding="utf-8"), re.MULTILINE)
+    return str(value)
 
 
 def _is_foreign(folder: str) -> bool:
@@ -60,27 +57,21 @@ def _files() -> Iterator[Path]:
         yield from (Path(folder, name) for name in names)
 
 
-def test_version_when_it_is_written_then_everywhere_the_same() -> None:
-    """setup.py, metadata.yaml and the image's label name one version."""
-    label = re.search(r'io\.airbyte\.version="([^"]+)"', (ROOT / "Dockerfile").read_text(encoding="utf-8"))
-    assert label is not None
-    version = _setup_argument("version")
-    assert (version, version) == (METADATA["dockerImageTag"], label[1])
-
-
 def test_changelog_when_it_names_a_released_version_then_the_newest_is_ours() -> None:
     """What is not released yet stands under Unreleased."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## \[([^\]]+)\]", text, re.MULTILINE)
     released = [heading for heading in headings if heading != "Unreleased"]
     assert [] != headings
-    assert released[:1] in ([], [_setup_argument("version")])
+    assert released[:1] in ([], [_setup_constant("VERSION")])
 
 
 def test_name_when_it_is_written_then_everywhere_the_same() -> None:
-    """Airbyte takes the connector's name from the folder of metadata.yaml."""
+    """Airbyte takes the connector's name from the folder of metadata.yaml; the package has its usual prefix."""
     label = f'io.airbyte.name="{METADATA["dockerRepository"]}"'
-    assert ("destination-intercom", "destination-intercom") == (METADATA["dockerRepository"], _setup_argument("name"))
+    package = METADATA["remoteRegistries"]["pypi"]["packageName"]
+    assert ("destination-intercom", "airbyte-destination-intercom") == (METADATA["dockerRepository"], package)
+    assert f'name="{package}"' in (ROOT / "setup.py").read_text(encoding="utf-8")
     assert label in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 

@@ -33,8 +33,8 @@ for _name in ("boto3", "botocore", "s3transfer"):
     logging.getLogger(_name).propagate = False
 
 _MISSING: Final = (
-    "object_storage_config needs the package boto3, which is not installed. The image has it; in a checkout of the"
-    ' connector, install it with pip install ".[s3]".'
+    "object_storage_config needs the package boto3, which is not installed. The image has it; elsewhere, install it"
+    ' beside the connector with pip install "boto3>=1.40".'
 )
 _KEYS: Final = "check access_key_id and secret_access_key, or the credentials of the machine if they are empty"
 _REFUSALS: Final = {
