@@ -437,24 +437,42 @@ def test_tags_when_the_answer_is_lost_then_they_are_put_on_again() -> None:
     assert ["Segment: A"] == [each["name"] for each in result.contents["tags"]]
 
 
-def test_tag_of_very_many_people_when_one_is_poisoned_then_only_that_one_is_rejected() -> None:
-    """Their group waits for five minutes, and is taken apart; the others go on meanwhile."""
-    people = [f"u{number}" for number in range(249)]
+@pytest.mark.parametrize("count", [3, 249])
+def test_tag_of_very_many_people_when_one_is_poisoned_then_only_that_one_is_rejected(count: int) -> None:
+    """Their group is soon taken apart, so that the poisoned one has its five minutes and nobody else waits."""
+    people = [f"u{number}" for number in range(count)]
     fault = {"endpoint": TAG, "kind": "status", "status": 500, "matching": "poisoned"}
     clock = VirtualClock()
     began = clock.now()
     named = [*people[:120], "poisoned", *people[120:]]
     result = run(
         *[user(each, segments=["A"]) for each in named],
+        *[user(f"x{number}", segments=["B"]) for number in range(30)],
         tags=ADD,
         seed=known(*named),
         settings={"faults": [fault]},
         clock=clock,
     )
-    assert {"poisoned": [], **{each: ["A"] for each in people}} == tagged(result)
-    assert (249, 1) == counts(result)
-    assert result.logged("record 121 of the sync was rejected: undeliverable")
-    assert 300 < clock.now() - began < 780
+    bearing = {name: tags for name, tags in tagged(result).items() if not name.startswith("x")}
+    assert {"poisoned": [], **{each: ["A"] for each in people}} == bearing
+    assert (count + 30, 1) == counts(result)
+    assert result.logged(f"record {min(count, 120) + 1} of the sync was rejected: undeliverable")
+    assert 300 < clock.now() - began < 360
+
+
+def test_tag_of_many_people_when_there_was_an_outage_then_they_go_together_again() -> None:
+    """Three attempts, one with the name alone, and the group once more: fifty calls of one each would be a waste."""
+    people = [f"u{number}" for number in range(50)]
+    fault = {"endpoint": TAG, "kind": "status", "status": 503, "first": 3}
+    result = run(
+        *[user(each, segments=["A"]) for each in people],
+        tags=ADD,
+        seed=known(*people),
+        settings={"faults": [fault]},
+        concurrency=1,
+    )
+    assert {each: ["A"] for each in people} == tagged(result)
+    assert 5 == tagging(result)[TAG]
 
 
 def test_tag_whose_name_fails_again_and_again_costs_no_record() -> None:

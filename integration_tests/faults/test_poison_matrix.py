@@ -165,8 +165,6 @@ class Row:
 
 
 FIVE_MINUTES: Final = (300.0, 600.0)
-TWICE_FIVE_MINUTES: Final = (600.0, 720.0)
-"""With others first, and then alone: ten minutes from the own first failed attempt are not reached."""
 TEN_MINUTES: Final = (590.0, 780.0)
 
 
@@ -355,7 +353,7 @@ ROWS: Final[dict[str, Row]] = {
         [fault(TAG, **BROKEN)],
         TAG,
         (5,),
-        held=TWICE_FIVE_MINUTES,
+        held=FIVE_MINUTES,
         seed=seeded(poisoned=1),
         sections=TAGGED,
     ),

@@ -27,6 +27,9 @@ MOST_REFUSED: Final = 10_000
 """Names that Intercom refuses which a run remembers."""
 
 NOT_FOUND: Final = 404
+REFUSALS: Final = frozenset({400, NOT_FOUND, 422})
+FAILED: Final = 0
+"""Stands for the status of a call that failed again and again."""
 
 NoteTagged: TypeAlias = Callable[[str, str, Iterable[str]], None]
 """Is told the name of a tag, Intercom's id of it, and the ids of the contacts that bear it now."""
@@ -110,19 +113,27 @@ class TagGroups:
     def _tag(self, group: _Group) -> Generator[Step, Answer, None]:
         """Tag the contacts of a group, or find out that each is to go alone."""
         call = TagContacts(group.name, tuple(group.contact_ids))
-        status = None
-        try:
-            answer = yield call
-            if call.is_answered_by(answer):
-                group.tagged = self._take(call, answer)
-                return
-            status = answer.status
-        except UndeliverableError:
-            pass
+        status = yield from self._try(group, call)
+        if status is None:
+            return
         if status != NOT_FOUND and (yield from self._ask_about(group.name)):
             return
+        if status not in REFUSALS and len(group.contact_ids) > 1:
+            # The name has worked: what failed may have been an outage, which is over.
+            status = yield from self._try(group, call)
         # A single one has been alone already; but it is to be known whether it is to blame for a call that fails.
-        group.is_apart = status is None or len(group.contact_ids) > 1
+        group.is_apart = status is not None and (status == FAILED or len(group.contact_ids) > 1)
+
+    def _try(self, group: _Group, call: TagContacts) -> Generator[Step, Answer, int | None]:
+        """Make the call of a group; return the status of a refusal or failure, None where they are tagged."""
+        try:
+            answer = yield call
+        except UndeliverableError:
+            return FAILED
+        if not call.is_answered_by(answer):
+            return answer.status
+        group.tagged = self._take(call, answer)
+        return None
 
     def _ask_about(self, name: str) -> Generator[Step, Answer, bool]:
         """Find out whether a name is refused, or fails, whoever is tagged with it."""

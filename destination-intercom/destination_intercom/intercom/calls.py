@@ -639,6 +639,11 @@ class TagContacts(WriteCall):
         return {"name": self.name, **users}
 
     @property
+    def give_up(self) -> GiveUp:
+        """Soon for several people, of whom one may be the cause, and whose records would all wait."""
+        return GiveUp(after_attempts=3) if len(self.contact_ids) > 1 else NEVER
+
+    @property
     def dry_run_count(self) -> int:
         """Tell how many people are tagged."""
         return len(self.contact_ids)
