@@ -1,7 +1,6 @@
 """One sync by PyAirbyte, in PyAirbyte's own environment: `python sync.py JOB`, a JSON file, see `WriteTask`.
 
-It knows PyAirbyte and nothing of what is sent. It notes every address that PyAirbyte wanted to reach,
-since a client that is told to stay offline must reach nobody.
+It knows PyAirbyte and nothing of what is sent.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, TypedDict
-
-_LOCAL = ("127.0.0.1", "::1", "localhost", None)
 
 
 class WriteTask(TypedDict):
@@ -27,18 +24,6 @@ class WriteTask(TypedDict):
     """The streams of each write, one write after the other."""
     result: str
     """The file that gets the counts."""
-
-
-def note_addresses(reached: set[str]) -> None:
-    """Add to `reached` every host beyond this machine that is looked up or connected to from now on."""
-
-    def look(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "socket.getaddrinfo" and arguments[0] not in _LOCAL:
-            reached.add(str(arguments[0]))
-        if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in _LOCAL:
-            reached.add(str(arguments[1][0]))
-
-    sys.addaudithook(look)
 
 
 def run(job: WriteTask) -> dict[str, Any]:
@@ -71,10 +56,7 @@ def run(job: WriteTask) -> dict[str, Any]:
 def main() -> None:
     """Run the job that the file of the only argument describes."""
     job: WriteTask = json.loads(Path(sys.argv[1]).read_bytes())
-    reached: set[str] = set()
-    note_addresses(reached)
-    counts = run(job)
-    Path(job["result"]).write_text(json.dumps({**counts, "reached": sorted(reached)}), encoding="utf-8")
+    Path(job["result"]).write_text(json.dumps(run(job)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,6 @@ from what the source printed, without the connector's code.
 from __future__ import annotations
 
 import json
-import os
-import re
-import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,16 +16,23 @@ from typing import Any
 
 import pytest
 
+from integration_tests.source.programs import (
+    LOOPBACK,
+    PYAIRBYTE,
+    SOURCE_FAKER,
+    THIS_CONNECTOR,
+    make_environment,
+    overhear,
+    read_hosts,
+    read_logs,
+    read_messages,
+    read_summaries,
+    require,
+)
 from integration_tests.support.privacy import collect, refuse_leaks
-from integration_tests.support.processes import CONNECTOR, ROOT
 from intercom_emulator import Intercom, Server, Settings
 
-PYAIRBYTE = ROOT / ".venv-pyairbyte" / "bin" / "python"
-SOURCE_FAKER = ROOT / ".venv-source-faker" / "bin" / "source-faker"
 DRIVER = Path(__file__).with_name("sync.py")
-IMPORTABLE = ("env", f"PYTHONPATH={ROOT / 'destination-intercom'}")
-"""Installed or not, the connector is the one of this tree."""
-
 USERS = 5_000
 PIPE_OF_STATES = 300
 """So many states, given back, fill a pipe of 64 KiB: PyAirbyte before 0.35.2, which reads at the end, hung from about here."""
@@ -91,7 +95,7 @@ class Run:
                 self.records[message["record"]["stream"]].append(message["record"]["data"])
         answers = read_messages(folder / "destination-write.jsonl")
         self.states = [message["state"] for message in answers if message["type"] == "STATE"]
-        self.logs = [message["log"]["message"] for message in answers if message["type"] == "LOG"]
+        self.logs = read_logs(answers)
         self.errors = [message for message in answers if message["type"] == "TRACE"]
         self._read = (folder / "source-read.jsonl").read_bytes()
         self._told = [message for message in answers if message["type"] != "STATE"]
@@ -107,9 +111,7 @@ class Run:
 
     def summary(self, stream: str) -> dict[str, int]:
         """Return the numbers of a stream's line in the connector's summary."""
-        (line,) = [text for text in self.logs if text.startswith(f'Stream "{stream}": read ')]
-        found = re.findall(r"(\w+) (\d+)", line.partition(". Parts")[0].partition(": ")[2])
-        return {name: int(number) for name, number in found if int(number)}
+        return read_summaries(self.logs)[stream]
 
 
 class Place:
@@ -128,7 +130,7 @@ class Place:
         job = {
             "source": overhear([str(SOURCE_FAKER)], folder / "source"),
             "source_config": {**SOURCE_CONFIG, "records_per_slice": records_per_slice},
-            "destination": overhear([*IMPORTABLE, *CONNECTOR], folder / "destination"),
+            "destination": overhear(THIS_CONNECTOR, folder / "destination"),
             "destination_config": {**DESTINATION_CONFIG, "api_base_url": self.url},
             "cached": cached,
             "writes": writes,
@@ -137,9 +139,9 @@ class Place:
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         started = time.monotonic()
         done = subprocess.run(
-            [PYAIRBYTE, DRIVER, folder / "job.json"],
+            [PYAIRBYTE / "python", DRIVER, folder / "job.json"],
             cwd=folder,
-            env=self._environment(),
+            env=make_environment(self.folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -149,51 +151,19 @@ class Place:
         assert done.returncode == 0, done.stdout.decode()[-4000:]
         run = Run(folder)
         assert run.refuse_leaks(self.url) > USERS
+        assert LOOPBACK == read_hosts(self.folder)
         self.runs.append(run)
         print(f"PyAirbyte: {run.counts}, {len(run.states)} states, {time.monotonic() - started:.0f} s")  # noqa: T201
         return run
-
-    def _environment(self) -> dict[str, str]:
-        """Return PyAirbyte's switches, with its folders under this place, and no Python settings of ours."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AIRBYTE"))}
-        folders = {"AIRBYTE_PROJECT_DIR": "project", "AIRBYTE_LOGGING_ROOT": "logs", "AIRBYTE_TEMP_DIR": "temporary"}
-        for name in folders.values():
-            (self.folder / name).mkdir(exist_ok=True)
-        return {
-            **kept,
-            **{name: str(self.folder / folder) for name, folder in folders.items()},
-            "DO_NOT_TRACK": "1",
-            "AIRBYTE_OFFLINE_MODE": "1",
-        }
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """An empty Intercom over HTTP."""
-    for executable in (PYAIRBYTE, SOURCE_FAKER):
-        assert executable.exists(), f"{executable} is missing: run `make source-test`"
+    require(PYAIRBYTE / "python", SOURCE_FAKER)
     intercom = Intercom(Settings.from_dict(SETTINGS), clock=time.time)
     with Server(intercom) as server:
         yield Place(tmp_path, intercom, server.url)
-
-
-def overhear(command: list[str], stem: Path) -> str:
-    """Write an executable that runs `command` and keeps what each of its subcommands prints; return its path."""
-    script = stem.with_suffix(".sh")
-    script.write_text(
-        "#!/usr/bin/env bash\n"
-        "set -o pipefail\n"
-        f'PYTHONPATH={shlex.quote(str(ROOT / "destination-intercom"))} {shlex.join(command)} "$@"'
-        f' | tee -a {shlex.quote(str(stem))}-"$1".jsonl\n',
-        encoding="utf-8",
-    )
-    script.chmod(0o755)
-    return str(script)
-
-
-def read_messages(path: Path) -> list[dict[str, Any]]:
-    """Return the messages that a program printed, one a line."""
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def seconds(text: str) -> int:
@@ -297,7 +267,6 @@ def hold_counts(run: Run) -> None:
     assert printed == run.counts["confirmed"]
     assert 0 == sum(state["destinationStats"]["rejectedRecordCount"] for state in run.states)
     assert [] == run.errors
-    assert [] == run.counts["reached"]
 
 
 def test_faker_when_written_through_the_cache_arrives_whole_and_once(place: Place) -> None:
