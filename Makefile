@@ -45,7 +45,7 @@ image: ## build the image; where no engine runs, as a file in build/
 image-test: .venv/.ready ## build the image and run it as Airbyte does
 	@integration_tests/image/engine sh -c 'integration_tests/image/build && $(BIN)/python -m pytest -m image integration_tests/image'
 
-source-test: .venv/.ready .venv-pyairbyte/.ready .venv-source-faker/.ready ## let PyAirbyte send a real source's records to a local Intercom
+source-test: .venv/.ready .venv-pyairbyte/.ready .venv-source-faker/.ready .venv-singer-sdk/.ready ## send a local Intercom a real source's records and public test streams
 	@$(BIN)/python -m pytest -m source integration_tests/source
 
 package: .venv-build/.ready ## build the sdist and the wheel: dist/
@@ -85,7 +85,7 @@ audit: .venv-audit/.ready ## ask the network for known vulnerabilities of the ve
 	@.venv-audit/bin/pip-audit --strict --progress-spinner off --no-deps --disable-pip -r constraints.txt
 
 clean: ## remove the environment and all that tools left behind
-	@rm -rf .venv .venv-audit .venv-build .venv-cdk .venv-pyairbyte .venv-source-faker
+	@rm -rf .venv .venv-audit .venv-build .venv-cdk .venv-pyairbyte .venv-source-faker .venv-singer-sdk
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .tmp destination-intercom/*.egg-info
 	@cd destination-intercom && rm -rf .pytest_cache .tmp build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -129,13 +129,14 @@ build/axe/.ready: Makefile
 	@npm install --prefix $(@D) --no-save --no-audit --no-fund --ignore-scripts --loglevel error axe-core@4.14.1
 	@touch $@
 
-# Two other programs, for source-test, each with an environment of its own. Neither takes Python 3.13 yet, so where that is
-# the one in use, another that is at hand builds them.
+# Other people's programs, for source-test, each with an environment of its own. Two of them do not take Python 3.13 yet, so
+# where that is the one in use, another that is at hand builds them. Of singer-sdk only the files of its tests are wanted.
 SOURCE_PYTHON ?= $(shell for name in $(PYTHON) python3.12 python3.11 python3.10; do \
 	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$name && break; done)
 
 .venv-pyairbyte/.ready: PACKAGE := airbyte
 .venv-source-faker/.ready: PACKAGE := airbyte-source-faker
+.venv-singer-sdk/.ready: PACKAGE := --no-deps singer-sdk
 .venv-%/.ready: integration_tests/source/%-constraints.txt
 	@test -n "$(SOURCE_PYTHON)" || { echo "make source-test needs Python 3.10, 3.11 or 3.12: make SOURCE_PYTHON=... source-test" >&2; exit 1; }
 	@rm -rf $(@D)

@@ -34,7 +34,15 @@ from integration_tests.demo.demo import NEXT
 
 ROOT = Path(__file__).resolve().parents[2]
 USER_PAGE = "docs/intercom.md"
-PAGES = ("README.md", "CONTRIBUTING.md", USER_PAGE, "docs/emulator.md", "docs/recipes.md", "docs/logs.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    USER_PAGE,
+    "docs/emulator.md",
+    "docs/recipes.md",
+    "docs/logs.md",
+    "docs/test-streams.md",
+)
 SPEC = load_spec()["connectionSpecification"]
 
 _SHARED = re.compile(
