@@ -15,7 +15,7 @@ def test_property_that_any_stream_has_is_seen() -> None:
     first.look({"a": 1})
     second.look({"b": None})
     assert [
-        "Selected, but in no record of this sync: c. Check how the names are written in the source's records."
+        "Selected, but in no record of this sync: c. Check how the names are written in the source's records. Some sources leave out what is null."
     ] == list(usage.never_seen())
 
 

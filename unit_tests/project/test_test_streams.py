@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import pytest
+from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer, AirbyteRecordMessage, Type
 
 from integration_tests.source import singer_cases, smoke_cases
 from integration_tests.source.cases import Case, configure
@@ -48,6 +49,16 @@ def test_configuration_when_it_is_made_of_cases_then_it_names_each_stream_of_the
     counted = {stream for case in cases for sync in case.syncs for stream in sync}
 
     assert counted <= named
+
+
+def test_pages_when_they_say_that_sources_leave_null_out_then_the_cdk_does() -> None:
+    """At the top level of a record, which is where it costs a property."""
+    data = {"id": 1, "plan": None, "address": {"city": None}}
+    record_ = AirbyteRecordMessage(stream="people", data=data, emitted_at=1)
+    printed = AirbyteMessageSerializer.dump(AirbyteMessage(type=Type.RECORD, record=record_))
+
+    assert {"id": 1, "address": {"city": None}} == printed["record"]["data"]
+    assert all("Python CDK" in read(page) for page in (PAGE, "docs/intercom.md"))
 
 
 def schema(stream: str, **properties: str) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Usage:
                 "Selected, but in no record of this sync: "
                 + "; ".join(entries[:MOST_NAMED])
                 + f"{more}. Check how the names are written in the source's records."
+                " Some sources leave out what is null."
             )
 
 

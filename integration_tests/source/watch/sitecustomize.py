@@ -20,7 +20,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     elif event == "socket.connect" and isinstance(arguments[1], tuple):
         host = arguments[1][0]
     if host is not None and _PATH is not None:
-        with open(_PATH, "a", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is not imported this early for nothing
+        with open(_PATH, "a", encoding="utf-8") as file:  # noqa: PTH123 - importing pathlib here would slow every start
             file.write(f"{host}\n")
 
 
