@@ -2,15 +2,21 @@
 
 The records are PyAirbyte's own; what is expected of them is written down here by hand. People and companies of each
 scenario have IDs of their own, so that no two scenarios meet.
+
+    python -m integration_tests.source.smoke_cases http://127.0.0.1:8080
+
+prints the configuration for a local Intercom.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-from integration_tests.source.cases import FIXED_TIME, Case, Entry
+from integration_tests.source.cases import FIXED_TIME, Case, Entry, configure
 
 PREFLIGHT = "_preflight_basic_types"
 """What `pyab` sends first, alone."""
@@ -434,3 +440,12 @@ CASES = (
         ),
     ),
 )
+
+
+def main(url: str) -> None:
+    """Print the configuration of all scenarios, for the local Intercom at `url`."""
+    sys.stdout.write(json.dumps(configure(CASES, url), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

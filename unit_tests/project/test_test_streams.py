@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer, AirbyteRecordMessage, Type
 
+from destination_intercom.configuration.config import parse_config
 from integration_tests.source import singer_cases, smoke_cases
 from integration_tests.source.cases import Case, configure
 from integration_tests.source.singer import convert
@@ -49,6 +50,15 @@ def test_configuration_when_it_is_made_of_cases_then_it_names_each_stream_of_the
     counted = {stream for case in cases for sync in case.syncs for stream in sync}
 
     assert counted <= named
+
+
+def test_smoke_configuration_when_it_is_printed_then_the_connector_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page tells how to run the smoke test by hand."""
+    smoke_cases.main("http://127.0.0.1:8080")
+
+    printed = json.loads(capsys.readouterr().out)
+    assert "http://127.0.0.1:8080" == printed["api_base_url"]
+    assert "enabled" == parse_config(printed).users.mode
 
 
 def test_pages_when_they_say_that_sources_leave_null_out_then_the_cdk_does() -> None:
