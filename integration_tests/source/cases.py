@@ -13,7 +13,8 @@ from typing import Any
 
 TOKEN = "test-token"
 FIXED_TIME = '{{ "2026-01-15T10:30:00Z" }}'
-"""The time of rows that have none, as seconds: 1768473000."""
+"""The time of rows that have none."""
+FIXED_SECONDS = 1_768_473_000
 
 Entry = Mapping[str, Any]
 Custom = Mapping[str, Any]
@@ -68,6 +69,13 @@ class Case:
         sent_as = [name for name in ("users", "events", "companies") if getattr(self, name)]
         counts = ", ".join(f"{number} {name}" for name, number in self.counts().items()) or "0 read"
         return [f"`{self.name}`", ", ".join(sent_as), counts, self.loss or "–"]
+
+
+def map_users(stream: str, identity: str, *properties: str, **renamed: str) -> Entry:
+    """Return an entry of `users.streams`; `renamed` has names in Intercom, each with its property."""
+    attributes = [{"property": each} for each in properties]
+    attributes += [{"property": each, "attribute": name} for name, each in renamed.items()]
+    return {"stream": stream, "identity_property": identity, "attributes": attributes}
 
 
 def configure(cases: Sequence[Case], url: str) -> dict[str, Any]:

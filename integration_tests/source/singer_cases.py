@@ -9,21 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from integration_tests.source.cases import FIXED_TIME, Case, Entry
+from integration_tests.source.cases import FIXED_SECONDS, FIXED_TIME, Case, Entry, map_users
 
-_OF_THE_FIXED_TIME = 1_768_473_000
-_NO_ID = "A record without an identity is nobody's:"
+_NO_ID = "A record without an identity belongs to nobody:"
 
 
 def _delivered(count: int) -> dict[str, int]:
     return {"read": count, "delivered": count}
-
-
-def _users(stream: str, *properties: str, identity: str = "id", **renamed: str) -> Entry:
-    """Return an entry of `users.streams`; `renamed` has names in Intercom, each with its property."""
-    attributes = [{"property": each} for each in properties]
-    attributes += [{"property": each, "attribute": name} for name, each in renamed.items()]
-    return {"stream": stream, "identity_property": identity, "attributes": attributes}
 
 
 def _counted(stream: str) -> Entry:
@@ -69,14 +61,14 @@ _IN_ARRAYS = (
 
 _PLACES = ({"stream": "test_locations", "company_id_property": "id", "attributes": [{"property": "name"}]},)
 _PEOPLE_IN_PLACES = (
-    _users("test_users", "name"),
-    _users("test_user_in_location", "info.weather", "info.mood", identity="user_id"),
+    map_users("test_users", "id", "name"),
+    map_users("test_user_in_location", "user_id", "info.weather", "info.mood"),
 )
 
 CASES = (
     Case(
         name="array_data",
-        users=[_users("test_array_data", "fruits")],
+        users=[map_users("test_array_data", "id", "fruits")],
         syncs=[{"test_array_data": _delivered(4)}],
         states=[(4, 0)],
         contacts={
@@ -89,7 +81,7 @@ CASES = (
     ),
     Case(
         name="camelcase",
-        users=[_users("TestCamelcase", "clientName", identity="Id")],
+        users=[map_users("TestCamelcase", "Id", "clientName")],
         syncs=[{"TestCamelcase": _delivered(2)}],
         contacts={"1": {"clientName": "Gitter Windows Desktop App"}, "2": {"clientName": "Gitter iOS App"}},
     ),
@@ -123,7 +115,7 @@ CASES = (
     ),
     Case(
         name="duplicate_records",
-        users=[_users("test_duplicate_records", "metric")],
+        users=[map_users("test_duplicate_records", "id", "metric")],
         syncs=[{"test_duplicate_records": _delivered(5)}],
         states=[(5, 0)],
         contacts={"1": {"metric": 100}, "2": {"metric": 20}},
@@ -131,9 +123,9 @@ CASES = (
     Case(
         name="encoded_string_data",
         users=[
-            _users("test_strings", "info", identity="text-{{ record.id }}"),
-            _users("test_strings_in_objects", identity="object-{{ record.id }}", info="info.value"),
-            _users("test_strings_in_arrays", identity="array-{{ record.id }}", info="strings"),
+            map_users("test_strings", "text-{{ record.id }}", "info"),
+            map_users("test_strings_in_objects", "object-{{ record.id }}", info="info.value"),
+            map_users("test_strings_in_arrays", "array-{{ record.id }}", info="strings"),
         ],
         syncs=[
             {
@@ -148,16 +140,16 @@ CASES = (
     ),
     Case(
         name="invalid_schema",
-        users=[_users("test_invalid_schema")],
+        users=[map_users("test_invalid_schema", "id")],
         syncs=[{}],
-        loss="The schema declares no properties, so a target must refuse it. In Airbyte such a schema is valid, and leaves"
+        loss="The schema declares no properties, so a Singer target must refuse it. In Airbyte such a schema is valid, and leaves"
         " open which properties there are: the connector takes it.",
     ),
     Case(
         name="multiple_state_messages",
         users=[
-            _users("test_multiple_state_messages_a", "metric", identity="a-{{ record.id }}"),
-            _users("test_multiple_state_messages_b", "metric", identity="b-{{ record.id }}"),
+            map_users("test_multiple_state_messages_a", "a-{{ record.id }}", "metric"),
+            map_users("test_multiple_state_messages_b", "b-{{ record.id }}", "metric"),
         ],
         syncs=[{"test_multiple_state_messages_a": _delivered(6), "test_multiple_state_messages_b": _delivered(6)}],
         states=[(1, 0), (2, 0), (2, 0), (3, 0), (3, 0)],
@@ -173,9 +165,9 @@ CASES = (
         states=[(3, 0)],
         contacts={"1": {}, "2": {}, "3": {}},
         made_events=[
-            ("1", "counted", _OF_THE_FIXED_TIME, {"metric": 11}),
-            ("2", "counted", _OF_THE_FIXED_TIME, {"metric": 22}),
-            ("3", "counted", _OF_THE_FIXED_TIME, {"metric": 33}),
+            ("1", "counted", FIXED_SECONDS, {"metric": 11}),
+            ("2", "counted", FIXED_SECONDS, {"metric": 22}),
+            ("3", "counted", FIXED_SECONDS, {"metric": 33}),
         ],
         loss="The rows have no time, so one time is configured for all.",
     ),
@@ -187,11 +179,11 @@ CASES = (
         states=[(5, 0)],
         contacts={"1": {}, "2": {}, "3": {}, "4": {}, "5": {}},
         made_events=[
-            ("1", "counted", _OF_THE_FIXED_TIME, {"metric": 11}),
-            ("2", "counted", _OF_THE_FIXED_TIME, {"metric": 22}),
-            ("3", "counted", _OF_THE_FIXED_TIME, {"metric": 33}),
-            ("4", "counted", _OF_THE_FIXED_TIME, {"metric": 404}),
-            ("5", "counted", _OF_THE_FIXED_TIME, {"metric": 505}),
+            ("1", "counted", FIXED_SECONDS, {"metric": 11}),
+            ("2", "counted", FIXED_SECONDS, {"metric": 22}),
+            ("3", "counted", FIXED_SECONDS, {"metric": 33}),
+            ("4", "counted", FIXED_SECONDS, {"metric": 404}),
+            ("5", "counted", FIXED_SECONDS, {"metric": 505}),
         ],
         loss="Rows are to be appended to those of `no_primary_keys`. Intercom takes an event of the same person, name and"
         " second for one that it has, answers as if it took it, and drops it: with one time for all rows, the first three"
@@ -199,14 +191,14 @@ CASES = (
     ),
     Case(
         name="optional_attributes",
-        users=[_users("test_optional_attributes", "optional")],
+        users=[map_users("test_optional_attributes", "id", "optional")],
         syncs=[{"test_optional_attributes": _delivered(4)}],
         states=[(4, 0)],
         contacts={"1": {"optional": "This is optional"}, "2": {}, "3": {"optional": "Also optional"}, "4": {}},
     ),
     Case(
         name="pk_updates",
-        users=[_users("example_stream", "name", "email")],
+        users=[map_users("example_stream", "id", "name", "email")],
         syncs=[{"example_stream": _delivered(1)}, {"example_stream": _delivered(1)}],
         contacts={
             "1": {"name": "Alice", "email": "alice@example.com"},
@@ -217,29 +209,29 @@ CASES = (
     ),
     Case(
         name="record_before_schema",
-        users=[_users("test_record_before_schema", "metric")],
+        users=[map_users("test_record_before_schema", "id", "metric")],
         syncs=[{}, {"test_record_before_schema": _delivered(1)}],
         errors=["The catalog has no streams: select at least one stream in the connection."],
         contacts={"2": {"metric": 3728}},
-        loss="A target must refuse a record without a schema. In Airbyte the catalog comes before all records, so this is a"
+        loss="A Singer target must refuse a record without a schema. In Airbyte the catalog comes before all records, so this is a"
         " sync whose catalog has no streams: it is refused. The rest is a sync of its own.",
     ),
     Case(
         name="record_missing_fields",
-        users=[_users("record_missing_fields", "optional")],
+        users=[map_users("record_missing_fields", "id", "optional")],
         syncs=[{"record_missing_fields": _delivered(2)}],
         states=[(2, 0)],
         contacts={"1": {"optional": "now you see me"}, "2": {}},
     ),
     Case(
         name="record_missing_key_property",
-        users=[_users("test_record_missing_key_property", "metric")],
+        users=[map_users("test_record_missing_key_property", "id", "metric")],
         syncs=[{"test_record_missing_key_property": {"read": 1, "filtered": 1, "anonymous": 1}}],
-        loss=f"{_NO_ID} it is filtered as `anonymous`, and the sync goes on, where a target must fail.",
+        loss=f"{_NO_ID} it is filtered as `anonymous`, and the sync goes on. A Singer target must fail.",
     ),
     Case(
         name="record_missing_required_property",
-        users=[_users("test_record_missing_required_property", "metric")],
+        users=[map_users("test_record_missing_required_property", "id", "metric")],
         identity={"missing": "reject"},
         syncs=[{"test_record_missing_required_property": {"read": 1, "rejected": 1, "missing_identity": 1}}],
         loss=f"{_NO_ID} with `identity.missing: reject` it is rejected as `missing_identity`.",
@@ -247,10 +239,10 @@ CASES = (
     Case(
         name="schema_no_properties",
         users=[
-            _users(
+            map_users(
                 "test_object_schema_with_properties",
+                "with-{{ record.object_store.id }}",
                 "object_store.metric",
-                identity="with-{{ record.object_store.id }}",
             ),
             {
                 "stream": "test_object_schema_no_properties",
@@ -302,10 +294,10 @@ CASES = (
     Case(
         name="special_chars_in_attributes",
         users=[
-            _users(
+            map_users(
                 "test:SpecialChars!in?attributes",
+                "_id",
                 "d.env",
-                identity="_id",
                 agent_type="d.agent:type",
                 agent_version="d.agent:os:version",
             )

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from integration_tests.source.cases import FIXED_TIME, Case, Entry, configure
+from integration_tests.source.cases import FIXED_SECONDS, FIXED_TIME, Case, Entry, configure, map_users
 
 PREFLIGHT = "_preflight_basic_types"
 """What `pyab` sends first, alone."""
@@ -25,7 +25,6 @@ _LONG_NAMES = (
     "a_very_long_column_name_that_exceeds_typical_database_limits_and_should_be_truncated_or_handled_gracefully_by_the_destination",
     "another_extremely_verbose_column_name_designed_to_test_the_absolute_maximum_length_that_any_reasonable_database_would_support",
 )
-_OF_THE_FIXED_TIME = 1_768_473_000
 _LONGEST = 255
 
 
@@ -36,10 +35,8 @@ def _read(stream: str, count: int, **others: int) -> tuple[Mapping[str, Mapping[
 
 
 def _entry(stream: str, *properties: str, **renamed: str) -> Entry:
-    """Return an entry of `users.streams`; `renamed` has names in Intercom, each with its property."""
-    attributes = [{"property": each} for each in properties]
-    attributes += [{"property": each, "attribute": name} for name, each in renamed.items()]
-    return {"stream": stream, "identity_property": _identity(stream), "attributes": attributes}
+    """Return an entry of `users.streams`, as `map_users` does."""
+    return map_users(stream, _identity(stream), *properties, **renamed)
 
 
 def _identity(stream: str) -> str:
@@ -229,10 +226,10 @@ CASES = (
             (
                 "wide_table_50_columns-1",
                 "wide",
-                _OF_THE_FIXED_TIME,
+                FIXED_SECONDS,
                 {"id": 1, **{f"col_{number:03}": f"val_{number}" for number in range(1, 20)}},
             ),
-            ("wide_table_50_columns-2", "wide", _OF_THE_FIXED_TIME, {"id": 2}),
+            ("wide_table_50_columns-2", "wide", FIXED_SECONDS, {"id": 2}),
         ],
         loss="A contact takes all 50. An event has 20 metadata keys in Intercom: the first 20 are sent. The rows have no"
         " time, so one time is configured for all.",
@@ -293,8 +290,8 @@ CASES = (
         syncs=_read("schema_with_no_primary_key", 3, duplicate=1),
         contacts={"evt_001": {}, "evt_002": {}},
         made_events=[
-            ("evt_001", "click", _OF_THE_FIXED_TIME, {"payload": "{}"}),
-            ("evt_002", "view", _OF_THE_FIXED_TIME, {"payload": '{"page": "home"}'}),
+            ("evt_001", "click", FIXED_SECONDS, {"payload": "{}"}),
+            ("evt_002", "view", FIXED_SECONDS, {"payload": '{"page": "home"}'}),
         ],
         loss="Nothing is appended twice: Intercom drops an event of the same person, name and second, so the second of two"
         " equal rows is not sent. The rows have no time, so one time is configured for all.",
