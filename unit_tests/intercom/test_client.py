@@ -22,7 +22,7 @@ import urllib3.exceptions
 from hypothesis import given, strategies as st
 from requests.adapters import BaseAdapter
 
-from destination_intercom.errors import AttemptError, InternalError, MaybeSentError, NotSentError
+from destination_intercom.errors import AttemptError, ConfigurationError, InternalError, MaybeSentError, NotSentError
 from destination_intercom.intercom.answers import Answer, RateHeaders, server_time
 from destination_intercom.intercom.calls import (
     AttachCompany,
@@ -133,6 +133,48 @@ def test_call_when_it_is_of_another_version_then_says_so_and_no_other_call_does(
     assert "2.16" == request.headers["Intercom-Version"]
 
 
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("https://proxy.test/intercom", "https://proxy.test/intercom/me"),
+        ("https://proxy.test/é", "https://proxy.test/%C3%A9/me"),
+        ("https://é.test", "https://xn--9ca.test/me"),
+    ],
+)
+def test_address_when_it_is_prepared_for_all_calls_then_it_is_as_http_wants_it(base: str, url: str) -> None:
+    """What is no ASCII is written as such, and a proxy may have a path of its own."""
+    transport = _Transport(io.BytesIO(b"{}"))
+    _client(transport, base).attempt(GetMe())
+    assert [url] == transport.urls
+
+
+@pytest.mark.parametrize("base", ["https://*.example.com", "https://.example.com"])
+def test_address_when_no_host_has_such_a_name_then_the_configuration_is_at_fault(base: str) -> None:
+    """It is no bug of ours, and no call can be made."""
+    with pytest.raises(ConfigurationError, match=r"^api_base_url is not an address that can be called: correct it\.$"):
+        _client(base=base)
+
+
+def test_call_when_others_were_made_before_then_nothing_of_them_is_left_in_it() -> None:
+    """What all requests have in common is prepared once: neither a body nor a cookie is."""
+    with _mocked() as (client, adapter):
+        adapter.register_uri(requests_mock.ANY, requests_mock.ANY, json={}, headers={"Set-Cookie": "a=b"})
+        for call in (
+            PostEvent({"event_name": "a"}),
+            GetMe(),
+            PostEvent({"event_name": "longer"}),
+            UntagContact("1", "2"),
+        ):
+            client.attempt(call)
+        sent = [
+            (each.body, each.headers.get("Content-Length"), "Cookie" in each.headers)
+            for each in adapter.request_history
+        ]
+    first, second = b'{"event_name":"a"}', b'{"event_name":"longer"}'
+    bodies = (first, "18", False), (None, None, False), (second, "23", False), (None, "0", False)
+    assert list(bodies) == sent
+
+
 def test_token_when_a_netrc_knows_the_host_then_it_is_not_replaced(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -154,7 +196,14 @@ def test_redirect_when_answered_then_it_is_an_answer_and_not_followed(status: in
 
 
 @pytest.mark.parametrize(
-    "shown", [repr, str, lambda client: repr(vars(client)), lambda client: repr(client._session.auth)]
+    "shown",
+    [
+        repr,
+        str,
+        lambda client: repr(vars(client)),
+        lambda client: repr(client._session.auth),
+        lambda client: repr(client._blank),
+    ],
 )
 def test_client_when_shown_then_its_token_is_not(shown: Any) -> None:
     """A client may stand in a traceback."""
@@ -292,9 +341,11 @@ class _Transport(BaseAdapter):
         super().__init__()
         self.result, self.status, self.headers = result, status, headers or {}
         self.sent = 0
+        self.urls: list[str | None] = []
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         self.sent += 1
+        self.urls.append(request.url)
         if isinstance(self.result, Exception):
             raise self.result
         response = requests.Response()

@@ -78,6 +78,7 @@ ROWS = [
     ("mode replace needs a prefix", USER, "or set mode to add"),
     ("only a property can take tags off", USER, "name a property"),
     ("must be an https address", USER, "must be an https address"),
+    ("is not an address that can be called", USER, "correct it"),
     ("must not contain a user", USER, "must not contain a user"),
     ("bucket_path can have at most", USER, "at most"),
     ("bucket_path must be a path", USER, "such as"),

@@ -115,7 +115,7 @@ class Client:
     it, `answer_timeout` those from the end of a request to the end of its answer.
 
     Raises:
-        ConfigurationError: the environment names authorities or a proxy that cannot be used.
+        ConfigurationError: the address, or what the environment names of authorities or a proxy, cannot be used.
     """
 
     def __init__(
@@ -155,6 +155,12 @@ class Client:
         adapter = transport or _Adapter(connections=connections, context=context, limits=limits)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        # Prepared once is what all requests have in common: done for each, it costs a third of a call.
+        try:
+            self._blank = self._session.prepare_request(requests.Request("GET", base_url))
+        except requests.RequestException:
+            raise ConfigurationError("api_base_url is not an address that can be called: correct it.") from None
+        self._root = (self._blank.url or "").rstrip("/")
 
     def __repr__(self) -> str:
         return f"Client({self._base_url!r})"
@@ -170,18 +176,13 @@ class Client:
             AttemptError: no answer, or one that cannot be read; `NotSentError` if surely not sent.
             InternalError: the request could not be made.
         """
-        return self._send(call.method, call.path, call.body, version=call.version)
-
-    def _send(self, method: str, path: str, payload: dict[str, Any] | None = None, *, version: str = "") -> Answer:
         try:
-            response = self._session.request(
-                method,
-                self._base_url + path,
-                headers={"Intercom-Version": version} if version else None,
-                data=None if payload is None else dump_exactly(payload),
+            response = self._session.send(
+                self._prepare(call),
                 timeout=(min(CONNECT_TIMEOUT, self._read_timeout), self._read_timeout),
                 allow_redirects=False,
                 stream=True,
+                proxies=self._session.proxies,
             )
             try:
                 content = _read(response)
@@ -192,6 +193,15 @@ class Client:
         except Exception as error:  # noqa: BLE001 - any text may quote the request, as http.client's of a bad header does
             raise _translate(error, self._host) from None
         return read_answer(response.status_code, response.headers, content, wall=self._wall)
+
+    def _prepare(self, call: Call) -> requests.PreparedRequest:
+        request, payload = self._blank.copy(), call.body
+        request.method, request.url = call.method, self._root + call.path
+        if call.version:
+            request.headers["Intercom-Version"] = call.version
+        request.body = None if payload is None else dump_exactly(payload)
+        request.prepare_content_length(request.body)
+        return request
 
 
 def _proxies(url: str) -> dict[str, str]:
