@@ -506,6 +506,23 @@ def test_answer_when_it_is_whole_then_it_is_read_from_a_real_socket() -> None:
     assert (202, "empty") == (answer.status, answer.kind)
 
 
+def test_client_when_it_is_closed_then_its_connections_are_and_a_later_call_makes_one() -> None:
+    """urllib3 closes those of a pool that nobody holds any more, and only those."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = _client(base=f"http://127.0.0.1:{server.getsockname()[1]}")
+        for _ in range(2):
+            attempt = threading.Thread(target=client.attempt, args=(GetMe(),))
+            attempt.start()
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(5)
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                attempt.join(5)
+                client.close()
+                assert b"" == connection.recv(1)
+
+
 @pytest.mark.parametrize(("seconds", "taken"), [(59.0, True), (60.0, False)])
 def test_answer_when_it_takes_long_then_a_minute_is_the_limit_and_no_less(seconds: float, taken: bool) -> None:
     """From the end of the request to the end of the answer, in however many pieces that comes."""

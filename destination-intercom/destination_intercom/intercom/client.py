@@ -81,13 +81,14 @@ class _Session(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Connections without retries, whose answers stay within limits; with a context for https, without one for http."""
+    """Connections to one host, without retries, whose answers stay within limits; with a context only for https."""
 
     def __init__(self, *, connections: int, context: ssl.SSLContext | None, limits: ResponseLimits) -> None:
         self._context = context
         self._pools = limited_pools(
             limits, {"http": (HTTPConnection, HTTPConnectionPool), "https": (HTTPSConnection, HTTPSConnectionPool)}
         )
+        self._pool: Any = None
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:  # noqa: FBT001, FBT002 - as its parent
@@ -101,6 +102,21 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **contexts, **more)
         manager.pool_classes_by_scheme = self._pools
         return manager
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *more: Any, **named: Any) -> Any:
+        """Find the pool once: all requests go to one host, by one way."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(request, *more, **named)
+        return self._pool
+
+    def close(self) -> None:
+        """Close the connections: urllib3 does so once nobody holds their pool any more."""
+        self._pool = None
+        super().close()
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:  # noqa: ARG002 - as its parent
+        """Ask for the path alone: a proxy, which is only for https, gets the address by CONNECT."""
+        return request.path_url
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002 - as its parent
         """Verify always; requests would load its own authorities once more for every connection."""
