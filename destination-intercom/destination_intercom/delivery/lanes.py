@@ -22,14 +22,16 @@ class Job:
     """One task that is being carried out, or several writes that belong together: its steps, and where they are.
 
     `call` is the one to be made, or to be made again, `delay` the seconds that were waited before it. `shown` is how
-    many outcomes had shown that somebody is there when it began.
+    many outcomes had shown that somebody is there when it began. `writes` are those of its tasks that are parts of
+    records.
     """
 
-    __slots__ = ("call", "delay", "endpoints", "held", "lane", "shown", "steps", "tasks", "trouble")
+    __slots__ = ("call", "delay", "endpoints", "held", "lane", "shown", "steps", "tasks", "trouble", "writes")
 
     def __init__(self, lane: Lane, tasks: list[Task], steps: TaskSteps, *, shown: int) -> None:
         self.lane = lane
         self.tasks = tasks
+        self.writes = [task for task in tasks if isinstance(task, WriteTask)]
         self.steps = steps
         self.shown = shown
         self.held: list[Hashable] = []
@@ -37,11 +39,6 @@ class Job:
         self.delay = 0.0
         self.endpoints: set[str] = set()
         self.trouble = Trouble(max((task.held for task in self.writes), default=0.0))
-
-    @property
-    def writes(self) -> list[WriteTask]:
-        """Tell the parts of records that it carries out."""
-        return [task for task in self.tasks if isinstance(task, WriteTask)]
 
     @property
     def person(self) -> Key | None:
