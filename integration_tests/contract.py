@@ -131,6 +131,11 @@ def _let_forms_of_tagging_overlap(description: dict[str, Any]) -> None:
     body["anyOf"] = body.pop("oneOf")
 
 
+def _let_forms_of_attributes_overlap(description: dict[str, Any]) -> None:
+    schema = _schema(description, "update_data_attribute_request")
+    schema["anyOf"] = schema.pop("oneOf")
+
+
 KNOWN_ERRORS = (
     KnownError(
         "event metadata is typed as strings only; its own text takes numbers, dates, rich links and money,"
@@ -178,6 +183,10 @@ KNOWN_ERRORS = (
     KnownError(
         "POST /tags takes exactly one of four forms, of which the first, a name, is part of the others",
         _let_forms_of_tagging_overlap,
+    ),
+    KnownError(
+        "PUT /data_attributes/{id} takes exactly one of two forms, of which the second takes anything",
+        _let_forms_of_attributes_overlap,
     ),
 )
 

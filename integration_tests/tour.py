@@ -135,6 +135,7 @@ def tour(intercom: Intercom) -> None:
     for method, path, body in calls:
         ask(intercom, method, path, body)
     _visit_leads(intercom)
+    _visit_attributes(intercom)
     _visit_companies(intercom, f"/contacts/{kept['id']}")
     _visit_tags(intercom, kept["id"])
     _visit_bulk(intercom, kept["id"])
@@ -203,6 +204,23 @@ def _visit_leads(intercom: Intercom) -> None:
     intercom.change_settings({"get_of_merged": 404})
     _visit(intercom, [("GET", f"/contacts/{leads[0]}", None, 404)])
     intercom.change_settings({"get_of_merged": 410})
+
+
+def _visit_attributes(intercom: Intercom) -> None:
+    """Change an attribute, archive it and bring it back."""
+    options = [{"value": "a"}, {"value": "b"}]
+    made = {"name": "shade", "model": "contact", "data_type": "options", "options": options}
+    _, shade = ask(intercom, "POST", "/data_attributes", made)
+    path = f"/data_attributes/{shade['id']}"
+    _visit(
+        intercom,
+        [
+            ("PUT", path, {"archived": True, "options": options}, 200),
+            ("PUT", path, {"archived": False, "description": "d", "options": [*options, {"value": "c"}]}, 200),
+            ("PUT", path, {"options": {"value": "a"}}, 400),
+            ("PUT", "/data_attributes/1", {"archived": True}, 404),
+        ],
+    )
 
 
 def _visit_companies(intercom: Intercom, contact: str) -> None:

@@ -37,6 +37,7 @@ class Attribute:
     messenger_writable: bool = False
     archived: bool = False
     created_at: int = 0
+    updated_at: int = 0
     born: float = -math.inf  # the exact time of a creation through the API
 
     def shown(self, *, with_datetime: bool) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class Attribute:
         shown |= {"api_writable": self.api_writable, "ui_writable": self.ui_writable}
         shown |= {"messenger_writable": self.messenger_writable, "custom": custom, "archived": self.archived}
         if custom:
-            shown |= {"admin_id": "991267459", "created_at": self.created_at, "updated_at": self.created_at}
+            shown |= {"admin_id": "991267459", "created_at": self.created_at, "updated_at": self.updated_at}
         if shown["description"] is None:
             del shown["description"]
         return shown | {"model": self.model}
@@ -157,15 +158,32 @@ class DataAttributes:
             )
         options = _options_of(body)
         self._refuse_taken(name, model, settings)
-        limit = settings.attribute_limit
-        if sum(each.number is not None and not each.archived for each in self._all.values()) >= limit:
-            raise invalid(f"You have reached the limit of {limit} custom attributes")
+        self._refuse_beyond_limit(settings)
         if body.get("description") is not None and not isinstance(body["description"], str):
             raise invalid("description must be a string")
         data_type = "string" if options else body["data_type"]
         told = body.get("description")
         created = Attribute(name, model, data_type, description=told, options=options, born=now)
         return self._add(created, int(now))
+
+    def update(self, number: str, body: dict[str, Any], settings: Settings, *, now: float) -> Attribute:
+        """Change what a PUT may change of a custom attribute, by Intercom's id, or refuse all of it."""
+        found = next(
+            (each for each in self._all.values() if each.number is not None and str(each.number) == number), None
+        )
+        if found is None:
+            raise Refusal(404, "field_not_found", "We couldn't find that data attribute to update")
+        changes = _changes_of(body, found)
+        if found.archived and changes.get("archived") is False:
+            self._refuse_beyond_limit(settings)
+        changed = replace(found, **changes, updated_at=int(now))
+        self._all[found.model, found.name] = changed
+        return changed
+
+    def _refuse_beyond_limit(self, settings: Settings) -> None:
+        limit = settings.attribute_limit
+        if sum(each.number is not None and not each.archived for each in self._all.values()) >= limit:
+            raise invalid(f"You have reached the limit of {limit} custom attributes")
 
     def _refuse_taken(self, name: str, model: str, settings: Settings) -> None:
         """Refuse a name that this model has, or the other: names clash across both, archived or not."""
@@ -185,7 +203,8 @@ class DataAttributes:
 
     def _add(self, attribute: Attribute, now: int) -> Attribute:
         """Store the attribute under an id of its own."""
-        added = replace(attribute, number=self._next_id, created_at=attribute.created_at or now)
+        created_at = attribute.created_at or now
+        added = replace(attribute, number=self._next_id, created_at=created_at, updated_at=created_at)
         self._next_id += 1
         self._all[attribute.model, attribute.name] = added
         return added
@@ -197,12 +216,31 @@ def _options_of(body: dict[str, Any]) -> tuple[str, ...]:
         if body.get("data_type") not in TYPES:
             raise invalid("Data Type isn't an option")
         return ()
-    options = body.get("options")
+    return _texts_of(body.get("options"))
+
+
+def _texts_of(options: object) -> tuple[str, ...]:
+    """Return the options of a list, or refuse what is none."""
     values = [each.get("value") for each in options if isinstance(each, dict)] if isinstance(options, list) else []
     texts = tuple(each for each in values if isinstance(each, str))
     if len(texts) < 2 or len(texts) != len(values):  # noqa: PLR2004 - a list of one is none
         raise invalid("The Data Attribute options field must have at least 2 options")
     return texts
+
+
+def _changes_of(body: dict[str, Any], attribute: Attribute) -> dict[str, Any]:
+    """Return what a PUT changes of an attribute, or refuse it; other keys are passed over."""
+    changes: dict[str, Any] = {}
+    for name, kind in (("archived", bool), ("messenger_writable", bool), ("description", str)):
+        if name in body:
+            if not isinstance(body[name], kind):
+                raise invalid(f"{name} is not of its type")
+            changes[name] = body[name]
+    if "options" in body:
+        if not isinstance(body["options"], list) or not attribute.options:
+            raise invalid("Options isn't an array")
+        changes["options"] = _texts_of(body["options"])
+    return changes
 
 
 def model_of(query: dict[str, str]) -> str | None:

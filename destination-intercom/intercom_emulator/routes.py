@@ -54,6 +54,7 @@ ENDPOINTS = (
     Endpoint("DELETE /tags/{id}", "write_tags"),
     Endpoint("GET /data_attributes", "attributes"),
     Endpoint("POST /data_attributes", "attributes"),
+    Endpoint("PUT /data_attributes/{id}", "attributes"),
     Endpoint("GET /events", "events"),
     Endpoint("POST /events", "events"),
 )

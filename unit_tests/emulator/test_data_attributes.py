@@ -193,3 +193,58 @@ def test_attribute_when_it_is_young_then_is_refused_as_unknown_for_the_lag() -> 
     )
     bench.now += 0.2
     assert body["custom_attributes"] == good(bench.ask("POST", "/contacts", body))["custom_attributes"]
+
+
+def test_attribute_when_archived_then_no_contact_can_carry_it_until_it_is_back() -> None:
+    """Archiving is how the API takes an attribute away; its name stays taken."""
+    bench = Bench()
+    path = f"/data_attributes/{good(_post(bench))['id']}"
+    bench.now += 60
+    archived = good(bench.ask("PUT", path, {"archived": True}))
+    assert (True, int(bench.now)) == (archived["archived"], archived["updated_at"])
+    assert ("plan" in _names(bench), "plan" in _names(bench, "include_archived=true")) == (False, True)
+    refused = bench.ask("POST", "/contacts", {"external_id": "1", "custom_attributes": {"plan": "pro"}})
+    assert code(refused) == (400, "parameter_invalid")
+    assert code(_post(bench)) == (400, "parameter_invalid")
+    good(bench.ask("PUT", path, {"archived": False}))
+    assert bench.create(external_id="1", custom_attributes={"plan": "pro"})["custom_attributes"] == {"plan": "pro"}
+
+
+def test_attribute_when_changed_then_its_type_and_name_stay() -> None:
+    """What a PUT does not take is passed over."""
+    bench = Bench()
+    made = good(_post(bench, data_type="options", options=[{"value": "a"}, {"value": "b"}]))
+    changes = {"description": "new", "messenger_writable": True, "options": [{"value": "c"}, {"value": "d"}]}
+    changed = good(bench.ask("PUT", f"/data_attributes/{made['id']}", {"name": "x", "data_type": "date", **changes}))
+    expected = {"name": "plan", "data_type": "string", "options": ["c", "d"], "description": "new"}
+    assert expected == {key: changed[key] for key in expected}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"options": "a"}, (400, "parameter_invalid", "Options isn't an array")),
+        ({"options": [{"value": "a"}, {"value": "b"}]}, (400, "parameter_invalid", "Options isn't an array")),
+        ({"archived": "yes"}, (400, "parameter_invalid", "archived is not of its type")),
+    ],
+)
+def test_attribute_when_a_change_is_nonsense_then_400(body: dict[str, Any], told: tuple[int, str, str]) -> None:
+    """An attribute that has no options gets none."""
+    bench = Bench()
+    assert told == refusal(bench.ask("PUT", f"/data_attributes/{good(_post(bench))['id']}", body))
+
+
+@pytest.mark.parametrize("attribute_id", ["1", "None", "email"])
+def test_attribute_when_nobody_knows_it_then_404(attribute_id: str) -> None:
+    """A standard attribute has no id."""
+    answer = Bench().ask("PUT", f"/data_attributes/{attribute_id}", {"archived": True})
+    assert refusal(answer) == (404, "field_not_found", "We couldn't find that data attribute to update")
+
+
+def test_attribute_when_it_comes_back_beyond_the_limit_then_400() -> None:
+    """An archived attribute does not count; one that comes back does."""
+    bench = Bench(attribute_limit=1)
+    path = f"/data_attributes/{good(_post(bench))['id']}"
+    good(bench.ask("PUT", path, {"archived": True}))
+    good(_post(bench, name="other"))
+    assert code(bench.ask("PUT", path, {"archived": False})) == (400, "parameter_invalid")

@@ -44,6 +44,7 @@ HANDLERS: dict[str, Callable[[Ask], Reply]] = {
     "DELETE /tags/{id}": tags.delete_tag,
     "GET /data_attributes": attributes.list_attributes,
     "POST /data_attributes": attributes.create_attribute,
+    "PUT /data_attributes/{id}": attributes.update_attribute,
     "GET /events": events.list_events,
     "POST /events": events.submit_event,
 }

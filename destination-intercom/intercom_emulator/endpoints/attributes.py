@@ -21,3 +21,9 @@ def create_attribute(ask: Ask) -> Reply:
     """Answer POST /data_attributes."""
     created = ask.workspace.attributes.create(ask.call.body, ask.settings, now=ask.call.now)
     return 200, encode(created.shown(with_datetime=ask.version >= PREVIEW))
+
+
+def update_attribute(ask: Ask) -> Reply:
+    """Answer PUT /data_attributes/{id}."""
+    changed = ask.workspace.attributes.update(ask.call.argument, ask.call.body, ask.settings, now=ask.call.now)
+    return 200, encode(changed.shown(with_datetime=ask.version >= PREVIEW))
