@@ -11,7 +11,10 @@ PREVIEW = (99, 0)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint: the scope that it needs, if any, and the first version that has it."""
+    """One endpoint: the scope that it needs, if any, and the first version that has it.
+
+    Which versions have the bulk endpoints, and what the others answer, is for the settings to say.
+    """
 
     template: str
     scope: str | None
@@ -24,10 +27,10 @@ ENDPOINTS = (
     Endpoint("POST /contacts", "write_contacts", (2, 0)),
     Endpoint("POST /contacts/search", "read_contacts", (2, 0)),
     Endpoint("POST /contacts/merge", "write_contacts", (2, 0)),
-    Endpoint("POST /contacts/bulk", "write_contacts", (2, 17)),
-    Endpoint("PUT /contacts/bulk", "write_contacts", (2, 17)),
-    Endpoint("POST /contacts/bulk/delete", "write_contacts", (2, 17)),
-    Endpoint("GET /contacts/bulk/{id}", "read_contacts", (2, 17)),
+    Endpoint("POST /contacts/bulk", "write_contacts", (2, 0)),
+    Endpoint("PUT /contacts/bulk", "write_contacts", (2, 0)),
+    Endpoint("POST /contacts/bulk/delete", "write_contacts", (2, 0)),
+    Endpoint("GET /contacts/bulk/{id}", "read_contacts", (2, 0)),
     Endpoint("GET /contacts/find_by_external_id/{external_id}", "read_contacts", (2, 13)),
     Endpoint("GET /contacts/{id}", "read_contacts", (2, 0)),
     Endpoint("PUT /contacts/{id}", "write_contacts", (2, 0)),
