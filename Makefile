@@ -12,7 +12,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo unit test fault-test long-test page-test connector-test image image-test source-test form screenshot lint
-.PHONY: package package-test release-check format bench soak audit clean
+.PHONY: package package-test release-check format ask-intercom bench soak audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -74,6 +74,9 @@ lint: .venv/.ready ## ruff, its formatter and mypy
 format: .venv/.ready ## let ruff fix and format what it can
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
+
+ask-intercom: .venv/.ready ## ask a real test workspace what nobody knows about Intercom, with secrets/config.json; ONLY=5,9 asks less
+	@$(BIN)/python -m integration_tests.ask_intercom $(if $(ONLY),--only $(ONLY))
 
 bench: .venv/.ready ## measure speed and memory, for a quarter of an hour
 	@for name in contacts events latency memory page quota templates; do $(BIN)/python benchmarks/$$name.py || exit; done
