@@ -17,12 +17,13 @@ from requests.adapters import BaseAdapter
 from destination_intercom.clock import SystemClock
 from destination_intercom.configuration.config import REGION_HOSTS, parse_config
 from destination_intercom.errors import ConfigurationError
+from integration_tests.ask_intercom.journal import Journal
 from integration_tests.ask_intercom.question import Question
 from integration_tests.ask_intercom.questions import NOT_ASKED, all_questions
 from integration_tests.ask_intercom.report import write_report
-from integration_tests.ask_intercom.run import Say, run
+from integration_tests.ask_intercom.run import Outcome, Say, run
 from integration_tests.ask_intercom.wire import Answer, Clock, NoAnswer, Wire
-from integration_tests.ask_intercom.workspace import Journal, Workspace
+from integration_tests.ask_intercom.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGE = 1000
@@ -67,20 +68,37 @@ def main(
         wire = Wire(config.base_url, config.token, clock, transport=transport)
         me = _look(wire)
         _confirm(wire, me, questions, type_in=type_in, environment=environment, say=say)
-        journal = Journal(options.journal, str(me.get("app", "id_code") or "unknown"))
-        outcome = run(Workspace(wire, clock, journal), questions, say)
+        outcome = _run(Workspace(wire, clock, _journal(options.journal, me)), questions, say)
     except Refused as refusal:
         say(str(refusal))
         return 1
     except NoAnswer as error:
         say(f"Intercom does not answer: {error}.")
         return 1
+    except KeyboardInterrupt:
+        say("Nothing was written.")
+        return _INTERRUPTED
     date = dt.datetime.fromtimestamp(clock.wall(), tz=dt.timezone.utc).date().isoformat()
     files = write_report(options.out, outcome, date=date, not_asked=NOT_ASKED)
-    say(f"\n{wire.calls} calls. " + " ".join(f"{each}" for each in files))
+    say(f"\n{wire.calls} calls. The report: " + ", ".join(map(str, files)))
     for kind, count in outcome.left.items():
         say(f"Left behind: {count} × {kind}. Run it again, which takes them away.")
     return _INTERRUPTED if outcome.interrupted else 1 if outcome.left else 0
+
+
+def _journal(folder: Path, me: Answer) -> Journal:
+    """Return the workspace's journal."""
+    return Journal(folder, str(me.get("app", "id_code") or "unknown"))
+
+
+def _run(workspace: Workspace, questions: list[Question], say: Say) -> Outcome:
+    """Ask the questions, unless another run does so in this workspace."""
+    if not workspace.journal.lock():
+        raise Refused("Another run asks this workspace: wait for its end. Nothing was written.")
+    try:
+        return run(workspace, questions, say)
+    finally:
+        workspace.journal.unlock()
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -116,8 +134,10 @@ def _chosen(questions: list[Question], only: str) -> list[Question]:
 def _look(wire: Wire) -> Answer:
     """Return who the token belongs to."""
     me = wire.send("GET", "/me")
-    if not me.ok:
+    if me.status == 401:
         raise Refused(f"Intercom refuses the token: {me.shown}. Copy it again from the test workspace's app.")
+    if not me.ok:
+        raise Refused(f"Intercom refuses to say whose the token is: {me.shown}.")
     return me
 
 
@@ -131,7 +151,8 @@ def _confirm(
     say: Say,
 ) -> None:
     """Say what would be done where, and go on only with leave: the workspace's name typed, or CONFIRM=yes."""
-    name = str(me.get("app", "name") or "unnamed")
+    # A terminal would obey what else a name can hold.
+    name = "".join(each if each.isprintable() else "?" for each in str(me.get("app", "name") or "unnamed")).strip()
     count = wire.send("GET", "/contacts?per_page=1").get("total_count")
     say(f"Workspace: {name}, with {count if isinstance(count, int) else 'an unknown number of'} contacts.")
     say(

@@ -13,6 +13,9 @@ _TRIES = 3
 _GONE = (404, 410)
 _PER_PAGE = 150
 _MOST_PAGES = 20
+_UNIQUE = ("contact", "company")
+"""Kinds whose ids no other workspace has. Tags and attributes have small numbers, and are all listed by their names."""
+
 _PATHS = {"contact": "/contacts/{}", "company": "/companies/{}", "tag": "/tags/{}", "attribute": "/data_attributes/{}"}
 
 
@@ -92,9 +95,8 @@ def recover(workspace: Workspace) -> int:
     """Find what earlier runs left, and return how many things that is; `sweep` takes them away."""
     entries = workspace.journal.read()
     for entry in entries:
-        kind = entry.get("kind", "")
-        if "id" in entry and kind in workspace.own:
-            workspace.own[kind][entry["id"]] = None  # the journal is of this workspace: Intercom called it ours
+        if "id" in entry and entry.get("kind") in _UNIQUE:
+            workspace.own[entry["kind"]][entry["id"]] = None
     named = {(each["kind"], each["name"]): "id" in each for each in entries if "kind" in each and each.get("name")}
     workspace.unsure.update(dict.fromkeys(key for key, is_known in named.items() if not is_known and key[0] in KINDS))
     _settle(workspace)

@@ -15,12 +15,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one question: a finding, or why there is none; and its calls, a line for each kind."""
+    """What became of one question: a finding, or why there is none; its calls, a line for each kind, and how many."""
 
     question: Question
     finding: Finding | None
     why: str
     lines: list[str]
+    calls: int
 
     @property
     def words(self) -> str:
@@ -75,11 +76,11 @@ def _sweep_at_last(workspace: Workspace, outcome: Outcome) -> None:
 
 def _ask(workspace: Workspace, question: Question) -> Result:
     """Ask one question; whatever fails in it, the others go on."""
-    finding, why = None, ""
+    finding, why, before = None, "", workspace.wire.calls
     try:
         finding = question.ask(workspace)
     except NoAnswer as error:
         why = str(error)
     except Exception as error:  # noqa: BLE001 - an answer of a form that nobody thought of; its text may hold data
         why = f"{type(error).__name__}, after the calls below"
-    return Result(question, finding, why, workspace.wire.take_lines())
+    return Result(question, finding, why, workspace.wire.take_lines(), workspace.wire.calls - before)

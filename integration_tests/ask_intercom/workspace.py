@@ -6,15 +6,13 @@ names that begin with our prefix. What is to be made is noted in the journal fir
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
+from integration_tests.ask_intercom.journal import Journal
 from integration_tests.ask_intercom.wire import VERSION, Answer, Clock, NoAnswer, Wire
 
 PREFIX = "ask-intercom-"
@@ -34,44 +32,13 @@ _COLLECTIONS = {"contacts": "contact", "companies": "company", "tags": "tag", "d
 _LISTS = {"users": "contact", "contacts": "contact", "add": "tag", "remove": "tag"}
 _NAMES = ("external_id", "email", "user_id", "company_id", "event_name")
 _FREE = ("custom_attributes", "metadata", "options", "job")
-_BROKEN = 500
+_REFUSED = (400, 401, 403, 409, 422)
+_RACE = 404
 _VERBS = ("search", "merge", "bulk", "delete")
 
 
 class NotOurs(Exception):  # noqa: N818 - it says what is so
     """A write would have touched something that this program did not make; nothing was sent."""
-
-
-class Journal:
-    """A file of what was made, or was about to be: kind, and name or id, a line each. One for each workspace."""
-
-    def __init__(self, folder: Path, workspace_id: str) -> None:
-        digest = hashlib.sha256(workspace_id.encode()).hexdigest()[:12]
-        self._path = folder / f"made-{digest}.jsonl"
-
-    def read(self) -> list[dict[str, str]]:
-        """Return the lines of earlier runs; a line that was cut short is none."""
-        entries = []
-        for line in self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else ():
-            try:
-                entries.append(json.loads(line))
-            except ValueError:
-                continue
-        return entries
-
-    def note(self, kind: str, **told: str) -> None:
-        """Add a line."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, **told}) + "\n")
-
-    def replace(self, left: Iterable[tuple[str, str]], unsure: Iterable[tuple[str, str]]) -> None:
-        """Keep what is left, each a kind and an id, and what may be left, each a kind and a name; else the file goes."""
-        self._path.unlink(missing_ok=True)
-        for kind, made in left:
-            self.note(kind, id=made)
-        for kind, name in unsure:
-            self.note(kind, name=name)
 
 
 class Workspace:
@@ -158,8 +125,8 @@ class Workspace:
         self.unsure[kind, name] = None
         answer = self.call("POST", path, body)
         made = answer.ok and self.adopt(kind, answer.body, name)
-        # A call that tags people may fail and have made its tag, and one that broke may have done anything.
-        if not made and not answer.ok and answer.status < _BROKEN and kind != "tag":
+        # A call that tags people may fail and have made its tag; a 404 comes for contacts that are there a moment later.
+        if not made and answer.status in _REFUSED and kind != "tag":
             del self.unsure[kind, name]
         return answer
 
@@ -172,8 +139,11 @@ class Workspace:
         return self._make("company", "/companies", {"company_id": company_id, **fields}, company_id)
 
     def user(self, **fields: Any) -> str:
-        """Make a user and return Intercom's id."""
-        return _id_of(self.post_contact(**{"external_id": self.new_name(), **fields}), "a user could not be made")
+        """Make a user and return Intercom's id; a 404 is a race at the creation, after which a second try works."""
+        answer = self.post_contact(**{"external_id": self.new_name(), **fields})
+        if answer.status == _RACE and "external_id" not in fields and "email" not in fields:
+            answer = self.post_contact(**{"external_id": self.new_name(), **fields})
+        return _id_of(answer, "a user could not be made")
 
     def lead(self, email: str) -> str:
         """Make a lead and return Intercom's id."""

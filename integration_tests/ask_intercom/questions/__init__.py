@@ -9,6 +9,7 @@ from integration_tests.ask_intercom.questions import (
     attributes,
     basics,
     bulk,
+    bulk_items,
     companies,
     events,
     identities,
@@ -23,6 +24,7 @@ def all_questions(other_hosts: Sequence[str]) -> list[Question]:
     found = [
         *basics.questions(other_hosts),
         *bulk.QUESTIONS,
+        *bulk_items.QUESTIONS,
         *attributes.QUESTIONS,
         *events.QUESTIONS,
         *search.QUESTIONS,

@@ -161,7 +161,7 @@ _QUESTIONS = (
         _ask_request_id,
     ),
     Question(
-        "29",
+        "23",
         "Does a 429 carry Retry-After?",
         "nothing: looks at the refusals that came",
         ("retry_after",),

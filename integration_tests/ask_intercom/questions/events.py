@@ -195,7 +195,7 @@ QUESTIONS = (
         "Is a second event of one person, name and second dropped where its metadata differ?",
         "POST /events twice, and GET /events",
         ("duplicate_events",),
-        20,
+        24,
         _ask_duplicates,
     ),
     Question(
