@@ -140,17 +140,37 @@ def test_program_when_interrupted_while_it_cleans_up_then_the_next_start_does_it
     assert place.before == place.alive()
 
 
-def test_program_when_something_cannot_be_taken_away_then_it_says_so_and_tries_again_next_time(tmp_path: Path) -> None:
-    """After three tries: exit code 1, a count, and the journal keeps it."""
-    place = Place(tmp_path)
-    place.intercom.set_faults([{"endpoint": "DELETE /tags/{id}", "kind": "status", "status": 503}])
-    assert 1 == place.main("--only", "20b")
-    assert {"tag": 1} == place.report()["left_behind"]
-    assert "Left behind: 1 × tag. Run it again, which takes them away." in place.said
-    assert 3 == place.intercom.dump()["calls"]["DELETE /tags/{id}"]
+@pytest.mark.parametrize(
+    ("number", "endpoint", "kind"),
+    [
+        ("20b", "DELETE /tags/{id}", "tag"),
+        ("21c", "DELETE /companies/{id}", "company"),
+        ("14", "PUT /data_attributes/{id}", "attribute"),
+    ],
+)
+def test_program_when_something_cannot_be_taken_away_then_it_says_so_and_tries_again_next_time(
+    number: str, endpoint: str, kind: str, tmp_path: Path
+) -> None:
+    """After three tries: exit code 1, a count, and the journal keeps what no list shows."""
+    place = Place(tmp_path, {"company_without_people": "hidden"})
+    place.intercom.set_faults([{"endpoint": endpoint, "kind": "status", "status": 503}])
+    assert 1 == place.main("--only", number)
+    assert {kind: 1} == place.report()["left_behind"]
+    assert f"Left behind: 1 × {kind}. Run it again, which takes them away." in place.said
+    assert 3 == place.intercom.dump()["calls"][endpoint]
     place.intercom.set_faults([])
     assert 0 == place.main(*QUICK), place.said
     assert place.before == place.alive()
+
+
+def test_program_when_an_archived_contact_cannot_be_deleted_then_the_next_start_does_it(tmp_path: Path) -> None:
+    """No list and no search shows it; the journal has its id."""
+    place = Place(tmp_path)
+    place.intercom.set_faults([{"endpoint": "DELETE /contacts/{id}", "kind": "status", "status": 503}])
+    assert 1 == place.main("--only", "5b")
+    place.intercom.set_faults([])
+    assert 0 == place.main(*QUICK), place.said
+    assert [] == [each for each in place.intercom.dump()["contacts"] if each["archived"] and not each["deleted"]]
 
 
 @pytest.mark.parametrize(

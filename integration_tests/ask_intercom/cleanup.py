@@ -92,17 +92,16 @@ def _take_away(workspace: Workspace, kind: str, made: str) -> bool:
 
 
 def recover(workspace: Workspace) -> int:
-    """Find what earlier runs left, and return how many things that is; `sweep` takes them away."""
+    """Find what earlier runs left, or may have, and return how many things that is; `sweep` takes them away."""
     entries = workspace.journal.read()
     for entry in entries:
         if "id" in entry and entry.get("kind") in _UNIQUE:
             workspace.own[entry["kind"]][entry["id"]] = None
     named = {(each["kind"], each["name"]): "id" in each for each in entries if "kind" in each and each.get("name")}
     workspace.unsure.update(dict.fromkeys(key for key, is_known in named.items() if not is_known and key[0] in KINDS))
-    _settle(workspace)
     for kind, shown in _listed(workspace):
         workspace.adopt(kind, shown)
-    return sum(map(len, workspace.own.values()))
+    return sum(map(len, workspace.own.values())) + len(workspace.unsure)
 
 
 def _listed(workspace: Workspace) -> Iterator[tuple[str, Any]]:

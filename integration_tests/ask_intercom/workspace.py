@@ -125,8 +125,8 @@ class Workspace:
         self.unsure[kind, name] = None
         answer = self.call("POST", path, body)
         made = answer.ok and self.adopt(kind, answer.body, name)
-        # A call that tags people may fail and have made its tag; a 404 comes for contacts that are there a moment later.
-        if not made and answer.status in _REFUSED and kind != "tag":
+        # After a 404 a contact may be there a moment later, and a tag though one of its people is unknown.
+        if not made and answer.status in _REFUSED:
             del self.unsure[kind, name]
         return answer
 
