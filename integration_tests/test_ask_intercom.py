@@ -194,3 +194,11 @@ def test_question_when_it_fails_then_the_others_are_asked_all_the_same(tmp_path:
     assert answers["21c"].startswith("no answer: a company could not be made: 200")
     assert answers["19c"] == "200, the external_id stays"
     assert place.before == place.alive()
+
+
+def test_question_when_a_creation_meets_the_race_that_intercom_has_then_it_tries_again(tmp_path: Path) -> None:
+    """A 404 to POST /contacts says nothing; a second try works."""
+    place = Place(tmp_path)
+    fault = {"endpoint": "POST /contacts", "kind": "status", "status": 404, "message": "User Not Found", "at": [1]}
+    place.intercom.set_faults([fault])
+    assert {"unarchive_deleted": 400} == summed_up(place.ask("19b").results).settings

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.ask_intercom.run import run
 from integration_tests.ask_intercom.workspace import NOBODY, NotOurs, Workspace
 from integration_tests.support.asking import CANARIES, WORLDS, Dying, Killed, Place
 from integration_tests.support.harness import TOKEN
@@ -151,3 +152,15 @@ def test_adopt_when_a_name_is_not_ours_then_it_is_left_alone(
     """What a search answers, however wrongly, is not taken away for that alone."""
     _, workspace = ours
     assert (False, {}) == (workspace.adopt(kind, shown), workspace.own[kind])
+
+
+@pytest.mark.parametrize("kind", ["tag", "attribute"])
+def test_journal_when_its_ids_are_small_numbers_then_they_are_not_believed(kind: str, tmp_path: Path) -> None:
+    """Another workspace, whose id nobody tells either, has the same ones for other things."""
+    place = Place(tmp_path)
+    part = {"tag": "tags", "attribute": "data_attributes"}[kind]
+    (other, *_) = [str(each["id"]) for each in place.before[part] if "id" in each]
+    workspace = place.workspace()
+    workspace.journal.note(kind, id=other, name="ask-intercom-text")
+    run(workspace, [], place.said.append)
+    assert place.before == place.alive()
