@@ -6,11 +6,8 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -282,69 +279,3 @@ def test_storage_when_boto3_is_not_installed_then_the_message_names_the_extra(
         assert ("config_error", []) == (error["failure_type"], connector.states)
         message = error["message"]
     assert 'pip install "boto3>=1.40"' in message
-
-
-# ------------------------------------------------------------------ sending again
-
-
-def documented_commands() -> dict[str, str]:
-    """The two ways of sending again that the user's page shows, by the tool that they use."""
-    page = (ROOT / "docs" / "intercom.md").read_text(encoding="utf-8")
-    section = page[page.index("### Sending rejected records again") :]
-    blocks = re.findall(r"^```sh\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
-    return {tool: block for block in blocks for tool in ("jq", "sed") if f"    {tool} " in block}
-
-
-def has_exact_jq() -> bool:
-    """Whether there is a jq that keeps numbers as they are."""
-    if shutil.which("jq") is None:
-        return False
-    text = subprocess.run(["jq", "-c", "."], input="123456789012345678901", capture_output=True, text=True, check=True)
-    return text.stdout.strip() == "123456789012345678901"
-
-
-@pytest.mark.parametrize("tool", ["jq", "sed"])
-@pytest.mark.parametrize("compression", ["No Compression", "GZIP"])
-def test_documented_command_when_the_cause_is_mended_then_the_rejected_records_arrive(
-    workplace: Workplace, s3: LocalS3, bucket: str, tool: str, compression: str
-) -> None:
-    """The lines of the page are run as they stand: the refused events are in Intercom afterwards, and each once."""
-    if shutil.which(tool) is None:
-        pytest.skip(f"no {tool} on this machine")
-    section = {**s3.make_bucket(bucket), "compression": {"compression_type": compression}}
-    identity = 123456789012345678901 if tool == "sed" or has_exact_jq() else 4711
-    strange = ',"part":"events","reason":"x"} é "record": \\ \''
-    messages = [
-        record(
-            "events", user_id=identity, name="played", at=1_767_225_600 + number, text=strange, parts=[{"part": "x"}]
-        )
-        for number in range(10)
-    ]
-    first = workplace.write(object_storage_config=section, delivery={"stop_after_rejected": 0})
-    assert 0 == first.finish(to_lines(messages))
-    assert ["unknown_user"] * 10 == [row["reason"] for row in s3.rows(bucket)]
-
-    workplace.intercom.seed({"contacts": [{"external_id": str(identity)}]})
-    folder = workplace.folder / "rejected"
-    for number, (key, body) in enumerate(s3.objects(bucket).items()):
-        folder.mkdir(exist_ok=True)
-        (folder / f"{number}{''.join(Path(key).suffixes[-2:])}").write_bytes(body)
-    command = workplace.folder / "bin" / "destination-intercom"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m destination_intercom.run "$@"\n', encoding="utf-8")
-    command.chmod(0o755)
-    again = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", documented_commands()[tool]],
-        cwd=workplace.folder,
-        env={
-            **os.environ,
-            "PATH": f"{command.parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT / "destination-intercom"),
-        },
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert (0, b"") == (again.returncode, again.stderr)
-    arrived = workplace.intercom.dump()["events"]
-    assert [1_767_225_600 + number for number in range(10)] == sorted(event["created_at"] for event in arrived)

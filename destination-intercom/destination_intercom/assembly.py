@@ -8,6 +8,7 @@ from typing import Any
 
 from destination_intercom import pipeline
 from destination_intercom.airbyte.catalog import parse_catalog
+from destination_intercom.airbyte.messages import parse_line
 from destination_intercom.clock import Clock
 from destination_intercom.configuration.config import Config
 from destination_intercom.configuration.plan import Plan, compile_plan
@@ -27,7 +28,8 @@ from destination_intercom.opening import write_opening
 from destination_intercom.pipeline import Sync
 from destination_intercom.rejects.collector import RejectedRecords
 from destination_intercom.rejects.s3 import Bucket
-from destination_intercom.rejects.storage import Storage, sync_folder
+from destination_intercom.rejects.storage import Storage, replay_folder, sync_folder
+from destination_intercom.replaying import Replay
 
 
 def make_client(config: Config, clock: Clock, transport: Transport | None, *, patience: float | None = None) -> Client:
@@ -47,7 +49,7 @@ def make_client(config: Config, clock: Clock, transport: Transport | None, *, pa
 class SyncParts:
     """All that one sync works with.
 
-    `transport` and `storage` replace the network in tests.
+    `transport` and `storage` replace the network in tests. In a `replay` the input are rejected records.
 
     Raises:
         ConfigurationError: whatever is asked for first finds something that cannot work.
@@ -62,7 +64,9 @@ class SyncParts:
         mailbox: Mailbox,
         transport: Transport | None = None,
         storage: Storage | None = None,
+        replay: Replay | None = None,
     ) -> None:
+        self._replay = replay
         self._config = config
         self._catalog = catalog
         self._clock = clock
@@ -90,6 +94,7 @@ class SyncParts:
             dry_run=self.dry_run,
             rejects=self.rejects,
             max_rejected_percent=self._config.delivery.max_rejected_percent,
+            parse=parse_line if self._replay is None else self._replay.parse,
         )
 
     @cached_property
@@ -105,6 +110,7 @@ class SyncParts:
                 self._config,
                 self._clock.now,
                 self._look_up,
+                earlier=None if self._replay is None else self._replay.earlier,
             )
         )
 
@@ -154,9 +160,14 @@ class SyncParts:
         kept = self._config.object_storage_config
         if not isinstance(kept, S3) or self.dry_run is not None:
             return None
+        began_at = self._clock.wall()
+        folder = sync_folder(kept.bucket_path, self._catalog, began_at=began_at)
+        if self._replay is not None:
+            # Never among those that it reads, so that it can be repeated.
+            folder = replay_folder(kept.bucket_path, began_at=began_at)
         return RejectedRecords(
             self._storage or self._opened.enter_context(closing(Bucket(kept))),
-            folder=sync_folder(kept.bucket_path, self._catalog, began_at=self._clock.wall()),
+            folder=folder,
             compressed=kept.is_compressed,
             secret=self._config.token,
             mailbox=self._mailbox,

@@ -7,6 +7,7 @@ import codecs
 import contextlib
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias
@@ -14,17 +15,19 @@ from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 import orjson
 
 from destination_intercom import destination
-from destination_intercom.airbyte.output import error_line
+from destination_intercom.airbyte.output import as_text, error_line
 from destination_intercom.clock import Clock
 from destination_intercom.delivery.mailbox import Mailbox
 from destination_intercom.errors import ConfigurationError, IntercomDestinationError, InternalError
+from destination_intercom.outcomes import REJECTION_REASONS
 from destination_intercom.own_version import own_version
 from destination_intercom.pipeline import GRACE_SECONDS, Terminated
 from destination_intercom.preview import preview
+from destination_intercom.replaying import Replay
 
 EXIT_ERROR: Final = 1
 
-FOR_PEOPLE: Final = frozenset({"preview"})
+FOR_PEOPLE: Final = frozenset({"preview", "replay"})
 """Commands whose standard output holds no Airbyte messages: what they have to say goes to standard error."""
 
 LAST_WORDS_SECONDS: Final = 5.0
@@ -71,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", "check a configuration against Intercom; writes nothing to it"),
         ("write", "deliver the Airbyte messages on standard input to Intercom"),
         ("preview", "show what each record on standard input would become; needs no token and no network"),
+        ("replay", "send rejected records once more, from where object_storage_config has kept them"),
     ):
         command = commands.add_parser(name, help=purpose)
         command.add_argument("--config", required=True, metavar="FILE", help="the configuration, as JSON")
@@ -84,7 +88,37 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--catalog", required=True, metavar="FILE", help="the configured catalog, as JSON")
         if name == "preview":
             command.add_argument("--limit", type=_count, metavar="N", help="show at most this many records")
+        if name == "replay":
+            _add_replay_arguments(command)
     return parser
+
+
+def _add_replay_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "objects",
+        nargs="+",
+        metavar="OBJECT",
+        help="a file, a folder, s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ of the configured storage; gzip or not",
+    )
+    command.add_argument(
+        "--reason",
+        action="append",
+        default=[],
+        choices=list(REJECTION_REASONS),
+        metavar="REASON",
+        help="send only records that were rejected for this reason; may be given several times",
+    )
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="write contacts, too, that were updated in Intercom after the record was rejected",
+    )
+    command.add_argument(
+        "--resume",
+        type=_moment,
+        metavar="TIME",
+        help="continue a replay that began at this time: what was written to contacts since then counts as its own",
+    )
 
 
 def _lines(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Generator[bytes, None, None]:
@@ -95,6 +129,8 @@ def _lines(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Genera
         yield from destination.check(read_json(parsed.config, "configuration"), clock=clock, save=save)
     elif parsed.command == "preview":
         yield from _preview(parsed)
+    elif parsed.command == "replay":
+        yield from _replay(parsed, stopper, clock)
     else:
         yield from _write(parsed, stopper, clock)
 
@@ -107,6 +143,18 @@ def _write(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Iterat
     os.set_blocking(0, True)
     with open(0, "rb", buffering=0, closefd=False) as stdin:
         yield from destination.write(config, catalog, stdin=stdin, clock=clock, mailbox=mailbox)
+
+
+def _replay(parsed: argparse.Namespace, stopper: Stopper, clock: Clock) -> Iterator[bytes]:
+    config, catalog = read_json(parsed.config, "configuration"), read_json(parsed.catalog, "catalog")
+    with destination.find_rejected(config, parsed.objects, clock=clock, reasons=parsed.reason) as rows:
+        # Until here nothing was sent, and a signal ends all at once.
+        mailbox = Mailbox(clock)
+        stopper.stop_with(mailbox.stop, within=GRACE_SECONDS + LAST_WORDS_SECONDS)
+        replay = Replay(clock.wall(), resumed=parsed.resume, force=parsed.force)
+        for line in destination.replay(config, catalog, rows=rows, replay=replay, clock=clock, mailbox=mailbox):
+            _say(as_text(line))
+    yield from ()
 
 
 def _preview(parsed: argparse.Namespace) -> Iterator[bytes]:
@@ -122,6 +170,13 @@ def _count(text: str) -> int:
     if number < 1:
         raise ValueError("not a count")
     return number
+
+
+def _moment(text: str) -> float:
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment.timestamp()
 
 
 def _say(text: str) -> None:

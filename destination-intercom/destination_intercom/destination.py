@@ -6,8 +6,8 @@ carry them. It knows nothing of how anything is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.resources import files
 from typing import Any, Final
 
@@ -30,8 +30,11 @@ from destination_intercom.intercom.client import Transport
 from destination_intercom.intercom.quota import Quota
 from destination_intercom.kinds import KindParts, make_kinds
 from destination_intercom.models import COMPANY, CONTACT
+from destination_intercom.rejects.objects import find_objects
+from destination_intercom.rejects.rows import RejectedRows, find_rows, send_rows
 from destination_intercom.rejects.s3 import Bucket
-from destination_intercom.rejects.storage import Storage, prefix_folder, prove
+from destination_intercom.rejects.storage import KeptObjects, Storage, prefix_folder, prove
+from destination_intercom.replaying import Replay
 
 CHECK_TRIES: Final = 3
 CHECK_SECONDS: Final = 15.0
@@ -197,3 +200,62 @@ def write(
         sync = parts.sync
         clock.start("reader", lambda: read_lines(stdin, mailbox))
         yield from sync.run()
+
+
+@contextmanager
+def find_rejected(
+    document: Any,
+    names: Collection[str],
+    *,
+    clock: Clock,
+    reasons: Collection[str] = (),
+    storage: KeptObjects | None = None,
+) -> Iterator[RejectedRows]:
+    """Find the rejected records in objects, for as long as they are needed; `storage` replaces the network in tests.
+
+    Raises:
+        ConfigurationError: the configuration is wrong, or there is no such object.
+        InputError: an object cannot be read, or holds something else.
+    """
+    kept = parse_config(document).object_storage_config
+    with ExitStack() as opened:
+        if storage is None and isinstance(kept, S3):
+            storage = opened.enter_context(closing(Bucket(kept)))
+        yield find_rows(find_objects(names, storage, clock=clock), reasons)
+
+
+def replay(
+    document: Any,
+    catalog_document: Any,
+    *,
+    rows: RejectedRows,
+    replay: Replay,
+    clock: Clock,
+    mailbox: Mailbox,
+    transport: Transport | None = None,
+    storage: Storage | None = None,
+) -> Iterator[bytes]:
+    """Deliver rejected records once more, as `write` does what a source sends; give out the lines of the log.
+
+    Raises:
+        IntercomDestinationError: what ended it; `Terminated` after a stop.
+    """
+    config = parse_config(document)
+    parts = SyncParts(
+        config, catalog_document, clock=clock, mailbox=mailbox, transport=transport, storage=storage, replay=replay
+    )
+    with closing(parts):
+        for stream, place in rows.streams.items():
+            if parts.plan.of(stream.name, stream.namespace) is None:
+                raise parts.plan.refuse_unknown(place, stream)
+        yield log_line("INFO", replay.describe(rows))
+        if not rows.count:
+            return
+        sync = parts.sync
+        clock.start("reader", lambda: send_rows(rows.read(), mailbox))
+        try:
+            for line in sync.run():
+                yield replay.reword_line(line)
+        except IntercomDestinationError as error:
+            error.message = replay.reword(error.message)
+            raise

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from destination_intercom.companies.directory import CompanyDirectory
 from destination_intercom.companies.kind import Companies
 from destination_intercom.configuration.config import Config, EventsEnabled
+from destination_intercom.contacts.earlier import EarlierUpdates
 from destination_intercom.contacts.kind import Contacts
 from destination_intercom.delivery.kinds import Kind, Kinds
 from destination_intercom.delivery.tasks import Batch
@@ -24,18 +25,20 @@ from destination_intercom.events.kind import Events
 class KindParts:
     """What kinds are made of: the configuration, the time, and one another.
 
-    `now` tells seconds; `look_up` has a batch of the kind of that name looked up, where records are delivered.
+    `now` tells seconds; `look_up` has a batch of the kind of that name looked up, where records are delivered;
+    `earlier` tells when contacts were updated before, where rejected records are sent again.
     """
 
     config: Config
     now: Callable[[], float]
     look_up: Callable[[str, Batch], None] = lambda _kind, _batch: None
+    earlier: EarlierUpdates | None = None
 
     @cached_property
     def contacts(self) -> Contacts:
         """Give the contacts, of which other kinds ask who is known."""
         look_up = partial(self.look_up, Contacts.name)
-        return Contacts(self.config, now=self.now, look_up=look_up, companies=self.companies)
+        return Contacts(self.config, now=self.now, look_up=look_up, companies=self.companies, earlier=self.earlier)
 
     @cached_property
     def companies(self) -> CompanyDirectory:

@@ -107,6 +107,7 @@ ANONYMOUS: Final = "anonymous"
 NO_IDENTITY_PROPERTY: Final = "no_identity_property"
 TOO_OLD: Final = "too_old"
 DELETED: Final = "deleted"
+SUPERSEDED: Final = "superseded"
 
 FILTER_REASONS: Final = {
     NOT_SELECTED: "the event's name is not among the selected ones",
@@ -117,6 +118,7 @@ FILTER_REASONS: Final = {
     NO_IDENTITY_PROPERTY: "neither the record nor the stream's schema has the identity property",
     DELETED: "the source marks the row as deleted",
     TOO_OLD: "the event is older than not_before",
+    SUPERSEDED: "the contact was updated in Intercom after the record had been rejected; only in a replay",
 }
 
 INVALID_IDENTITY: Final = "invalid_identity"

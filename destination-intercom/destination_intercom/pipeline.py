@@ -8,12 +8,12 @@ is open and silent. It knows nothing of processes, files or signals.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from destination_intercom.airbyte.echo import echo_state
-from destination_intercom.airbyte.messages import RecordMessage, StateMessage, StreamEnd, parse_line
+from destination_intercom.airbyte.messages import Message, RecordMessage, StateMessage, StreamEnd, parse_line
 from destination_intercom.airbyte.reader import EndOfInput, Lines
 from destination_intercom.clock import Clock
 from destination_intercom.configuration.plan import Plan
@@ -66,6 +66,10 @@ LINES_BETWEEN_NOTICES: Final = 256
 """Lines that are handled between two looks at what the workers have concluded."""
 
 
+Parse: TypeAlias = Callable[[bytes, int], Message | None]
+"""Parses a line of the input, given its number; raises an `InputError`."""
+
+
 class Terminated(IntercomDestinationError):  # noqa: N818 - an ending, not an error
     """The sync was told to stop (SIGTERM), and has let go what may leave."""
 
@@ -85,6 +89,7 @@ class Sync:
     dry_run: DryRun | None
     rejects: RejectedRecords | None
     max_rejected_percent: float | None
+    parse: Parse = parse_line
     _progress: Progress = field(init=False)
     _acknowledged: int | None = field(default=None, init=False)
     """The ordinal of the last record before the last state that left."""
@@ -240,7 +245,7 @@ class Sync:
             number, line = lines.first + lines.done, lines.rest[lines.done]
             lines.done += 1
             try:
-                message = parse_line(line, number)
+                message = self.parse(line, number)
             except InputError as error:
                 raise _UnwantedInputError(error) from None
             if isinstance(message, RecordMessage):
@@ -278,6 +283,7 @@ class Sync:
             shows_identity=shows,
             emitted_at=message.emitted_at,
         )
+        entry.rejected_at = message.rejected_at
         for kind, part in made:
             if isinstance(part, Outcome):
                 self._settle(entry, kind, part)

@@ -63,6 +63,17 @@ class FakeStorage:
         self.deleted.append(key)
         self.objects.pop(key, None)
 
+    def names(self, prefix: str) -> list[tuple[str, int]]:
+        return [(key, len(body)) for key, body in self.objects.items() if key.startswith(prefix)]
+
+    def size(self, key: str) -> int:
+        return len(self.read(key, 0, 1 << 30))
+
+    def read(self, key: str, offset: int, size: int) -> bytes:
+        if key not in self.objects:
+            raise StorageError("status 404, code NoSuchKey", refusal="There is no such object.")
+        return self.objects[key][offset : offset + size]
+
     @property
     def rows(self) -> list[dict[str, Any]]:
         """All lines of all objects, in the order of the records."""

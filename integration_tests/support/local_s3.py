@@ -42,10 +42,14 @@ class Fault:
 
 
 class LocalS3:
-    """A server with buckets; `script` says for each write of an object, by its number from 1, what goes wrong."""
+    """A server with buckets; `script` says for each write of an object, by its number from 1, what goes wrong.
+
+    `read_script` says it for each time that one is read.
+    """
 
     def __init__(self) -> None:
         self.script: Callable[[int], Fault | None] = lambda _: None
+        self.read_script: Callable[[], Fault | None] = lambda: None
         self.writes: list[str] = []
         self._released = threading.Event()
         self._guard = threading.Lock()
@@ -108,6 +112,8 @@ class LocalS3:
             fault = self.script(number)
             if fault is not None:
                 return self._fail(fault, environ, start_response)
+        if environ["REQUEST_METHOD"] == "GET" and (fault := self.read_script()) is not None:
+            return self._fail(fault, environ, start_response)
         return self._inner(environ, start_response)  # type: ignore[no-any-return]
 
     def _fail(self, fault: Fault, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

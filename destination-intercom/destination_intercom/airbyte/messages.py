@@ -20,7 +20,10 @@ _LONG_NUMBER: Final = b"0" * 19
 
 @dataclass(frozen=True, slots=True)
 class RecordMessage:
-    """A record; `data` is the source's own object, `changed` are the fields that were not kept as they had been."""
+    """A record; `data` is the source's own object, `changed` are the fields that were not kept as they had been.
+
+    One that is sent again, after it was rejected, says when that was: `rejected_at`, in unix seconds.
+    """
 
     stream: str
     namespace: str | None
@@ -28,6 +31,7 @@ class RecordMessage:
     changed: tuple[str, ...] = field(default=(), repr=False)
     emitted_at: int | None = None
     """When the source sent it, in unix milliseconds."""
+    rejected_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,25 @@ def parse_line(line: bytes, number: int) -> Message | None:
     return _stream_end(document.get("trace")) if kind == "TRACE" else None
 
 
+def parse_json(line: bytes) -> Any:
+    """Parse a line of JSON, with its numbers exactly.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if _LONG_NUMBER not in line.translate(_DIGITS):
+        try:
+            return orjson.loads(line)
+        except orjson.JSONDecodeError:
+            # Lone surrogates, numbers such as 1e400 and more than 1,024 levels are JSON, but not to orjson.
+            pass
+    # Decoded here: what is no UTF-8 is no JSON.
+    return parse_exactly(line.decode())
+
+
 def _parse_json(line: bytes, number: int) -> Any:
     try:
-        if _LONG_NUMBER not in line.translate(_DIGITS):
-            try:
-                return orjson.loads(line)
-            except orjson.JSONDecodeError:
-                # Lone surrogates, numbers such as 1e400 and more than 1,024 levels are JSON, but not to orjson.
-                pass
-        # Decoded here: what is no UTF-8 is no JSON.
-        return parse_exactly(line.decode())
+        return parse_json(line)
     except ValueError:
         raise InputError(
             f"Line {number} of the input is not JSON, is incomplete, or is nested too deeply: check what the source"
@@ -84,13 +97,20 @@ def _parse_json(line: bytes, number: int) -> Any:
         ) from None
 
 
-def _record(record: Any, number: int) -> RecordMessage:
+def read_record(record: Any) -> RecordMessage | None:
+    """Read the record of a RECORD message; None for what is none."""
     if isinstance(record, dict):
         stream, namespace, data = record.get("stream"), record.get("namespace"), record.get("data")
         if isinstance(stream, str) and isinstance(data, dict) and (namespace is None or isinstance(namespace, str)):
             emitted_at = record.get("emitted_at")
             when = emitted_at if isinstance(emitted_at, int) and abs(emitted_at) < LATEST else None
             return RecordMessage(stream, namespace, data, _changed(record.get("meta")), when)
+    return None
+
+
+def _record(record: Any, number: int) -> RecordMessage:
+    if (message := read_record(record)) is not None:
+        return message
     raise InputError(
         f"Line {number} of the input is a RECORD without a stream or without data: check what the source sends."
     )

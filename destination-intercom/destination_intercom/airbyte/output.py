@@ -16,6 +16,12 @@ def log_line(level: Level, text: str) -> bytes:
     return orjson.dumps({"type": "LOG", "log": {"level": level, "message": _utf8(text)}})
 
 
+def as_text(line: bytes) -> str:
+    """Write a LOG message as a person reads it."""
+    log = orjson.loads(line)["log"]
+    return f"{'Warning: ' if log['level'] == 'WARN' else ''}{log['message']}"
+
+
 def error_line(error: IntercomDestinationError, *, emitted_at: float) -> bytes:
     """Make the TRACE message of an error; `emitted_at` is a unix time in seconds."""
     message = _utf8(error.message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
-from destination_intercom.errors import InputError
+from destination_intercom.errors import InputError, IntercomDestinationError
 
 CHUNK_BYTES: Final = 65536
 
@@ -33,7 +33,7 @@ class Lines:
 class EndOfInput:
     """The input has ended; `error` says why no more of it can be read, if that is so."""
 
-    error: InputError | None = None
+    error: IntercomDestinationError | None = None
 
 
 Input: TypeAlias = Lines | EndOfInput

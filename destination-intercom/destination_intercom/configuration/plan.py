@@ -75,10 +75,11 @@ class Plan:
         other = self._by_name.get(name)
         return other if other is not None and not (namespace and other.stream.namespace) else None
 
-    def refuse_unknown(self, number: int, stream: StreamName) -> InputError:
-        """Make the error for a record in line `number` of a stream that the catalog does not have."""
+    def refuse_unknown(self, place: int | str, stream: StreamName) -> InputError:
+        """Make the error for a record of a stream that the catalog does not have: its line's number, or the place."""
+        where = place if isinstance(place, str) else f"Line {place} of the input"
         return InputError(
-            f'Line {number} of the input is a RECORD of the stream "{stream}", which the catalog does not have. Its'
+            f'{where} is a RECORD of the stream "{stream}", which the catalog does not have. Its'
             f" streams are: {', '.join(map(str, self.streams))}."
         )
 

@@ -16,6 +16,7 @@ from destination_intercom.bounded import Bounded
 from destination_intercom.contacts.addresses import TakenAddresses
 from destination_intercom.contacts.departures import Departures
 from destination_intercom.contacts.diff import NO_FORMS, Form
+from destination_intercom.contacts.earlier import EarlierUpdates
 from destination_intercom.contacts.known import KnownContact
 from destination_intercom.contacts.lookup import SearchSize
 from destination_intercom.contacts.lost_creates import LostCreates
@@ -164,10 +165,11 @@ class WrittenContacts:
 
 
 class ContactCache:
-    """All that a run remembers of people; `now` tells seconds."""
+    """All that a run remembers of people; `now` tells seconds, and `earlier` when contacts were updated before."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], *, earlier: EarlierUpdates | None = None) -> None:
         self.now = now
+        self.earlier = earlier or EarlierUpdates()
         self.written = WrittenContacts(now)
         self.unknown = Strangers(now)
         self.unrestorable: Bounded[str, Refusal] = Bounded(MAX_PEOPLE)
@@ -223,6 +225,12 @@ class ContactCache:
         """Tell Intercom's id of a person who was found as a lead; None for others."""
         contact_id, until = self.leads.get(key.digest) or (None, 0.0)
         return contact_id if self.now() < until else None
+
+    def supersedes(self, contact: KnownContact, key: Key, rejected_at: float | None) -> bool:
+        """Say whether a contact was updated, by others, after a row of the person `key` had been rejected."""
+        if self.maker_in_bulk(key) is not None:
+            self.earlier.note_own(contact.contact_id)
+        return self.earlier.supersede(contact, rejected_at)
 
     def note_made_in_bulk(self, key: Key, address: str | None) -> None:
         """Note that a bulk job has made, or may have made, the user `key`, with an address."""

@@ -18,7 +18,7 @@ from destination_intercom.contacts.lookup import needs_search, search_query
 from destination_intercom.contacts.mapping import ContactChange
 from destination_intercom.contacts.matching import CONFLICT_STATUS, Found, choose, id_in, is_free, is_same_person
 from destination_intercom.contacts.sending import ADDRESS, Sending
-from destination_intercom.contacts.writing import ContactWrite, Maybe, read_in_the_way, reject
+from destination_intercom.contacts.writing import SUPERSEDED, ContactWrite, Maybe, read_in_the_way, reject
 from destination_intercom.delivery.tasks import Pause, Step, Steps
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
@@ -165,6 +165,7 @@ class ContactCreation:
             return None
         contact = self._write.read(answer)
         self._cache.note_written(maker, contact)
+        self._cache.earlier.note_own(contact.contact_id)
         if contact.email is not None:
             self._cache.made_with.note(contact.email, contact.contact_id)
         return (yield from self._write.update_read(contact)) if is_same_person(self._change, contact) else None
@@ -191,6 +192,8 @@ class ContactCreation:
 
     def _finish(self, sending: Sending, answer: Answer | None) -> Steps:
         outcome = yield from self._write.finish(sending, answer)
+        if sending.shown is not None:
+            self._cache.earlier.note_own(sending.shown["id"])
         if sending.shown is not None and self._address is not None:
             self._cache.made_with.note(self._address, sending.shown["id"])
         return outcome
@@ -246,6 +249,8 @@ class ContactCreation:
 
     def _settle_conflict(self, contact: KnownContact, conflict: Refusal) -> Maybe:
         if is_same_person(self._change, contact):
+            # It may have been made by a create whose answer was lost.
+            self._write.claim_if_equal(contact)
             return (yield from self._write.update_read(contact))
         has_address = contact.email is not None and contact.email == self._change.fields.get(ADDRESS)
         if has_address and not self._change.by_email and is_free(contact):
@@ -293,6 +298,8 @@ class ContactCreation:
         answer = yield call
         restored = not call.is_answered_by(answer)
         if restored:
+            # To bring it back is an update, too; nobody is shown when an archived contact had its last one.
+            self._cache.earlier.note_own(contact_id)
             restore = UnarchiveContact(contact_id)
             answer = yield restore
             if restore.is_answered_by(answer):
@@ -346,6 +353,8 @@ class ContactCreation:
             return None
         if self._policy.write_mode == "create_only":
             return outcomes.UNCHANGED
+        if self._write.is_superseded(contact):
+            return SUPERSEDED
         identity: dict[str, Any] = {"external_id": self._change.key.value}
         if contact.role == "lead":
             identity["role"] = "user"

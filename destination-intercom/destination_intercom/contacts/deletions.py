@@ -20,6 +20,7 @@ from destination_intercom.contacts.lookup import needs_search, search_query
 from destination_intercom.contacts.mapping import ContactChange, ContactDeletion
 from destination_intercom.contacts.matching import NOTHING_FOUND, Found, choose, is_same_person, keys_of
 from destination_intercom.contacts.turns import Turn
+from destination_intercom.contacts.writing import SUPERSEDED
 from destination_intercom.delivery.tasks import Step, Steps, UndeliverableError
 from destination_intercom.errors import ConfigurationError
 from destination_intercom.identity import Key
@@ -213,6 +214,8 @@ class ContactDeleter:
         """Archive or delete a contact that was read just now."""
         if deletion.is_mark and self._live.has_any(keys_of(contact)):
             return self._keep()
+        if self._cache.supersedes(contact, deletion.key, deletion.rejected_at):
+            return SUPERSEDED
         if not self._limit.take():
             return rejected(outcomes.TOO_MANY_DELETIONS)
         call: WriteCall = (ArchivePerson if self._how == "archive" else DeleteContact)(contact.contact_id)
@@ -243,15 +246,18 @@ class ContactDeleter:
 
 
 def split_runs(payloads: Iterable[ContactChange | ContactDeletion]) -> Iterator[list[ContactChange] | ContactDeletion]:
-    """Split the payloads of one person into changes that are written together, and single deletions."""
+    """Split the payloads of one person into changes that are written together, and single deletions.
+
+    What is sent again goes by itself: of two rows one may be older than what the contact has, and the other not.
+    """
     changes: list[ContactChange] = []
     for payload in payloads:
-        if isinstance(payload, ContactChange):
+        if isinstance(payload, ContactChange) and payload.rejected_at is None:
             changes.append(payload)
             continue
         if changes:
             yield changes
             changes = []
-        yield payload
+        yield [payload] if isinstance(payload, ContactChange) else payload
     if changes:
         yield changes

@@ -19,6 +19,7 @@ from destination_intercom.contacts.bulk_writing import BulkContacts
 from destination_intercom.contacts.cache import LEAD, ContactCache
 from destination_intercom.contacts.deletions import ContactDeleter, DeletionLimit, split_runs
 from destination_intercom.contacts.departures import LiveRows
+from destination_intercom.contacts.earlier import EarlierUpdates
 from destination_intercom.contacts.known import ContactReader, KnownContact
 from destination_intercom.contacts.lookup import LookUp
 from destination_intercom.contacts.mapping import ContactChange, ContactDeletion, map_contact
@@ -36,7 +37,7 @@ from destination_intercom.contacts.rules import (
 )
 from destination_intercom.contacts.tagging import ReplacedTags, Tagging
 from destination_intercom.contacts.upsert import Alone, ContactUpserter
-from destination_intercom.contacts.writing import Neighbours
+from destination_intercom.contacts.writing import SUPERSEDED, Neighbours
 from destination_intercom.delivery.kinds import Batches, Kind, Notes
 from destination_intercom.delivery.probes import Probe, Taken
 from destination_intercom.delivery.tasks import Batch, Step, Task, UndeliverableError, WriteTask
@@ -68,16 +69,25 @@ MOST_LOOKED_AT: Final = 8
 
 
 class Contacts(Kind):
-    """The contacts of one sync; `look_up` has a batch looked up, `now` tells seconds, `companies` knows companies."""
+    """The contacts of one sync; `look_up` has a batch looked up, `now` tells seconds, `companies` knows companies.
+
+    `earlier` tells, in a replay, when contacts were updated before it.
+    """
 
     name: ClassVar[str] = ContactChange.kind
 
     def __init__(
-        self, config: Config, *, now: Callable[[], float], look_up: Callable[[Batch], None], companies: Companies
+        self,
+        config: Config,
+        *,
+        now: Callable[[], float],
+        look_up: Callable[[Batch], None],
+        companies: Companies,
+        earlier: EarlierUpdates | None = None,
     ) -> None:
         super().__init__()
         self._users = config.users
-        self.cache = ContactCache(now)
+        self.cache = ContactCache(now, earlier=earlier)
         self.notes = self.cache.search_size.notes
         missing = config.users.missing_attributes if isinstance(config.users, UsersEnabled) else "fail"
         self.attributes = Attributes(missing, create=not config.delivery.dry_run, notes=self.notes)
@@ -121,6 +131,7 @@ class Contacts(Kind):
             )
         self._batches = ContactBatches(written=self.cache.written, look_up=look_up)
         self._somebody: Key | None = None
+        self._superseded = 0
 
     @property
     def makes_people(self) -> bool:
@@ -255,8 +266,13 @@ class Contacts(Kind):
 
     def deliver(self, tasks: Sequence[WriteTask]) -> Generator[Step, Answer, list[Outcome]]:
         """Write one person's changes as one, up to a deletion; then that, and what follows."""
-        payloads = [_contact(task.payload) for task in tasks]
+        ends = yield from self._deliver_tasks(tasks, [_contact_of(task) for task in tasks])
+        self._superseded += sum(end.reason == SUPERSEDED.reason for end in ends)
+        return ends
 
+    def _deliver_tasks(
+        self, tasks: Sequence[WriteTask], payloads: Sequence[ContactChange | ContactDeletion]
+    ) -> Generator[Step, Answer, list[Outcome]]:
         def is_followed() -> bool:
             return _has_change(tasks[0].behind)
 
@@ -320,6 +336,11 @@ class Contacts(Kind):
             yield self._bulk.summary()
         if self._deleter is not None:
             yield from self._deleter.tally()
+        if self._superseded:
+            yield (
+                f"Rows whose contacts were left as they are, because they had been updated after the rejection:"
+                f" {self._superseded} (superseded). With --force they are written all the same."
+            )
 
     def final_error(self) -> ConfigurationError | None:
         """Tell that people were not taken away, since they were too many."""
@@ -366,6 +387,11 @@ def _change(payload: Payload) -> ContactChange:
 
 def _contact(payload: Payload) -> ContactChange | ContactDeletion:
     return payload if isinstance(payload, ContactDeletion) else _change(payload)
+
+
+def _contact_of(task: WriteTask) -> ContactChange | ContactDeletion:
+    payload, rejected_at = _contact(task.payload), task.entry.rejected_at
+    return payload if rejected_at is None else replace(payload, rejected_at=rejected_at)
 
 
 def _has_change(behind: Collection[Task]) -> bool:

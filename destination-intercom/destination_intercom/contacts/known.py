@@ -43,7 +43,8 @@ class ShownLinks:
 class KnownContact:
     """What is known of a contact: Intercom's id, who it is, and the digests of its values.
 
-    `values` is None for a contact of which only the id is remembered; a `ContactReader` can tell one from it.
+    `updated_at` is in unix seconds, by Intercom's clock. `values` is None for a contact of which only the id is
+    remembered; a `ContactReader` can tell one from it.
     `companies` and `tags` are None where nobody has shown them, or nobody asks.
     """
 
@@ -51,6 +52,7 @@ class KnownContact:
     role: str | None = None
     external_id: str | None = field(default=None, repr=False)
     email: str | None = field(default=None, repr=False)
+    updated_at: int | None = field(default=None, compare=False)
     values: array[int] | None = field(default=None, repr=False)
     companies: ShownLinks | None = field(default=None, repr=False)
     tags: ShownLinks | None = field(default=None, repr=False)
@@ -63,6 +65,7 @@ def read_identity(body: Mapping[str, Any]) -> KnownContact:
         _text(body.get("role")),
         _text(body.get("external_id")),
         (_text(body.get("email")) or "").strip().lower() or None,
+        updated_at if isinstance(updated_at := body.get("updated_at"), int) else None,
     )
 
 

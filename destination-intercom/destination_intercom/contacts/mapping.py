@@ -35,7 +35,8 @@ class ContactChange:
     What is in `if_empty` is written only where the contact has no value; values in `outside` are none of their
     attribute's options. `companies` are the ids of the person's companies, and `tags` the names of their tags, each
     with the name of its entry. `lists` holds the prefixes of which the person is to have no other tags than these, each
-    with their names, casefolded; None in place of them where records of the person name different ones.
+    with their names, casefolded; None in place of them where records of the person name different ones. What is sent
+    again was `rejected_at` a unix time.
     """
 
     kind: ClassVar[str] = "contacts"
@@ -48,6 +49,7 @@ class ContactChange:
     companies: Mapping[str, str] = field(default_factory=dict, repr=False)
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
     lists: Mapping[str, frozenset[str] | None] = field(default_factory=dict, repr=False)
+    rejected_at: float | None = None
 
     @property
     def by_email(self) -> bool:
@@ -68,13 +70,15 @@ class ContactChange:
 class ContactDeletion:
     """A person who is to be archived or deleted, since the source has deleted the row.
 
-    `is_mark` says that a mark in the row tells so, and not a database's log, where it counts in its order.
+    `is_mark` says that a mark in the row tells so, and not a database's log, where it counts in its order. What is sent
+    again was `rejected_at` a unix time.
     """
 
     kind: ClassVar[str] = ContactChange.kind
     trims: ClassVar[tuple[Trim, ...]] = ()
     key: Key
     is_mark: bool = False
+    rejected_at: float | None = None
 
 
 NO_OPTIONS: Final[Mapping[str, frozenset[str]]] = {}

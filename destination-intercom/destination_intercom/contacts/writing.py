@@ -28,9 +28,11 @@ from destination_intercom.digests import UNKNOWN
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import OK, GetContact
 from destination_intercom.intercom.classify import read_refusal
-from destination_intercom.outcomes import Outcome, Refusal, rejected
+from destination_intercom.outcomes import Outcome, Refusal, filtered, rejected
 from destination_intercom.standard_fields import FIELDS
 from destination_intercom.values import Trim
+
+SUPERSEDED: Final = filtered(outcomes.SUPERSEDED)
 
 NO_IDENTITY: Final[Mapping[str, Any]] = {}
 
@@ -105,6 +107,8 @@ class ContactWrite:
             self.cache.note_lead(self.change.key, known.contact_id)
         if self.policy.write_mode == "create_only":
             return outcomes.UNCHANGED
+        if self.is_superseded(known):
+            return SUPERSEDED
         always = (self._always and not is_fresh) or self.policy.send_unchanged
         least = self._least(known, always=always)
         self.contact = self.cache.written.by_id(known.contact_id) or known
@@ -165,6 +169,15 @@ class ContactWrite:
         if outcome is None:
             self.cache.written.forget(self.change.key)
         return outcome
+
+    def is_superseded(self, contact: KnownContact) -> bool:
+        """Say whether a contact was updated after the record had been rejected that is sent again now."""
+        return self.cache.supersedes(contact, self.change.key, self.change.rejected_at)
+
+    def claim_if_equal(self, contact: KnownContact) -> None:
+        """Take a contact for one of the replay's own that is in the way of a create and is just as that one said."""
+        if not diff(self.change, contact, self._reader).update_body:
+            self.cache.earlier.note_own(contact.contact_id)
 
     def _least(self, known: KnownContact, *, always: bool) -> ContactChange | Outcome:
         """Tell what is to be written, by what is known of the contact now; an outcome if it is another person's."""
@@ -245,6 +258,8 @@ class ContactWrite:
         if not call.is_answered_by(answer):
             return rejected(outcomes.CONTACT_MERGED, read_refusal(answer))
         contact = self.read(answer)
+        if self.is_superseded(contact):
+            return SUPERSEDED
         # Two keys lead to it now: what one of them wrote says nothing of what it is when the other comes again.
         for key in (self.change.key, *keys_of(contact)):
             self.cache.written.forget(key)

@@ -111,7 +111,8 @@ class Entry:
     """A record on its way: how many parts are still out, and what became of the others.
 
     `line` is the record as it was read, kept where it may have to be stored; `is_stored` says that it need
-    not be any more. `is_aside` says that a part of it has waited for its person.
+    not be any more. `is_aside` says that a part of it has waited for its person. What is sent again was `rejected_at`
+    a unix time.
     """
 
     __slots__ = (
@@ -123,6 +124,7 @@ class Entry:
         "ordinal",
         "outcomes",
         "parts_out",
+        "rejected_at",
         "segment",
         "size",
         "stream",
@@ -141,6 +143,7 @@ class Entry:
         emitted_at: int | None = None,
     ) -> None:
         self.stream = stream
+        self.rejected_at: float | None = None
         self.emitted_at = emitted_at
         self.ordinal = ordinal
         self.parts_out = parts

@@ -25,6 +25,9 @@ CONNECTIONS: Final = 4
 LARGEST_ANSWER: Final = 1024 * 1024
 """An answer to what is asked here is empty, or an error of a few lines."""
 
+NAMES_AT_ONCE: Final = 500
+"""Names, of 1,024 bytes at most, that an answer has room for."""
+
 DEFAULT_REGION: Final = "us-east-1"
 """What stores of others take a request to be signed for, where they do not care."""
 
@@ -48,6 +51,7 @@ _REFUSALS: Final = {
     "InvalidBucketName": "check s3_bucket_name",
     "InvalidToken": _KEYS,
     "KMS.DisabledException": "the key that encrypts the bucket is disabled",
+    "NoSuchKey": "there is no such object: check its name",
     "NoSuchBucket": "there is no such bucket: check s3_bucket_name, s3_bucket_region and s3_endpoint",
     "NotSignedUp": "the account of the credentials is not signed up for S3",
     "PermanentRedirect": "the bucket is in another region: check s3_bucket_region",
@@ -94,6 +98,50 @@ class Bucket:
             StorageError: it may still be there.
         """
         self._call(self._client.delete_object, Key=key)
+
+    def names(self, prefix: str) -> list[tuple[str, int]]:
+        """Tell the names of the objects below a prefix, with their sizes in bytes.
+
+        Raises:
+            StorageError: they are not known.
+        """
+        found: list[tuple[str, int]] = []
+        more: dict[str, str] = {}
+        while True:
+            answer = self._call(self._client.list_objects_v2, Prefix=prefix, MaxKeys=NAMES_AT_ONCE, **more)
+            found += [(entry["Key"], entry["Size"]) for entry in answer.get("Contents", ())]
+            if not answer.get("IsTruncated"):
+                return found
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def size(self, key: str) -> int:
+        """Tell the size of an object in bytes.
+
+        Raises:
+            StorageError: it is not known.
+        """
+        # A HEAD would be answered without a word on what is wrong.
+        answer = self._call(self._client.get_object, Key=key, Range="bytes=0-0")
+        answer["Body"].close()
+        size = str(answer.get("ContentRange", "")).rpartition("/")[2]
+        return int(size) if size.isdigit() else int(answer["ContentLength"])
+
+    def read(self, key: str, offset: int, size: int) -> bytes:
+        """Read `size` bytes of an object, or those that there are, from `offset` on.
+
+        Raises:
+            StorageError: they could not be read.
+        """
+        answer = self._call(self._client.get_object, Key=key, Range=f"bytes={offset}-{offset + size - 1}")
+        # What does not know ranges gives all of it, from the beginning.
+        if offset and not str(answer.get("ContentRange", "")).startswith(f"bytes {offset}-"):
+            raise StorageError("a piece was asked for, and another one given")
+        try:
+            with answer["Body"] as body:
+                piece: bytes = body.read(size)
+        except self._failures as error:
+            raise _translate(error, self.place) from None
+        return piece
 
     def _call(self, method: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
         try:

@@ -36,6 +36,23 @@ class Storage(Protocol):
         """Delete what is kept under the name `key`, in one attempt; raises a `StorageError`."""
 
 
+class KeptObjects(Protocol):
+    """Objects that can be read, piece by piece; thread-safe. `place` is as a `Storage` has it."""
+
+    @property
+    def place(self) -> str:
+        """Tell where the objects are."""
+
+    def names(self, prefix: str) -> list[tuple[str, int]]:
+        """Tell the names of the objects below a prefix, with their sizes in bytes; raises a `StorageError`."""
+
+    def size(self, key: str) -> int:
+        """Tell the size of an object in bytes, in one attempt; raises a `StorageError`."""
+
+    def read(self, key: str, offset: int, size: int) -> bytes:
+        """Read `size` bytes of an object, or those that there are, in one attempt; raises a `StorageError`."""
+
+
 def name_segment(name: str) -> str:
     """Write a namespace or a stream as one part of an object's name, so that no two are written alike."""
     text = quote(name, safe=" ", errors="surrogatepass")
@@ -57,8 +74,17 @@ def sync_folder(bucket_path: str | None, catalog: Any, *, began_at: float) -> st
     first = entries[0] if isinstance(entries, list) and entries else None
     sync_id = first.get("sync_id") if isinstance(first, dict) else None
     if not isinstance(sync_id, int) or isinstance(sync_id, bool):
-        sync_id = datetime.fromtimestamp(began_at, timezone.utc).strftime("%Y-%m-%dT%H-%M-%SZ")
+        sync_id = _write_moment(began_at)
     return f"{prefix_folder(bucket_path)}{sync_id}/"
+
+
+def replay_folder(bucket_path: str | None, *, began_at: float) -> str:
+    """Tell the folder of a replay that began at a unix time, in seconds."""
+    return f"{prefix_folder(bucket_path)}replay-{_write_moment(began_at)}/"
+
+
+def _write_moment(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H-%M-%SZ")
 
 
 def prefix_folder(bucket_path: str | None) -> str:

@@ -1,0 +1,220 @@
+"""Rejected records, read again: every row is looked at once before any is sent, then all are given out oldest first.
+
+A row is a line that `collector` has made. The rows of an object are in the order of the source, by their ordinals, and
+were rejected within seconds of one another; so an object is given out in its own order, and those of many objects are
+merged by when they were rejected, each object opened when its time has come. Where the rows of one file are in no such
+order, since it was put together of several objects, each stretch of it that is in order counts as an object.
+
+Memory holds a piece of each object that is open, and where each stretch begins. It knows nothing of Intercom.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from destination_intercom.airbyte.messages import RecordMessage, parse_json, read_record
+from destination_intercom.airbyte.reader import CHUNK_BYTES, EndOfInput, InputSink, Lines
+from destination_intercom.errors import InputError, IntercomDestinationError, InternalError, StreamName
+from destination_intercom.rejects.objects import RejectObject, read_lines_of
+
+SECONDS_APART: Final = 60.0
+"""No row of a stretch is older by more than this than one before it: an object is closed after ten seconds."""
+
+MOST_STRETCHES: Final = 1_000
+"""Stretches of one object: each is read by itself, and a compressed one from the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: the record, which says when it was rejected; the reasons of its parts; its number in the sync, if told."""
+
+    record: RecordMessage
+    rejected_at: float
+    reasons: frozenset[str] = field(repr=False)
+    ordinal: int | None
+
+    @property
+    def stream(self) -> StreamName:
+        """Tell the record's stream."""
+        return StreamName(self.record.stream, self.record.namespace)
+
+
+def parse_row(line: bytes, place: str) -> Row:
+    """Parse a row that is found at `place`, such as "Line 3 of rejected.jsonl".
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        document = parse_json(line)
+    except ValueError:
+        raise InputError(
+            f"{place} is not JSON, or is cut off: fetch the object again. Nothing after it can be trusted."
+        ) from None
+    record = read_record(document.get("record")) if isinstance(document, dict) else None
+    rejected_at = _read_time(document.get("rejected_at")) if isinstance(document, dict) else None
+    if record is None or rejected_at is None:
+        raise InputError(
+            f"{place} is no rejected record, with its record and rejected_at: name the objects that the connector has"
+            " stored, and no others."
+        )
+    ordinal = document.get("ordinal")
+    return Row(
+        replace(record, rejected_at=rejected_at),
+        rejected_at,
+        frozenset(_reasons(document)),
+        ordinal if isinstance(ordinal, int) else None,
+    )
+
+
+def _read_time(value: Any) -> float | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.removesuffix("Z") + ("+00:00" if value.endswith("Z") else ""))
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc).timestamp()
+
+
+def _reasons(document: dict[str, Any]) -> Iterator[str]:
+    others = document.get("other_parts")
+    for part in (document, *(others if isinstance(others, list) else ())):
+        if isinstance(part, dict) and isinstance(part.get("reason"), str):
+            yield part["reason"]
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Rows of an object that are in order, from line `number` at `offset` on; `lines` of them, blank ones too."""
+
+    one: RejectObject
+    offset: int
+    number: int
+    first: float
+    lines: int = 0
+
+
+@dataclass(slots=True)
+class RejectedRows:
+    """The rows of some objects, without those that are not wanted: how many, of which streams, from when to when."""
+
+    wanted: frozenset[str] = frozenset()
+    count: int = 0
+    left_out: int = 0
+    oldest: float = math.inf
+    newest: float = -math.inf
+    streams: dict[StreamName, str] = field(default_factory=dict)
+    """The streams of the rows, each with the place of the first one."""
+    _stretches: list[_Stretch] = field(default_factory=list)
+
+    def read(self) -> Iterator[bytes]:
+        """Give out the lines of all rows, oldest first; see the module."""
+        waiting = sorted(self._stretches, key=lambda stretch: stretch.first, reverse=True)
+        heap: list[tuple[float, float, int, bytes, Iterator[tuple[float, float, bytes]]]] = []
+        opened = 0
+        while waiting or heap:
+            while waiting and (not heap or waiting[-1].first <= heap[0][0]):
+                opened += 1
+                rows = self._rows_of(waiting.pop())
+                if (head := next(rows, None)) is not None:
+                    heapq.heappush(heap, (head[0], head[1], opened, head[2], rows))
+            if not heap:
+                continue
+            _, _, number, line, rows = heap[0]
+            yield line
+            head = next(rows, None)
+            if head is None:
+                heapq.heappop(heap)
+            else:
+                heapq.heapreplace(heap, (head[0], head[1], number, head[2], rows))
+
+    def _rows_of(self, stretch: _Stretch) -> Iterator[tuple[float, float, bytes]]:
+        """Give out the rows of a stretch with what they are merged by: a moment that never goes back, the ordinal."""
+        moment = -math.inf
+        lines = read_lines_of(stretch.one, offset=stretch.offset, number=stretch.number)
+        for _, line in zip(range(stretch.lines), lines, strict=False):
+            if not line.content.strip():
+                continue
+            row = parse_row(line.content, f"Line {line.number} of {stretch.one.name}")
+            moment = max(moment, row.rejected_at)
+            if self.wants(row):
+                yield moment, math.inf if row.ordinal is None else row.ordinal, line.content
+
+    def wants(self, row: Row) -> bool:
+        """Say whether a row is to be given out."""
+        return not self.wanted or not self.wanted.isdisjoint(row.reasons)
+
+    def note(self, row: Row, place: str) -> None:
+        """Count a row that is found at `place`."""
+        if not self.wants(row):
+            self.left_out += 1
+            return
+        self.count += 1
+        self.oldest, self.newest = min(self.oldest, row.rejected_at), max(self.newest, row.rejected_at)
+        self.streams.setdefault(row.stream, place)
+
+    def add_stretches(self, stretches: Iterable[_Stretch]) -> None:
+        """Note where rows are."""
+        self._stretches += stretches
+
+
+def find_rows(objects: Iterable[RejectObject], reasons: Collection[str] = ()) -> RejectedRows:
+    """Look at every row of the objects; of `reasons` only, if there are any.
+
+    Raises:
+        InputError: a line is no row, an object cannot be read, or its rows are in no order.
+    """
+    rows = RejectedRows(frozenset(reasons))
+    for one in objects:
+        rows.add_stretches(_look_through(one, rows))
+    return rows
+
+
+def _look_through(one: RejectObject, rows: RejectedRows) -> list[_Stretch]:
+    stretches: list[_Stretch] = []
+    begin, latest, last = 0, -math.inf, -math.inf
+    for line in read_lines_of(one):
+        if line.content.strip():
+            place = f"Line {line.number} of {one.name}"
+            row = parse_row(line.content, place)
+            rows.note(row, place)
+            ordinal = last if row.ordinal is None else row.ordinal
+            if not stretches or ordinal < last or row.rejected_at < latest - SECONDS_APART:
+                stretches.append(_Stretch(one, begin, line.number, row.rejected_at))
+                latest = -math.inf
+            latest, last = max(latest, row.rejected_at), ordinal
+            stretches[-1].lines = line.number - stretches[-1].number + 1
+        begin = line.end
+        if len(stretches) > MOST_STRETCHES:
+            raise InputError(
+                f"The rows of {one.name} are in no order: name the objects as the connector has stored them, or sort"
+                " the lines by rejected_at."
+            )
+    return stretches
+
+
+def send_rows(lines: Iterable[bytes], sink: InputSink) -> None:
+    """Hand over the lines of rows, some at a time; for a thread of its own."""
+    number, some, size = 1, list[bytes](), 0
+    error: IntercomDestinationError | None = None
+    try:
+        for line in lines:
+            some.append(line)
+            size += len(line)
+            if size >= CHUNK_BYTES:
+                if not sink.offer(Lines(number, some, size)):
+                    return
+                number, some, size = number + len(some), [], 0
+    except IntercomDestinationError as failure:
+        error = failure
+    except Exception as failure:  # noqa: BLE001 - whatever ends this thread, the main thread must not wait for ever
+        error = InternalError.from_exception(failure)
+    if some and not sink.offer(Lines(number, some, size)):
+        return
+    sink.offer(EndOfInput(error))
