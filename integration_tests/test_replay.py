@@ -18,6 +18,7 @@ from integration_tests.support.virtual_clock import VirtualClock
 from intercom_emulator import Intercom, Settings
 
 DAY = 86_400.0
+PEOPLE = {"mode": "enabled", "streams": [{"stream": "users"}], "attributes": [{"property": "name"}]}
 
 
 class World:
@@ -117,10 +118,14 @@ def test_rows_of_one_person_when_the_first_is_written_then_the_second_is_not_sup
     assert f"delivered {2 + apart}, filtered 0" in summary(result, "users")
 
 
-def test_rows_of_one_person_when_ten_minutes_lie_between_then_the_second_is_not_superseded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_rows_of_one_person_when_ten_minutes_lie_between_then_the_second_is_not_superseded(
+    world: World, *, is_there: bool, bulk: bool
+) -> None:
     """What the replay wrote is asked for again by then, and shows the replay's own update."""
-    world = World(tmp_path)
-    world.seed({"external_id": "p1", "name": "Ada Before"})
+    if is_there:
+        world.seed({"external_id": "p1", "name": "Ada Before"})
     # More than may be on its way at once, so that the last row is read, and looked up, minutes later.
     others = [
         row({"record": {**event("p1", n)["record"], "filler": " " * 1_500_000}}, world.now - DAY + 1, ordinal=2 + n)
@@ -130,7 +135,9 @@ def test_rows_of_one_person_when_ten_minutes_lie_between_then_the_second_is_not_
         row(user("p1", "Ada the First"), world.now - DAY),
         *others,
         row(user("p1", "Ada the Second"), world.now - DAY / 2, ordinal=999),
-        configuration=config(delivery={"max_calls_per_minute": 1}),
+        configuration=config(
+            delivery={"max_calls_per_minute": 1, "contacts_api": "bulk" if bulk else "standard"}, users=PEOPLE
+        ),
     )
     assert (None, "Ada the Second") == (result.error, world.name("p1"))
     assert 2 == result.calls["POST /contacts/search"]
@@ -153,7 +160,7 @@ def test_rows_of_two_keys_of_one_contact_when_one_was_written_then_the_other_is_
     """What is remembered is the contact, whatever key leads to it."""
     world.seed({"external_id": "p1", "email": "a@x.example", "name": "Ada Before"})
     streams = [{"stream": "users"}, {"stream": "leads", "identity_property": "mail", "intercom_field": "email"}]
-    users = {"mode": "enabled", "streams": streams, "attributes": [{"property": "name"}]}
+    users = {**PEOPLE, "streams": streams}
     others = [row(user(f"q{n}", "q"), world.now - DAY + n / 10, ordinal=2 + n) for n in range(200)]
     result = world.replay(
         row(user("p1", "Ada the First"), world.now - DAY),
@@ -167,7 +174,7 @@ def test_rows_of_two_keys_of_one_contact_when_one_was_written_then_the_other_is_
 def test_record_of_both_kinds_when_superseded_then_its_event_is_sent_all_the_same(world: World) -> None:
     """Nothing stale is written, and no event is lost."""
     world.seed({"external_id": "p1", "name": "Ada Newer", "updated_at": int(world.now - DAY / 2)})
-    users = {"mode": "enabled", "streams": [{"stream": "events"}], "attributes": [{"property": "name"}]}
+    users = {**PEOPLE, "streams": [{"stream": "events"}]}
     result = world.replay(row(event("p1", 0), world.now - DAY), configuration=config(users=users))
     assert (None, "Ada Newer", 1) == (result.error, world.name("p1"), len(result.events))
     assert result.logged("contacts filtered 1, events delivered 1")
@@ -190,21 +197,45 @@ def test_adoption_when_the_contact_was_updated_since_then_it_is_superseded(world
     assert "superseded 1" in summary(result, "users")
 
 
-def test_merged_contact_when_it_was_updated_since_then_it_is_superseded(world: World) -> None:
-    """The contact that Intercom leads to has its own time."""
+def test_merged_contact_when_it_was_updated_since_then_it_is_superseded(tmp_path: Path) -> None:
+    """The contact that Intercom leads to has its own time; the search still shows the other one."""
+    world = World(tmp_path, search_lag=120.0)
     world.seed({"external_id": "p1", "name": "Ada Gone"}, {"external_id": "p2", "name": "Ada Newer"})
     gone, kept = (each["id"] for each in world.intercom.dump()["contacts"])
-    merge(world, gone, kept)
+    world.clock.sleep(700)
+    world.intercom.merge(gone, kept)
     result = world.replay(row(user("p1", "Ada Old"), world.now - DAY))
-    assert "Ada Newer" == world.name("p2")
-    assert result.error is None
+    assert (None, "Ada Newer") == (result.error, world.name("p2"))
+    assert 1 == result.calls["PUT /contacts/{id}"]
+    assert "superseded 1" in summary(result, "users")
 
 
-def merge(world: World, gone: str, kept: str) -> None:
-    """Let somebody merge two contacts."""
-    headers = {"Authorization": "Bearer test-token", "Intercom-Version": "2.16", "Content-Type": "application/json"}
-    body = json.dumps({"from": gone, "into": kept}).encode()
-    world.intercom.handle("POST", "/contacts/merge", headers, body)
+def test_create_whose_answer_was_lost_when_it_is_found_then_it_is_no_update_of_others(tmp_path: Path) -> None:
+    """Made by the replay's own attempt: neither that row nor the next one is superseded."""
+    world = World(tmp_path, faults=[{"endpoint": "POST /contacts", "kind": "reset_after", "first": 1}])
+    rows = [
+        row(user("p1", "Ada the First"), world.now - DAY),
+        row(user("p1", "Ada the Second"), world.now - 1, ordinal=2),
+    ]
+    result = world.replay(*rows)
+    assert (None, "Ada the Second") == (result.error, world.name("p1"))
+    assert 2 == result.calls["POST /contacts"]
+    assert "filtered 0" in summary(result, "users")
+
+
+def test_lead_whose_create_was_lost_when_it_is_found_then_it_is_no_update_of_others(tmp_path: Path) -> None:
+    """The search shows it some time later, and it is the replay's own."""
+    world = World(tmp_path, faults=[{"endpoint": "POST /contacts", "kind": "reset_after", "first": 1}])
+    users = {**PEOPLE, "create_as": "lead"}
+    rows = [
+        row(user("a@x.example", "Ada the First"), world.now - DAY),
+        row(user("a@x.example", "Ada the Second"), world.now - 1, ordinal=2),
+    ]
+    identity = {"property": "user_id", "intercom_field": "email"}
+    result = world.replay(*rows, configuration=config(users=users, identity=identity))
+    (lead,) = result.contents["contacts"]
+    assert (None, "Ada the Second") == (result.error, lead["name"])
+    assert "filtered 0" in summary(result, "users")
 
 
 @pytest.mark.parametrize(("days", "stays"), [(0.5, True), (2.0, False)])
@@ -226,12 +257,7 @@ def test_deleted_row_when_the_person_was_updated_since_then_they_stay(
 def test_archived_contact_when_rows_bring_it_back_then_they_are_written(world: World) -> None:
     """To restore it is an update of the replay's own."""
     world.seed({"external_id": "p1", "name": "Ada Before", "archived": True})
-    users = {
-        "mode": "enabled",
-        "streams": [{"stream": "users"}],
-        "attributes": [{"property": "name"}],
-        "archived_contacts": "unarchive",
-    }
+    users = {**PEOPLE, "archived_contacts": "unarchive"}
     result = world.replay(row(user("p1", "Ada Back"), world.now - DAY), configuration=config(users=users))
     assert (None, "Ada Back") == (result.error, world.name("p1"))
 

@@ -95,6 +95,7 @@ class SyncParts:
             rejects=self.rejects,
             max_rejected_percent=self._config.delivery.max_rejected_percent,
             parse=parse_line if self._replay is None else self._replay.parse,
+            has_all=self._replay is None,
         )
 
     @cached_property

@@ -30,7 +30,7 @@ from destination_intercom.intercom.client import Transport
 from destination_intercom.intercom.quota import Quota
 from destination_intercom.kinds import KindParts, make_kinds
 from destination_intercom.models import COMPANY, CONTACT
-from destination_intercom.rejects.objects import find_objects
+from destination_intercom.rejects.objects import SCHEME, find_objects
 from destination_intercom.rejects.rows import RejectedRows, find_rows, send_rows
 from destination_intercom.rejects.s3 import Bucket
 from destination_intercom.rejects.storage import KeptObjects, Storage, prefix_folder, prove
@@ -219,7 +219,7 @@ def find_rejected(
     """
     kept = parse_config(document).object_storage_config
     with ExitStack() as opened:
-        if storage is None and isinstance(kept, S3):
+        if storage is None and isinstance(kept, S3) and any(name.startswith(SCHEME) for name in names):
             storage = opened.enter_context(closing(Bucket(kept)))
         yield find_rows(find_objects(names, storage, clock=clock), reasons)
 

@@ -90,6 +90,8 @@ class Sync:
     rejects: RejectedRecords | None
     max_rejected_percent: float | None
     parse: Parse = parse_line
+    has_all: bool = True
+    """Whether the input are all records of the source: what none of them has is then spelled wrongly, as it seems."""
     _progress: Progress = field(init=False)
     _acknowledged: int | None = field(default=None, init=False)
     """The ordinal of the last record before the last state that left."""
@@ -438,7 +440,7 @@ class Sync:
                 *(text for kind in self.kinds.values() for text in kind.summary()),
                 *self.plan.usage.failures(),
                 # A sync that ended early has not seen what else there is.
-                *(self.plan.usage.never_seen() if is_whole else ()),
+                *(self.plan.usage.never_seen() if is_whole and self.has_all else ()),
             ],
         )
 

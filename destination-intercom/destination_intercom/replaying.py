@@ -6,7 +6,7 @@ sync that promise anything are replaced by its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import Final
@@ -49,9 +49,8 @@ class Replay:
     force: bool = False
 
     def parse(self, line: bytes, number: int) -> RecordMessage:
-        """Parse the line of row `number`; as a record that is new, where all are to be written."""
-        record = parse_row(line, f"Row {number}").record
-        return replace(record, rejected_at=None) if self.force else record
+        """Parse the line of row `number`."""
+        return parse_row(line, f"Row {number}").record
 
     @cached_property
     def earlier(self) -> EarlierUpdates:

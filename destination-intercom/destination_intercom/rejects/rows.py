@@ -115,7 +115,7 @@ class RejectedRows:
 
     def read(self) -> Iterator[bytes]:
         """Give out the lines of all rows, oldest first; see the module."""
-        waiting = sorted(self._stretches, key=lambda stretch: stretch.first, reverse=True)
+        waiting = sorted(self._stretches, key=lambda stretch: stretch.first)[::-1]
         heap: list[tuple[float, float, int, bytes, Iterator[tuple[float, float, bytes]]]] = []
         opened = 0
         while waiting or heap:
@@ -135,16 +135,14 @@ class RejectedRows:
                 heapq.heapreplace(heap, (head[0], head[1], number, head[2], rows))
 
     def _rows_of(self, stretch: _Stretch) -> Iterator[tuple[float, float, bytes]]:
-        """Give out the rows of a stretch with what they are merged by: a moment that never goes back, the ordinal."""
-        moment = -math.inf
+        """Give out the rows of a stretch with what they are merged by: when they were rejected, and the ordinal."""
         lines = read_lines_of(stretch.one, offset=stretch.offset, number=stretch.number)
         for _, line in zip(range(stretch.lines), lines, strict=False):
             if not line.content.strip():
                 continue
             row = parse_row(line.content, f"Line {line.number} of {stretch.one.name}")
-            moment = max(moment, row.rejected_at)
             if self.wants(row):
-                yield moment, math.inf if row.ordinal is None else row.ordinal, line.content
+                yield row.rejected_at, math.inf if row.ordinal is None else row.ordinal, line.content
 
     def wants(self, row: Row) -> bool:
         """Say whether a row is to be given out."""
@@ -184,11 +182,11 @@ def _look_through(one: RejectObject, rows: RejectedRows) -> list[_Stretch]:
             place = f"Line {line.number} of {one.name}"
             row = parse_row(line.content, place)
             rows.note(row, place)
-            ordinal = last if row.ordinal is None else row.ordinal
-            if not stretches or ordinal < last or row.rejected_at < latest - SECONDS_APART:
+            goes_back = row.ordinal is not None and row.ordinal <= last
+            if not stretches or goes_back or row.rejected_at < latest - SECONDS_APART:
                 stretches.append(_Stretch(one, begin, line.number, row.rejected_at))
                 latest = -math.inf
-            latest, last = max(latest, row.rejected_at), ordinal
+            latest, last = max(latest, row.rejected_at), last if row.ordinal is None else row.ordinal
             stretches[-1].lines = line.number - stretches[-1].number + 1
         begin = line.end
         if len(stretches) > MOST_STRETCHES:
