@@ -213,6 +213,23 @@ def test_storage_when_reading_fails_for_passing_reasons_then_it_is_tried_again(
     assert [0, 1, 2, 3] == seconds_of(workplace)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("folder/empty.jsonl", "folder/empty.jsonl: check its path."),
+        ("folder", "check its name, which ends in / if it is a folder"),
+    ],
+)
+def test_object_when_it_is_empty_or_not_there_then_the_person_is_told(
+    workplace: Workplace, s3: LocalS3, section: dict[str, Any], name: str, words: str
+) -> None:
+    """Of one that is not there at once, and of a folder how to name it."""
+    s3.put(section["s3_bucket_name"], "folder/empty.jsonl", b"")
+    code, text = replay(workplace, f"s3://{section['s3_bucket_name']}/{name}", object_storage_config=section)
+    assert 1 == code
+    assert words in text
+
+
 def test_storage_when_it_denies_reading_then_the_person_learns_which_permission_is_needed(
     workplace: Workplace, s3: LocalS3, section: dict[str, Any]
 ) -> None:

@@ -23,7 +23,7 @@ WORDS: Final = {
     "What was delivered is checkpointed; the next sync continues from there.": STILL_THERE,
     "No state that counts them was acknowledged; the next sync continues from there.": STILL_THERE,
     "No state that counts them was acknowledged, so the next sync reads them again.": STILL_THERE,
-    "; the next sync reads them again. No state was acknowledged.": ". {goes_on}",
+    "; the next sync reads them again. ": ". ",
     "No state was acknowledged.": "{goes_on}",
     "Rejected records were not kept: set object_storage_config to keep them in a bucket.": (
         "Rejected records were not stored again, since no storage is configured; they are still in the objects that"
@@ -31,6 +31,9 @@ WORDS: Final = {
     ),
     " of the sync was rejected: ": " of the replay was rejected: ",
     "All else is done, and all states are acknowledged.": "All else is done.",
+    "All else is done, and all states are acknowledged: the next sync does not read these records again.": (
+        "All else is done."
+    ),
     "and sync these records again.": "and send these records again.",
     "Set delivery.dry_run to false to sync.": "Set delivery.dry_run to false to send the records.",
 }

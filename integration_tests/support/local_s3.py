@@ -91,6 +91,10 @@ class LocalS3:
             "bucket_path": "refused/intercom/",
         }
 
+    def put(self, bucket: str, key: str, body: bytes) -> None:
+        """Put an object into a bucket."""
+        self._client.put_object(Bucket=bucket, Key=key, Body=body)
+
     def objects(self, bucket: str) -> dict[str, bytes]:
         """All objects of a bucket."""
         found = {}

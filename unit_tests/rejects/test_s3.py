@@ -101,6 +101,41 @@ def test_delete_when_sent_then_it_names_the_object() -> None:
     assert [("DELETE", "https://refused.s3.eu-west-1.amazonaws.com/k.txt")] == [(r.method, r.url) for r in requests]
 
 
+def test_read_when_sent_then_it_asks_for_the_piece_alone() -> None:
+    """What was not asked for is never taken for it: a store that knows no ranges gives the beginning."""
+    bucket = make_bucket()
+    requests = intercept(bucket, lambda _: (200, b"0123456789"))
+    assert b"0123" == bucket.read("k", 0, 4)
+    with pytest.raises(StorageError, match="another one given"):
+        bucket.read("k", 4, 4)
+    assert ["bytes=0-3", "bytes=4-7"] == [_bytes(each.headers["Range"]).decode() for each in requests]
+
+
+@pytest.mark.parametrize("method", ["read", "size", "names"])
+def test_reading_when_it_is_denied_then_the_code_is_told_and_not_the_stores_text(method: str) -> None:
+    """One attempt, as for a write."""
+    bucket = make_bucket()
+    requests = intercept(bucket, lambda _: (403, error_xml("AccessDenied")))
+    with pytest.raises(StorageError) as caught:
+        getattr(bucket, method)(*{"read": ("k", 0, 1), "size": ("k",), "names": ("k/",)}[method])
+    assert ("status 403, code AccessDenied, request id R1", 1) == (caught.value.kind, len(requests))
+    assert "canary" not in str(caught.value.refusal)
+
+
+def test_names_when_there_are_more_than_an_answer_holds_then_all_are_told() -> None:
+    """Page after page, each small enough for the limit of an answer."""
+    bucket = make_bucket()
+    pages = iter(
+        f"<ListBucketResult><IsTruncated>{more}</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+        f"<Contents><Key>{key}</Key><Size>{size}</Size></Contents></ListBucketResult>".encode()
+        for more, key, size in (("true", "a", 1), ("false", "b%20c", 2))
+    )
+    requests = intercept(bucket, lambda _: (200, next(pages)))
+    assert [("a", 1), ("b%20c", 2)] == bucket.names("p/")
+    assert ["continuation-token=t" in each.url for each in requests] == [False, True]
+    assert all(f"max-keys={s3.NAMES_AT_ONCE}" in each.url for each in requests)
+
+
 def error_xml(code: str) -> bytes:
     """Write an error as S3 does, with a text that must stay here."""
     return f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>canary {SECRET}</Message></Error>'.encode()

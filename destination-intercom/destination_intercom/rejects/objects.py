@@ -123,8 +123,8 @@ def _persist(action: Callable[[], T], name: str, clock: Clock) -> T:
                 clock.sleep(delay(attempt))
                 continue
             raise InputError(
-                f"{name} cannot be read ({error.kind}): check its name. The credentials need s3:GetObject, and"
-                " s3:ListBucket for a folder."
+                f"{name} cannot be read ({error.kind}): check its name, which ends in / if it is a folder. The"
+                " credentials need s3:GetObject, and s3:ListBucket for a folder."
             ) from None
     raise AssertionError("the last attempt returns or raises")
 

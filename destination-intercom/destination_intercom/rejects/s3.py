@@ -120,8 +120,14 @@ class Bucket:
         Raises:
             StorageError: it is not known.
         """
-        # A HEAD would be answered without a word on what is wrong.
-        answer = self._call(self._client.get_object, Key=key, Range="bytes=0-0")
+        try:
+            # A HEAD would be answered without a word on what is wrong.
+            answer = self._call(self._client.get_object, Key=key, Range="bytes=0-0")
+        except StorageError as error:
+            if "InvalidRange" in error.kind:
+                # It has no first byte.
+                return 0
+            raise
         answer["Body"].close()
         size = str(answer.get("ContentRange", "")).rpartition("/")[2]
         return int(size) if size.isdigit() else int(answer["ContentLength"])
