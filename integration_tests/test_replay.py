@@ -336,7 +336,9 @@ def test_rejected_again_when_there_is_no_storage_then_it_says_where_the_record_s
     """It is lost nowhere, and nobody is told to look for it in a bucket."""
     result = world.replay(row(event("nobody", 0), world.now - DAY))
     assert result.error is None
-    assert result.logged("still in the objects that they were read from")
+    assert result.logged(
+        "still in the objects that they were read from. Once the cause is corrected, run the same command again with --res"
+    )
 
 
 def test_dry_run_when_rows_are_replayed_then_nothing_is_written(world: World) -> None:
@@ -356,7 +358,7 @@ def test_log_when_a_replay_ends_early_then_it_promises_no_next_sync(world: World
     assert result.error is not None
     told = " ".join([*result.logs, result.error.message])
     assert [] == [words for words in ("next sync", "acknowledged", "checkpoint", "of the sync") if words in told]
-    assert "still in the objects that it was read from. Run the same command again with --resume 20" in told
+    assert "still in the objects that it was read from. To go on, run the same command again with --resume 20" in told
 
 
 def test_stop_after_rejected_when_the_cause_is_not_mended_then_the_replay_stops(world: World) -> None:

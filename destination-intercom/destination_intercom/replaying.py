@@ -24,10 +24,10 @@ WORDS: Final = {
     "No state that counts them was acknowledged; the next sync continues from there.": STILL_THERE,
     "No state that counts them was acknowledged, so the next sync reads them again.": STILL_THERE,
     "; the next sync reads them again. ": ". ",
-    "No state was acknowledged.": "{goes_on}",
+    "No state was acknowledged.": f"{STILL_THERE} To go on, {{again}}.",
     "Rejected records were not kept: set object_storage_config to keep them in a bucket.": (
         "Rejected records were not stored again, since no storage is configured; they are still in the objects that"
-        " they were read from."
+        " they were read from. Once the cause is corrected, {again}."
     ),
     " of the sync was rejected: ": " of the replay was rejected: ",
     "All else is done, and all states are acknowledged.": "All else is done.",
@@ -69,22 +69,18 @@ class Replay:
         if not rows.count:
             return f"There are no rejected records to send{left_out}."
         span = f"rejected from {_write(rows.oldest)} to {_write(rows.newest)}"
-        return f"Rejected records to send: {rows.count:,}, {span}{left_out}. {self._if_interrupted}"
+        return f"Rejected records to send: {rows.count:,}, {span}{left_out}. If this is interrupted, {self._again}."
 
     @property
-    def _if_interrupted(self) -> str:
+    def _again(self) -> str:
         how = "" if self.force else f" with --resume {_write(self.began if self.resumed is None else self.resumed)}"
-        return f"If this is interrupted, run the same command again{how}."
+        return f"run the same command again{how}"
 
     def reword(self, text: str) -> str:
         """Say what a sync says in the words of a replay."""
         for words, own in WORDS.items():
-            text = text.replace(words, own.replace("{goes_on}", f"{STILL_THERE} {self._run_again}"))
+            text = text.replace(words, own.replace("{again}", self._again))
         return text
-
-    @property
-    def _run_again(self) -> str:
-        return self._if_interrupted.replace("If this is interrupted, run", "Run")
 
     def reword_line(self, line: bytes) -> bytes:
         """Do the same with the line of a LOG message."""

@@ -88,7 +88,7 @@ def test_log_when_reworded_then_its_level_stays() -> None:
     log = orjson.loads(line)["log"]
     assert "WARN" == log["level"]
     assert log["message"].startswith(
-        "One. What was not delivered is still in the objects that it was read from. Run the"
+        "One. What was not delivered is still in the objects that it was read from. To go on,"
     )
 
 
