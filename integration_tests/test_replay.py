@@ -118,6 +118,7 @@ def test_rows_of_one_person_when_the_first_is_written_then_the_second_is_not_sup
     assert f"delivered {2 + apart}, filtered 0" in summary(result, "users")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bulk", [False, True])
 @pytest.mark.parametrize("is_there", [False, True])
 def test_rows_of_one_person_when_ten_minutes_lie_between_then_the_second_is_not_superseded(
