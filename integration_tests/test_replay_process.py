@@ -160,6 +160,9 @@ def test_signal_when_a_replay_is_under_way_then_it_ends_in_order_and_says_how_to
     text = connector.stderr.decode()
     (resume,) = set(re.findall(r"--resume (\S+Z)", text))
     assert "next sync" not in text
+    # It has ended in order, and not at once.
+    assert f"Stopped by {number.name}." in text
+    assert f"To go on, run the same command again with --resume {resume}." in text
     assert 0 < len(seconds_of(workplace)) < 300
 
     code, text = replay(workplace, "--resume", resume, str(path))
