@@ -78,8 +78,8 @@ format: .venv/.ready ## let ruff fix and format what it can
 ask-intercom: .venv/.ready ## ask a real test workspace what nobody knows about Intercom, with secrets/config.json; ONLY=5,9 asks less
 	@$(BIN)/python -m integration_tests.ask_intercom $(if $(ONLY),--only $(ONLY))
 
-bench: .venv/.ready ## measure speed and memory, for a quarter of an hour
-	@for name in contacts events latency memory page quota templates; do $(BIN)/python benchmarks/$$name.py || exit; done
+bench: .venv/.ready .venv-bench/.ready ## measure everything beside others for twenty minutes, and write benchmarks/results
+	@$(BIN)/python benchmarks/run.py $(BENCH)
 
 soak: .venv/.ready ## send a million records in an hour of the connector's clock, for some ten minutes
 	@$(BIN)/python benchmarks/soak.py
@@ -88,7 +88,7 @@ audit: .venv-audit/.ready ## ask the network for known vulnerabilities of the ve
 	@.venv-audit/bin/pip-audit --strict --progress-spinner off --no-deps --disable-pip -r constraints.txt
 
 clean: ## remove the environment and all that tools left behind
-	@rm -rf .venv .venv-audit .venv-build .venv-cdk .venv-pyairbyte .venv-source-faker .venv-singer-sdk
+	@rm -rf .venv .venv-audit .venv-bench .venv-build .venv-cdk .venv-pyairbyte .venv-source-faker .venv-singer-sdk
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .tmp destination-intercom/*.egg-info
 	@cd destination-intercom && rm -rf .pytest_cache .tmp build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -124,6 +124,13 @@ REPOSITORY_URL ?= $(shell git remote get-url origin 2>/dev/null | sed -nE \
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check 'pip-audit>=2.9,<3'
+	@touch $@
+
+# What the connector is measured against, and what draws the plots.
+.venv-bench/.ready: benchmarks/constraints.txt
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check -c $< dlt matplotlib python-intercom
 	@touch $@
 
 # The judge of the page's accessibility, for page-test: too large, and under another licence, to lie in the repository.

@@ -56,9 +56,13 @@ EVENTS: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the server counted; moments in seconds of CLOCK_MONOTONIC, `answered` by an event's `created_at`."""
+    """What the server counted; moments in seconds of CLOCK_MONOTONIC, `answered` by an event's `created_at`.
+
+    `seconds` has what was granted to us and to the other app, and refused to both, in each second.
+    """
 
     windows: list[dict[str, float]]
+    seconds: dict[int, dict[str, int]]
     first: float
     last: float
     answered: dict[int, float]
@@ -93,7 +97,11 @@ class Server:
             connection.request("GET", "/-/account")
             document = json.loads(connection.getresponse().read())
         return Account(
-            document["windows"], document["first"] or 0.0, document["last"], dict(map(tuple, document["answered"]))
+            document["windows"],
+            {int(second): counts for second, counts in document["seconds"].items()},
+            document["first"] or 0.0,
+            document["last"],
+            dict(map(tuple, document["answered"])),
         )
 
 
@@ -154,11 +162,17 @@ class Connector:
     """The connector's `write` as a process that is fed by a thread and watched by another."""
 
     def __init__(
-        self, url: str, pieces: Iterable[bytes], *, concurrency: int = 64, sections: Mapping[str, Any] = EVENTS
+        self,
+        url: str,
+        pieces: Iterable[bytes],
+        *,
+        concurrency: int = 64,
+        sections: Mapping[str, Any] = EVENTS,
+        token: str = TOKEN,
     ) -> None:
         config = {
             "api_base_url": url,
-            "access_token": TOKEN,
+            "access_token": token,
             "identity": {"property": "user_id"},
             "delivery": {"concurrency": concurrency},
             **sections,
@@ -245,9 +259,9 @@ class Source:
         """Make the line of an event whose time is none: it is rejected without a call."""
         return self._template.replace("<time>", "never", 1).replace("<name>", SELECTED, 1).encode() + b"\n"
 
-    def events(self, count: int, *, busy_one_in: int = 0) -> Iterator[bytes]:
-        """Make `count` records, each of which is an event to send; one in so many (0: none) is one person's."""
-        for number in range(count):
+    def events(self, count: int, *, first: int = 0, busy_one_in: int = 0) -> Iterator[bytes]:
+        """Make `count` records from `first` on, each an event to send; one in so many (0: none) is one person's."""
+        for number in range(first, first + count):
             is_busy = busy_one_in > 0 and number % busy_one_in == 0
             yield self.record(number, person="busy" if is_busy else None)
 
@@ -282,6 +296,46 @@ def _amplitude_record() -> dict[str, Any]:
                 data: dict[str, Any] = message["record"]["data"]
                 return data
     raise LookupError(path)
+
+
+CONTESTANTS: Final = ROOT / ".venv-bench" / "bin" / "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A script of `contestants/`, which makes calls as others do, in an environment of its own.
+
+    `in_flight` is how many calls it makes at once.
+    """
+
+    script: str
+    more: tuple[str, ...] = ()
+    in_flight: int = 1
+
+    def run(self, url: str, count: int) -> float:
+        """Let it make `count` calls; return the CPU seconds that this took.
+
+        Raises:
+            SystemExit: it failed, or its environment is not there.
+        """
+        if not CONTESTANTS.exists():
+            sys.exit("`make .venv-bench/.ready` builds the environment of what the connector is compared with")
+        script = Path(__file__).with_name("contestants") / f"{self.script}.py"
+        command = [str(CONTESTANTS), str(script), url, TOKEN, str(count), str(EPOCH), *self.more]
+        with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, cwd=folder) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{self.script} ended with {process.returncode}")
+        return usage.ru_utime + usage.ru_stime
+
+
+REQUESTS: Final = Contestant("requests_loop")
+SESSION: Final = Contestant("requests_session", ("1",))
+SESSIONS: Final = Contestant("requests_session", ("64",), 64)
+SDK: Final = Contestant("sdk_loop")
+DLT: Final = Contestant("dlt_destination", ("0",))
+DLT_FILES: Final = Contestant("dlt_destination", ("10",), 20)
 
 
 def start_up() -> Run:

@@ -1,106 +1,131 @@
-"""Events a second: the connector, one `requests.post` after another, and the python-intercom SDK in a loop.
+"""Events a second: the connector, `requests.post`, the python-intercom SDK and a dlt destination, in turn.
 
-    .venv/bin/python benchmarks/events.py [--milliseconds 80]
+    .venv/bin/python benchmarks/events.py [--milliseconds 0 80 300] [--quick]
 
-All three in one run, against windows too large to limit; and the connector in windows of 1,666 in 10
-seconds, where the quota is the limit. The rate counts from the first call to the last. The SDK is installed
-into an environment of its own, in a folder that is removed afterwards; where it cannot be had, the table
-says so.
+All against windows too large to limit, and the connector also in windows of 1,666 calls in 10 seconds by `quota.py`,
+where the quota is the limit. The rate counts from the first call to the last, so that no start-up counts. The others
+are in `contestants/`, each written as its own documentation shows; dlt twice, once as it comes and once so that it
+loads twenty files at a time.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
-import tempfile
-import venv
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import requests
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.connector import EPOCH, TOKEN, Connector, Run, Server, Source, measure_ceiling, serving, show, start_up
+from benchmarks.connector import (
+    DLT,
+    DLT_FILES,
+    REQUESTS,
+    SDK,
+    Connector,
+    Contestant,
+    Source,
+    measure_ceiling,
+    serving,
+    show,
+)
+from benchmarks.figures import Found, Part, Row, show_rows
+from benchmarks.scale import FULL, QUICK, Scale
 
-EVENTS: Final = 10_000
-LIMITED_EVENTS: Final = 5_000
-LOOPED_EVENTS: Final = 200
-SDK: Final = "python-intercom"
+LATENCIES: Final = (0, 80, 300)
+"""Milliseconds a call."""
 
+UNLIMITED: Final = 1_000_000_000
+CONCURRENCY: Final = 64
+GUESSED_RATE: Final = 600.0
+"""Calls a second of one after another where latency is nothing, to choose how many are made; the ratio is measured."""
 
-def post_one_by_one(server: Server) -> None:
-    """Send events as a first script does."""
-    headers = {"Authorization": f"Bearer {TOKEN}", "Intercom-Version": "2.16"}
-    for number in range(LOOPED_EVENTS):
-        event = {"event_name": "benchmark", "created_at": EPOCH + number, "user_id": str(number)}
-        requests.post(f"{server.url}/events", json=event, headers=headers, timeout=30).raise_for_status()
-
-
-def install_sdk(folder: Path) -> Path | None:
-    """Make an environment with the SDK; return its Python, None if the SDK cannot be had."""
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    command = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", SDK]
-    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return python if done.returncode == 0 else None
-
-
-def use_sdk(python: Path) -> Callable[[Server], None]:
-    """Send events as the SDK's own documentation shows."""
-    script = str(Path(__file__).with_name("sdk_loop.py"))
-
-    def loop(server: Server) -> None:
-        subprocess.run([str(python), script, server.url, TOKEN, str(LOOPED_EVENTS), str(EPOCH)], check=True)
-
-    return loop
+OTHERS: Final = {
+    "requests": (REQUESTS, "`requests.post` in a loop"),
+    "sdk": (SDK, "the `python-intercom` SDK in a loop"),
+    "dlt": (DLT, "a dlt custom destination, as it comes"),
+    "dlt-files": (DLT_FILES, "a dlt custom destination, ten events a file, twenty files at once"),
+}
 
 
-def rate(send: Callable[[Server], object], *, latency: float, limit: int = 1_000_000) -> float:
-    """Tell the events a second that `send` gets through."""
-    with serving(latency=latency, limit=limit) as server:
-        send(server)
+def choose_count(contestant: Contestant, milliseconds: int, scale: Scale) -> int:
+    """Choose so many events that a contestant is busy for some seconds."""
+    rate = contestant.in_flight / max(milliseconds / 1000, 1 / GUESSED_RATE)
+    return max(min(int(scale.loop_seconds * rate), scale.loop_events), 4)
+
+
+def choose_events(milliseconds: int, scale: Scale) -> int:
+    """Choose so many events that the connector is busy for some seconds."""
+    return min(scale.events, int(scale.events * 100 / max(milliseconds, 1)))
+
+
+def measure_other(contestant: Contestant, milliseconds: int, scale: Scale) -> float:
+    """Tell the events a second of another program.
+
+    Raises:
+        SystemExit: it did not send all.
+    """
+    count = choose_count(contestant, milliseconds, scale)
+    with serving(latency=milliseconds / 1000, limit=UNLIMITED) as server:
+        contestant.run(server.url, count)
+        account = server.account()
+    if account.granted != count:
+        sys.exit(f"{contestant.script} made {account.granted} calls of {count}")
+    return account.per_second
+
+
+def measure_connector(milliseconds: int, scale: Scale) -> float:
+    """Tell the events a second of the connector."""
+    with serving(latency=milliseconds / 1000, limit=UNLIMITED) as server:
+        Connector(server.url, Source().events(choose_events(milliseconds, scale)), concurrency=CONCURRENCY).run()
         return server.account().per_second
 
 
+def make_rows(scale: Scale, latencies: Iterable[int] = LATENCIES) -> list[Row]:
+    """Say what is measured: each contestant against one `requests.post` after another."""
+    rows = []
+    for milliseconds in latencies:
+        where = f"{milliseconds} ms a call, no limit"
+        many = f"{choose_events(milliseconds, scale):,} events of some 1,900 bytes, of 5,000 people"
+        rows.append(_make_row(milliseconds, "connector", f"the connector, {CONCURRENCY} calls at once", many, where))
+        for name, (contestant, title) in OTHERS.items():
+            some = f"{choose_count(contestant, milliseconds, scale):,} small events"
+            rows.append(_make_row(milliseconds, name, title, some, where))
+    return rows
+
+
+def _make_row(milliseconds: int, name: str, title: str, data: str, where: str) -> Row:
+    context = (f"{milliseconds}.{name}.rate", "count", "events a second")
+    what = "as many events a second as `requests.post` in a loop"
+    return Row(f"{milliseconds}.{name}", "ratio", what, data, title, where, context)
+
+
+def measure(scale: Scale, _turn: int, latencies: Iterable[int] = LATENCIES) -> Found:
+    """Measure all, one after the other, at each latency."""
+    values = {}
+    for milliseconds in latencies:
+        rates = {name: measure_other(contestant, milliseconds, scale) for name, (contestant, _) in OTHERS.items()}
+        rates["connector"] = measure_connector(milliseconds, scale)
+        for name, rate in rates.items():
+            values[f"{milliseconds}.{name}"] = rate / rates["requests"]
+            values[f"{milliseconds}.{name}.rate"] = rate
+    return Found(values)
+
+
+PART: Final = Part("events", "Events a second", make_rows, measure, ("events.svg",))
+
+
 def main() -> None:
-    """Measure all three, one after the other."""
+    """Measure once."""
     parser = argparse.ArgumentParser(description="Measure events a second.")
-    parser.add_argument("--milliseconds", type=int, default=80, help="latency of a call")
-    parser.add_argument("--concurrency", type=int, default=64, help="the connector's calls in flight")
+    parser.add_argument("--milliseconds", type=int, nargs="+", default=LATENCIES, help="latencies of a call")
+    parser.add_argument("--quick", action="store_true", help="only see that it works")
     parsed = parser.parse_args()
-    latency, runs = parsed.milliseconds / 1000, list[Run]()
-
-    def connect(count: int) -> Callable[[Server], object]:
-        source = Source()
-        return lambda server: runs.append(
-            Connector(server.url, source.events(count), concurrency=parsed.concurrency).run()
-        )
-
-    base = rate(post_one_by_one, latency=latency)
-    rows: list[list[object]] = [["", "events", "events/s", "ratio"]]
-    rows.append(["one requests.post after another", LOOPED_EVENTS, f"{base:.1f}", "1.0"])
-    with tempfile.TemporaryDirectory() as folder:
-        python = install_sdk(Path(folder))
-        if python is None:
-            rows.append([f"SKIPPED: {SDK} cannot be installed here", "-", "-", "-"])
-        else:
-            sdk = rate(use_sdk(python), latency=latency)
-            rows.append([f"{SDK} in a loop", LOOPED_EVENTS, f"{sdk:.1f}", f"{sdk / base:.1f}"])
-    for title, count, limit in (
-        ("connector, 1,666 in 10 s", LIMITED_EVENTS, 1666),
-        ("connector, no limit", EVENTS, 1_000_000),
-    ):
-        measured = rate(connect(count), latency=latency, limit=limit)
-        rows.append([title, count, f"{measured:.1f}", f"{measured / base:.1f}"])
-    title = f"Events at {parsed.milliseconds} ms, concurrency {parsed.concurrency}"
-    show(f"{title} (the server's own ceiling: {measure_ceiling(latency):,.0f} requests/s)", rows)
-    empty = start_up().cpu_seconds
-    limited, free = (run.cpu_seconds - empty for run in runs)
-    costs = [f"{limited / LIMITED_EVENTS * 10_000:.1f}", f"{free / EVENTS * 10_000:.1f}", f"{empty:.1f}"]
-    show("CPU seconds per 10,000 events", [["1,666 in 10 s", "no limit", "start-up, apart"], costs])
+    scale = QUICK if parsed.quick else FULL
+    found = measure(scale, 0, parsed.milliseconds)
+    title = f"Events a second (the server's own ceiling at 80 ms: {measure_ceiling(0.08):,.0f} requests/s)"
+    show(title, show_rows(make_rows(scale, parsed.milliseconds), found))
 
 
 if __name__ == "__main__":

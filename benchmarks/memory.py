@@ -27,6 +27,8 @@ import orjson
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.connector import EPOCH, Connector, Run, Sample, Source, measure_ceiling, serving, show, start_up
+from benchmarks.figures import Found, Part, Row
+from benchmarks.scale import Scale
 from benchmarks.server import ATTRIBUTES
 
 ONE_IN: Final = 100
@@ -127,6 +129,39 @@ def filtered_row(source: Source, title: str, empty: Run) -> list[object]:
     speed = FILTERED_RECORDS / (run.seconds - empty.seconds)
     parsing = parse_alone(source)
     return [f"{title} ({size} bytes)", f"{speed:,.0f}", f"{parsing:,.0f}", f"{speed / parsing:.0%}"]
+
+
+def make_rows(scale: Scale) -> list[Row]:
+    """Say what is measured: the peak of each number of records, against the fewest."""
+    rows = []
+    for count in scale.records:
+        data = (
+            f"{count:,} records of some 1,900 bytes, one in {ONE_IN} an event to send, a state after each tenth of them"
+        )
+        context = (f"{count}.peak", "MiB", "at most")
+        text = f"the memory of {scale.records[0]:,} records"
+        rows.append(Row(f"{count}", "ratio", text, data, "the connector", "no latency, no limit", context))
+    context = ("none.peak", "MiB", "at most")
+    text = f"the memory of {scale.records[0]:,} records"
+    rows.append(Row("none", "ratio", text, "no record", "the connector", "no latency, no limit", context))
+    return rows
+
+
+def measure(scale: Scale, _turn: int) -> Found:
+    """Measure the peak of each number of records."""
+    source, peaks = Source(), {}
+    for count in scale.records:
+        with serving() as server:
+            peaks[f"{count}"] = (
+                Connector(server.url, source.mixed(count, one_in=ONE_IN, state_every=count // 10)).run().peak
+            )
+    peaks["none"] = start_up().peak
+    base = peaks[f"{scale.records[0]}"]
+    ratios = {name: peak / base for name, peak in peaks.items()}
+    return Found(ratios | {f"{name}.peak": peak for name, peak in peaks.items()})
+
+
+PART: Final = Part("memory", "Memory", make_rows, measure, ("memory.svg",))
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ It remembers no contact, so that nobody is ever found, and checks nothing of a r
 emulator. One process,
 one event loop. A request is counted half of the latency after it came in, as on a network, and answered
 after the other half; what is pipelined on a connection is answered in order. Another app may spend from
-the same windows, and what it is refused is counted.
+the same windows, and what it is refused is counted. Each token is an app with windows of its own, and all apps
+together may have a limit besides.
 
 Run it as a process of its own: it prints its address as JSON. `GET /-/account` tells what it counted;
 its moments are seconds of CLOCK_MONOTONIC, which all processes of a machine share.
@@ -20,12 +21,15 @@ import math
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, cast
 
 BACKLOG: Final = 512
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+_TOKEN: Final = re.compile(rb"\r\nauthorization: *([^\r]+)", re.IGNORECASE)
 _CREATED_AT: Final = re.compile(rb'"created_at": ?([0-9]+)')
 
 
@@ -35,7 +39,9 @@ class Settings:
 
     `latency` (seconds) is drawn evenly from within `jitter`, a share of it, to both sides. A window's
     reset is told `reset_offset` seconds late. The other app asks for `other_share` of each window, at
-    even distances, or with `other_random` at random ones.
+    even distances, or with `other_random` at random ones. `workspace` calls are allowed in each period to all
+    apps together (0: no limit); with `tells_workspace` the headers say what is left where that is less than what
+    the app has left itself. Which of both Intercom's headers do is not known.
     """
 
     latency: float = 0.0
@@ -46,13 +52,16 @@ class Settings:
     reset_offset: float = 0.0
     other_share: float = 0.0
     other_random: bool = False
+    workspace: int = 0
+    tells_workspace: bool = False
 
 
 @dataclass(slots=True)
 class Window:
-    """The calls of one window: the app's own and the other app's, granted and refused."""
+    """The calls of one window: those of our apps, by their tokens too, and the other app's, granted and refused."""
 
     begins: float
+    apps: Counter[bytes] = field(default_factory=Counter)
     granted: int = 0
     refused: int = 0
     other: int = 0
@@ -67,6 +76,7 @@ class Service:
     now: Callable[[], float] = time.monotonic
     ahead: float = field(default_factory=lambda: time.time() - time.monotonic())
     windows: dict[int, Window] = field(default_factory=dict)
+    seconds: dict[int, Counter[str]] = field(default_factory=dict)
     first: float | None = None
     last: float = 0.0
     answered: dict[int, float] = field(default_factory=dict)
@@ -82,29 +92,36 @@ class Service:
             return b"200 OK", b'{"type":"list","data":[],"total_count":0}'
         if head.startswith(b"GET /data_attributes?"):
             return b"200 OK", _ATTRIBUTES
+        if head.startswith(b"GET /me "):
+            return b"200 OK", _ME
         return b"202 Accepted", b""
 
-    def take(self, *, other: bool = False) -> tuple[bool, Window, int]:
-        """Count a call; tell whether it is granted, its window and what is left of that."""
-        settings = self.settings
-        since = self.now() + self.ahead - settings.phase
+    def take(self, app: bytes = b"", *, other: bool = False) -> tuple[bool, Window, int]:
+        """Count a call; tell whether it is granted, its window and what the headers say is left of that."""
+        settings, now = self.settings, self.now()
+        since = now + self.ahead - settings.phase
         index = math.floor(since / settings.period)
         if (window := self.windows.get(index)) is None:
             begins = index * settings.period + settings.phase - self.ahead
             window = self.windows[index] = Window(begins)
-        left = settings.limit - window.granted - window.other
-        granted = left > 0
+        left = settings.limit - window.apps[app] - window.other
+        together = settings.workspace - window.granted - window.other if settings.workspace else left
+        granted = min(left, together) > 0
         if other:
             window.other += granted
             window.other_refused += not granted
         else:
+            window.apps[app] += granted
             window.granted += granted
             window.refused += not granted
-        return granted, window, max(left - granted, 0)
+        kind = ("other" if granted else "other_refused") if other else ("granted" if granted else "refused")
+        self.seconds.setdefault(math.floor(now), Counter())[kind] += 1
+        told = min(left, together) if settings.tells_workspace else left
+        return granted, window, max(told - granted, 0)
 
-    def answer(self, reply: tuple[bytes, bytes]) -> bytes:
-        """Count a call of the app's own and make its answer, a status and a body where it is granted."""
-        granted, window, left = self.take()
+    def answer(self, reply: tuple[bytes, bytes], app: bytes = b"") -> bytes:
+        """Count a call of `app` and make its answer, a status and a body where it is granted."""
+        granted, window, left = self.take(app)
         self.last = self.now()
         if self.first is None:
             self.first = self.last
@@ -140,7 +157,14 @@ class Service:
             }
             for _, window in sorted(self.windows.items())
         ]
-        document = {"windows": windows, "first": self.first, "last": self.last, "answered": list(self.answered.items())}
+        seconds = {str(second): dict(counts) for second, counts in sorted(self.seconds.items())}
+        document = {
+            "windows": windows,
+            "seconds": seconds,
+            "first": self.first,
+            "last": self.last,
+            "answered": list(self.answered.items()),
+        }
         body = json.dumps(document).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
@@ -178,6 +202,11 @@ _ATTRIBUTES: Final = json.dumps(
 ).encode()
 
 
+_ME: Final = json.dumps(
+    {"type": "admin", "id": "1", "email": "admin@example.com", "app": {"type": "app", "id_code": "x", "region": "US"}}
+).encode()
+
+
 class Connection(asyncio.Protocol):
     """Reads requests and answers them in their order."""
 
@@ -211,16 +240,18 @@ class Connection(asyncio.Protocol):
             return
         created_at = _CREATED_AT.search(body)
         event = int(created_at[1]) if created_at else 0
+        token = _TOKEN.search(head)
+        app = token[1] if token else b""
         settings, reply = self._service.settings, self._service.reply_to(head, body)
         if not settings.latency:
-            self._reply(event, self._service.answer(reply))
+            self._reply(event, self._service.answer(reply, app))
             return
         half = settings.latency * (1 + settings.jitter * random.uniform(-1, 1)) / 2
-        self._loop.call_later(half, self._count, event, half, reply)
+        self._loop.call_later(half, self._count, event, half, partial(self._service.answer, reply, app))
 
-    def _count(self, event: int, half: float, reply: tuple[bytes, bytes]) -> None:
+    def _count(self, event: int, half: float, answer: Callable[[], bytes]) -> None:
         self._answer_at = max(self._answer_at, self._loop.time() + half)
-        self._loop.call_at(self._answer_at, self._reply, event, self._service.answer(reply))
+        self._loop.call_at(self._answer_at, self._reply, event, answer())
 
     def _reply(self, event: int, answer: bytes) -> None:
         self._service.answered[event] = self._service.now()
