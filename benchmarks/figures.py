@@ -140,8 +140,10 @@ def write_machine(results: Mapping[str, Any]) -> str:
     )
 
 
-def write_results(results: Mapping[str, Any]) -> str:
+def write_results(results: Mapping[str, Any] | None) -> str:
     """Write the page of all results."""
+    if results is None:
+        return f"# Results\n\n{NOTHING_YET}\n"
     pieces = [
         "# Results",
         "Written by `make bench`; `docs/performance.md` says what limits each figure, and why.",

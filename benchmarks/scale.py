@@ -45,7 +45,7 @@ FULL: Final = Scale(
     busy=(1_000, 10_000),
     states=120,
     starts=3,
-    shared=1_000,
+    shared=500,
 )
 """Some twenty minutes with three runs."""
 

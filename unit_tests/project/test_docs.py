@@ -42,6 +42,7 @@ PAGES = (
     "docs/recipes.md",
     "docs/logs.md",
     "docs/test-streams.md",
+    "docs/performance.md",
 )
 SPEC = load_spec()["connectionSpecification"]
 

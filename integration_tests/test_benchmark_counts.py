@@ -1,0 +1,96 @@
+"""The counts of docs/performance.md, for fewer people: the same code as `make bench` runs, held to what it must count."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from benchmarks import contacts, same_people
+from benchmarks.connector import EVENTS
+
+PEOPLE = 400
+SEARCHES = math.ceil(PEOPLE / 150)
+COUNTS = contacts.make_counts(PEOPLE, 1)
+DISTINCT = contacts.COMPANIES
+LINKED = SEARCHES + DISTINCT + 1
+"""What people cost of whom nothing has changed: searches, a call for each company, and one for the names of tags."""
+
+EXPECTED = {
+    "none changed.connector": SEARCHES,
+    "none changed.search": 2 * PEOPLE,
+    "none changed.create": 2 * PEOPLE,
+    "a tenth changed.connector": SEARCHES + PEOPLE // 10,
+    "a tenth changed.search": 2 * PEOPLE,
+    "a tenth changed.create": 2 * PEOPLE,
+    "all changed.connector": SEARCHES + PEOPLE,
+    "all changed.search": 2 * PEOPLE,
+    "all changed.create": 2 * PEOPLE,
+    "30% new, a tenth of all changed.connector": 2 * SEARCHES + PEOPLE * 4 // 10,
+    "30% new, a tenth of all changed.search": 2 * PEOPLE,
+    "30% new, a tenth of all changed.create": PEOPLE * 3 // 10 + PEOPLE * 7 // 10 * 2,
+    "all new.connector": 2 * SEARCHES + PEOPLE,
+    "all new.search": 2 * PEOPLE,
+    "all new.create": PEOPLE,
+    "linked, none changed.connector": LINKED,
+    "linked, a hundredth enter a tag.connector": LINKED + 1,
+    "linked, a hundredth leave a tag.connector": LINKED + PEOPLE // 100,
+    "linked, a tenth change their company.connector": LINKED + PEOPLE // 10 * 2,
+    "linked, none changed.search": 6 * PEOPLE + 2,
+    "linked, a hundredth enter a tag.search": 6 * PEOPLE + 3 + PEOPLE // 100,
+    "linked, a hundredth leave a tag.search": 6 * PEOPLE + 2,
+    "linked, a tenth change their company.search": 6 * PEOPLE + 2,
+}
+IN_BULK = {
+    "bulk, a tenth changed, call.connector": 1,
+    "bulk, all changed, call.connector": PEOPLE // 100,
+    "bulk, all new, call.connector": PEOPLE // 100,
+}
+
+
+def test_counts_when_the_benchmark_makes_them_then_each_is_held_here() -> None:
+    """A new row needs its number, or this fails; the one that costs a call a contact is held below."""
+    assert COUNTS.keys() == {*EXPECTED, *IN_BULK, "bulk, all changed, item.connector"}
+
+
+@pytest.mark.parametrize(("name", "expected"), EXPECTED.items())
+def test_calls_when_contacts_are_written_then_are_as_many_as_the_page_says(name: str, expected: int) -> None:
+    """Of the connector and of the two ways of others, whatever the order of the records."""
+    assert expected == COUNTS[name]()
+
+
+@pytest.mark.parametrize(("name", "jobs"), IN_BULK.items())
+def test_calls_when_contacts_are_written_in_bulk_then_are_one_for_a_hundred_and_what_asks_for_the_jobs(
+    name: str, jobs: int
+) -> None:
+    """No more than the twenty calls besides that a job may take, and far fewer than one for each contact."""
+    searches = SEARCHES * (2 if "new" in name else 1)
+    assert searches + jobs < COUNTS[name]() <= searches + jobs + 20
+
+
+def test_calls_when_a_bulk_call_costs_a_call_for_each_contact_then_contacts_go_one_by_one() -> None:
+    """Once that is seen: so it costs little more calls than without bulk, and never more than one a contact."""
+    assert SEARCHES < COUNTS["bulk, all changed, item.connector"]() <= SEARCHES + PEOPLE + 20
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_two_connections_when_they_write_the_same_people_then_nothing_is_lost_and_only_leads_are_double(
+    turn: int,
+) -> None:
+    """Users and events are one, whoever is first; people who are shared out cost what they cost one connection."""
+    people = contacts.turn_around(same_people.make_people(60), turn)
+    alone = same_people.write_at_once(people, same_people.make_users("name"))
+    both = same_people.write_at_once(people, same_people.make_users("name"), same_people.make_users("phone"))
+    leads = same_people.write_at_once(people, *[same_people.make_users("name", role="lead")] * 2)
+    events = same_people.write_at_once(people, *[{**same_people.make_users("name"), **EVENTS}] * 2)
+    split = same_people.write_at_once(
+        people, *(same_people.make_users("name", digits=digits) for digits in same_people.HALVES)
+    )
+    kept = [len(contents["contacts"]) for contents in (alone, both, leads, events, split)]
+    assert [60, 60, 120, 60, 60] == kept
+    assert 60 == len(events["events"])
+    assert 1.0 == same_people.share_with(both["contacts"], "name", "phone", "email")
+    assert 62 == same_people.count_calls(alone)
+    # A batch of its own for each of both, and no call more.
+    assert 64 == same_people.count_calls(split)
+    assert 2 * 62 <= same_people.count_calls(both) <= 4 * 62
