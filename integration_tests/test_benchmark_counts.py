@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 
@@ -94,3 +95,29 @@ def test_two_connections_when_they_write_the_same_people_then_nothing_is_lost_an
     # A batch of its own for each of both, and no call more.
     assert 64 == same_people.count_calls(split)
     assert 2 * 62 <= same_people.count_calls(both) <= 4 * 62
+
+
+@pytest.mark.parametrize(
+    ("make_id", "property_", "halves"),
+    [
+        (lambda number: f"p{number}", "{{ record.user_id | last }}", [("is", "02468"), ("is", "13579")]),
+        (lambda number: number, "{{ record.user_id % 2 }}", [("is", "0"), ("is", "1")]),
+        (
+            lambda number: f"{number}{'aBcdeF-_'[number % 8]}",
+            "{{ record.user_id | last }}",
+            [("is", "aBcd"), ("is_not", "aBcd")],
+        ),
+    ],
+    ids=["digits", "numbers", "anything"],
+)
+def test_two_connections_when_people_are_shared_out_as_the_page_says_then_each_is_written_once(
+    make_id: Callable[[int], str | int], property_: str, halves: list[tuple[str, str]]
+) -> None:
+    """The three sorts of filters of docs/performance.md: nobody is left out, and nobody is written twice."""
+    people = [{**person, "user_id": make_id(number)} for number, person in enumerate(same_people.make_people(40))]
+    connections = [same_people.make_users("name") for _ in halves]
+    for connection, (operator, values) in zip(connections, halves, strict=True):
+        connection["users"]["filters"] = [{"property": property_, "operator": operator, "values": list(values)}]
+    contents = same_people.write_at_once(people, *connections)
+    assert {str(person["user_id"]) for person in people} == {each["external_id"] for each in contents["contacts"]}
+    assert 40 == contents["calls"]["POST /contacts"]

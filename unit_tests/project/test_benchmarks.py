@@ -263,12 +263,13 @@ def test_quota_when_no_window_was_full_then_there_is_no_figure() -> None:
 
 def test_together_when_summed_up_then_what_all_were_sending_in_counts() -> None:
     """The slower made three calls of the windows while the faster made six."""
-    faster = {EPOCH + number: moment for number, moment in enumerate([1.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 25.0])}
+    faster = {EPOCH + number: moment for number, moment in enumerate([-1.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 31.0])}
     slower = {EPOCH + together.APART + number: moment for number, moment in enumerate([2.0, 11.0, 15.0, 19.0, 21.0])}
-    account = make_account((0.0, 2, 0, 0), (10.0, 9, 0, 0), (20.0, 2, 0, 0), answered={**faster, **slower}, refused=1)
+    windows = ((0.0, 1, 0, 0), (10.0, 9, 0, 0), (20.0, 1, 0, 0), (30.0, 1, 0, 0))
+    account = make_account(*windows, answered={**faster, **slower}, refused=1)
     case = together.Case("x", 2, apps=False)
     found = together.sum_up(case, replace(FULL, limit=10), account)
-    expected = {"x.used": 0.9, "x.refused": 3 / 16, "x.refused.count": 3, "x.fairness": 0.5}
+    expected = {"x.used": 0.9, "x.refused": 4 / 16, "x.refused.count": 4, "x.fairness": 0.5}
     assert expected == pytest.approx(found)
 
 
