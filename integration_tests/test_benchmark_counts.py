@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from benchmarks import contacts, same_people
-from benchmarks.connector import EVENTS
+from benchmarks.connector import EPOCH, EVENTS, SELECTED
+from destination_intercom import destination
+from destination_intercom.delivery.mailbox import Mailbox
+from integration_tests.support.harness import (
+    EmulatorTransport,
+    ScriptedStdin,
+    catalog,
+    config,
+    record,
+    state,
+    to_lines,
+)
+from integration_tests.support.virtual_clock import VirtualClock
+from intercom_emulator import Intercom, Settings
 
 PEOPLE = 400
 SEARCHES = math.ceil(PEOPLE / 150)
@@ -121,3 +136,39 @@ def test_two_connections_when_people_are_shared_out_as_the_page_says_then_each_i
     contents = same_people.write_at_once(people, *connections)
     assert {str(person["user_id"]) for person in people} == {each["external_id"] for each in contents["contacts"]}
     assert 40 == contents["calls"]["POST /contacts"]
+
+
+@pytest.mark.parametrize("connections", [2, 4])
+def test_connections_when_they_share_a_token_then_use_one_allowance_and_are_hardly_refused(connections: int) -> None:
+    """Each sees in the headers what the others take: no event is lost, one call in a hundred is refused at most."""
+    clock, limit, count = VirtualClock(), 166, 1660
+    intercom = Intercom(Settings.from_dict({"latency": 0.08, "limit": limit, "keep_exchanges": 1}), clock=clock.wall)
+    intercom.seed({"contacts": [{"external_id": f"{number}"} for number in range(count)]})
+    ended: list[int] = []
+
+    def write(connection: int) -> None:
+        numbers = range(connection, count, connections)
+        events = [
+            record("events", user_id=f"{number}", event_type=SELECTED, event_time=EPOCH + number) for number in numbers
+        ]
+        lines = destination.write(
+            config(users=None, **EVENTS),
+            catalog("events"),
+            stdin=ScriptedStdin(clock, (0.0, to_lines([*events, state("events", 1)]))),
+            clock=clock,
+            mailbox=Mailbox(clock),
+            transport=EmulatorTransport(intercom, clock),
+        )
+        ended.append(sum(json.loads(line)["type"] == "STATE" for line in lines))
+
+    began = clock.now()
+    for connection in range(connections):
+        clock.start(f"connection {connection}", partial(write, connection))
+    while len(ended) < connections:
+        clock.sleep(1.0)
+    contents = intercom.dump()
+    assert [1] * connections == ended
+    assert count == len(contents["events"])
+    assert contents["refused_by_quota"] <= count // 100
+    # Ten windows of ten seconds, and some at the end in which one is alone and others have gone.
+    assert 90.0 <= clock.now() - began <= 140.0
