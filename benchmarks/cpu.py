@@ -36,7 +36,7 @@ from benchmarks.scale import FULL, QUICK, Scale
 LATENCY: Final = 0.08
 ATTRIBUTES: Final = 20
 TEMPLATES: Final = 5
-LIMITED_SHARE: Final = 0.25
+LIMITED_SHARE: Final = 0.4
 """Of the events so many are sent within the quota, which takes a while."""
 
 

@@ -49,7 +49,7 @@ class Case:
 def choose_cases(scale: Scale) -> list[Case]:
     """Choose what is measured one after the other."""
     return [
-        Case("flood", "as fast as it is read, no limit", 3, 1_000_000, 0.0),
+        Case("flood", "as fast as it is read, no limit", 2, 1_000_000, 0.0),
         Case("limited", f"as fast as it is read, {scale.limit:,} calls in {scale.period:.0f} s", 1, scale.limit, 0.0),
         Case("silence", "then 0.3 s of silence on an open stdin", 0.25, scale.limit, SILENCE_SECONDS),
     ]

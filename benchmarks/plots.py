@@ -108,7 +108,7 @@ def draw_contacts(part: dict[str, Any], plt: Any) -> Any:
     """Draw the calls of the three ways to write contacts."""
     rows = rows_of(part)
     cases = [key.removesuffix(".create") for key in rows if key.endswith(".create")]
-    linked = [key.removesuffix(".search") for key in rows if key.startswith("linked") and key.endswith(".search")]
+    linked = [key.removesuffix(".connector") for key in rows if key.startswith("linked") and key.endswith(".connector")]
     figure, places = plt.subplots(1, 2, figsize=(WIDTH + 2, 4.4), sharey=True)
     ways = {"connector": "connector", "search": "search, then write", "create": "create, then update"}
     for axes, names in zip(places, (cases, linked), strict=True):

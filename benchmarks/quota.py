@@ -69,9 +69,9 @@ def parse_case(name: str) -> Case:
     return Case(name, int(latency) / 1000, int(limit), more == ["beside"], more == ["busy"])
 
 
-def phase_of(period: float) -> float:
-    """Choose the phase of windows of which one begins soon: see LEAD."""
-    return (time.time() + LEAD) % period
+def phase_of(period: float, *, lead: float = LEAD) -> float:
+    """Choose the phase of windows of which one begins in so many seconds."""
+    return (time.time() + lead) % period
 
 
 def measure_case(

@@ -32,18 +32,18 @@ class Scale:
 
 
 FULL: Final = Scale(
-    events=6_000,
-    loop_seconds=3.0,
-    loop_events=3_000,
+    events=4_000,
+    loop_seconds=2.0,
+    loop_events=2_000,
     windows=2.8,
     period=10.0,
     limit=1_666,
     workspace=4_166,
     people=10_000,
-    cpu_records=10_000,
+    cpu_records=6_000,
     records=(10_000, 100_000, 1_000_000),
     busy=(1_000, 10_000),
-    states=120,
+    states=90,
     starts=3,
     shared=500,
 )

@@ -227,10 +227,10 @@ def test_performance_page_when_it_says_how_to_read_it_then_no_figure_stands_in_t
 
 @pytest.mark.parametrize(
     ("milliseconds", "expected"),
-    [(0, 1_800), (80, 37), (300, 10)],
+    [(0, 1_200), (80, 25), (300, 6)],
 )
 def test_loop_when_a_call_takes_long_then_makes_fewer(milliseconds: int, expected: int) -> None:
-    """It is busy for three seconds, whatever a call takes."""
+    """It is busy for two seconds, whatever a call takes."""
     assert expected == events.choose_count(REQUESTS, milliseconds, FULL)
 
 
@@ -261,15 +261,16 @@ def test_quota_when_no_window_was_full_then_there_is_no_figure() -> None:
         quota.sum_up(quota.Case("x", 0.08, 100), account)
 
 
-def test_together_when_summed_up_then_what_all_were_sending_in_counts() -> None:
-    """The slower made three calls of the windows while the faster made six."""
+@pytest.mark.parametrize(("apps", "used"), [(True, 9 / 20), (False, 11 / 30)])
+def test_together_when_summed_up_then_what_all_were_sending_in_counts(apps: bool, used: float) -> None:
+    """Of apps only the window from 10 to 20; what is left of one token's allowance is whose ever is still there."""
     faster = {EPOCH + number: moment for number, moment in enumerate([-1.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 31.0])}
     slower = {EPOCH + together.APART + number: moment for number, moment in enumerate([2.0, 11.0, 15.0, 19.0, 21.0])}
     windows = ((0.0, 1, 0, 0), (10.0, 9, 0, 0), (20.0, 1, 0, 0), (30.0, 1, 0, 0))
     account = make_account(*windows, answered={**faster, **slower}, refused=1)
-    case = together.Case("x", 2, apps=False)
-    found = together.sum_up(case, replace(FULL, limit=10), account)
-    expected = {"x.used": 0.9, "x.refused": 4 / 16, "x.refused.count": 4, "x.fairness": 0.5}
+    found = together.sum_up(together.Case("x", 2, apps=apps), replace(FULL, limit=10), account)
+    # Between 2 and 21 the faster made six calls, and the slower five.
+    expected = {"x.used": used, "x.refused": 4 / 16, "x.refused.count": 4, "x.fairness": 5 / 6}
     assert expected == pytest.approx(found)
 
 
