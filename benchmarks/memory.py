@@ -135,9 +135,7 @@ def make_rows(scale: Scale) -> list[Row]:
     """Say what is measured: the peak of each number of records, against the fewest."""
     rows = []
     for count in scale.records:
-        data = (
-            f"{count:,} records of some 1,900 bytes, one in {ONE_IN} an event to send, a state after each tenth of them"
-        )
+        data = f"{count:,} records of some 1,900 bytes, one in {ONE_IN} an event to send"
         context = (f"{count}.peak", "MiB", "at most")
         text = f"the memory of {scale.records[0]:,} records"
         rows.append(Row(f"{count}", "ratio", text, data, "the connector", "no latency, no limit", context))
@@ -153,7 +151,7 @@ def measure(scale: Scale, _turn: int) -> Found:
     for count in scale.records:
         with serving() as server:
             peaks[f"{count}"] = (
-                Connector(server.url, source.mixed(count, one_in=ONE_IN, state_every=count // 10)).run().peak
+                Connector(server.url, source.mixed(count, one_in=ONE_IN, state_every=min(count, 10_000))).run().peak
             )
     peaks["none"] = start_up().peak
     base = peaks[f"{scale.records[0]}"]

@@ -4,8 +4,8 @@
 
 Airbyte runs each connection as a job of its own. With one token all of them spend one allowance; as apps of their own
 each has an allowance, and the workspace has one for all of them. Whether Intercom's headers tell an app what the
-workspace has left is not known, so four apps are measured in both worlds. Each connector sends events of people of its
-own.
+workspace has left is not known, so four apps are measured in both worlds. The connectors send events
+of different people.
 
 Of apps, windows count in which all of them were sending from begin to end; with one token also those in which one is
 left, for its allowance is that of all. Fairness is the fewest calls that a connector made while all were sending, as a
@@ -118,7 +118,7 @@ def make_rows(scale: Scale) -> list[Row]:
             where += "" if case.connectors * scale.limit < scale.workspace else _tell(case)
         setup = f"{case.connectors} connectors, {'each an app of its own' if case.apps else 'one token'}"
         count = int(case.allowed(scale) / case.connectors * (scale.windows + 0.2))
-        data = f"{count:,} events each, of other people"
+        data = f"{count:,} events each, of different people"
         rows += [
             Row(f"{case.name}.used", "share", "of what is allowed used in each full window", data, setup, where),
             Row(
