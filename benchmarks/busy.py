@@ -34,7 +34,7 @@ def make_rows(scale: Scale) -> list[Row]:
         Row(
             f"{count}",
             "ratio",
-            f"the time of as many events of {PEOPLE:,} people",
+            f"the time of as many events of up to {PEOPLE:,} people",
             f"{count:,} events of one person",
             "the connector, up to 64 calls at once",
             where,

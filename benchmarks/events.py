@@ -87,7 +87,7 @@ def make_rows(scale: Scale, latencies: Iterable[int] = LATENCIES) -> list[Row]:
     rows = []
     for milliseconds in latencies:
         where = f"{milliseconds} ms a call, no limit"
-        many = f"{choose_events(milliseconds, scale):,} events of some 1,900 bytes, of 5,000 people"
+        many = f"{choose_events(milliseconds, scale):,} events of some 1,900 bytes, of up to 5,000 people"
         rows.append(_make_row(milliseconds, "connector", f"the connector, {CONCURRENCY} calls at once", many, where))
         for name, (contestant, title) in OTHERS.items():
             some = f"{choose_count(contestant, milliseconds, scale):,} small events"
