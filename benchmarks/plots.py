@@ -33,7 +33,14 @@ def spread_of(values: Sequence[float]) -> tuple[float, float, float]:
     return middle, middle - min(values), max(values) - middle
 
 
-def _bars(axes: Any, groups: Sequence[str], named: Mapping[str, Sequence[Sequence[float]]], *, unit: str = "") -> None:
+def _bars(
+    axes: Any,
+    groups: Sequence[str],
+    named: Mapping[str, Sequence[Sequence[float]]],
+    *,
+    unit: str = "",
+    size: float = 7.0,
+) -> None:
     """Draw a bar with its number and its spread for each name in each group, but for those without values."""
     width = 0.8 / len(named)
     for place, (name, columns) in enumerate(named.items()):
@@ -44,7 +51,7 @@ def _bars(axes: Any, groups: Sequence[str], named: Mapping[str, Sequence[Sequenc
         colour = COLOURS[place % len(COLOURS)]
         drawn = axes.bar(at, heights, width * 0.92, yerr=errors, color=colour, label=name, capsize=2, ecolor="#333333")
         labels = [f"{height:,.{0 if height >= 10 or height == int(height) else 1}f}{unit}" for height in heights]
-        axes.bar_label(drawn, labels, fontsize=7, padding=2)
+        axes.bar_label(drawn, labels, fontsize=size, padding=2)
     axes.set_xticks(range(len(groups)), groups)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -109,7 +116,7 @@ def draw_contacts(part: dict[str, Any], plt: Any) -> Any:
     rows = rows_of(part)
     cases = [key.removesuffix(".create") for key in rows if key.endswith(".create")]
     linked = [key.removesuffix(".connector") for key in rows if key.startswith("linked") and key.endswith(".connector")]
-    figure, places = plt.subplots(1, 2, figsize=(WIDTH + 2, 4.4), sharey=True)
+    figure, places = plt.subplots(1, 2, figsize=(WIDTH + 4, 4.4), sharey=True, width_ratios=(5, 2.6))
     ways = {"connector": "connector", "search": "search, then write", "create": "create, then update"}
     for axes, names in zip(places, (cases, linked), strict=True):
         columns = {
@@ -117,7 +124,7 @@ def draw_contacts(part: dict[str, Any], plt: Any) -> Any:
             for way, title in ways.items()
         }
         labels = [textwrap.fill(name.removeprefix("linked, "), 14) for name in names]
-        _bars(axes, labels, {title: values for title, values in columns.items() if any(values)})
+        _bars(axes, labels, {title: values for title, values in columns.items() if any(values)}, size=6.0)
         axes.set_yscale("log")
         axes.tick_params(axis="x", labelsize=7.5)
     places[0].set_ylabel("calls")

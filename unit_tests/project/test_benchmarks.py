@@ -261,16 +261,24 @@ def test_quota_when_no_window_was_full_then_there_is_no_figure() -> None:
         quota.sum_up(quota.Case("x", 0.08, 100), account)
 
 
-@pytest.mark.parametrize(("apps", "used"), [(True, 9 / 20), (False, 11 / 30)])
-def test_together_when_summed_up_then_what_all_were_sending_in_counts(apps: bool, used: float) -> None:
-    """Of apps only the window from 10 to 20; what is left of one token's allowance is whose ever is still there."""
-    faster = {EPOCH + number: moment for number, moment in enumerate([-1.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 31.0])}
-    slower = {EPOCH + together.APART + number: moment for number, moment in enumerate([2.0, 11.0, 15.0, 19.0, 21.0])}
+FASTER = [-1.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 31.0]
+
+
+@pytest.mark.parametrize(
+    ("slower", "used", "fairness"),
+    [([2.0, 11.0, 15.0, 19.0, 21.0], 9 / 10, 5 / 6), ([2.0, 11.0, 15.0, 19.0], 11 / 30, 4 / 6)],
+    ids=["all", "any"],
+)
+def test_together_when_summed_up_then_windows_count_that_all_were_sending_in_or_else_any(
+    slower: list[float], used: float, fairness: float
+) -> None:
+    """The window from 10 to 20; where the slower has ended before it was over, all three of the faster."""
+    answered = {EPOCH + number: moment for number, moment in enumerate(FASTER)}
+    answered |= {EPOCH + together.APART + number: moment for number, moment in enumerate(slower)}
     windows = ((0.0, 1, 0, 0), (10.0, 9, 0, 0), (20.0, 1, 0, 0), (30.0, 1, 0, 0))
-    account = make_account(*windows, answered={**faster, **slower}, refused=1)
-    found = together.sum_up(together.Case("x", 2, apps=apps), replace(FULL, limit=10), account)
-    # Between 2 and 21 the faster made six calls, and the slower five.
-    expected = {"x.used": used, "x.refused": 4 / 16, "x.refused.count": 4, "x.fairness": 5 / 6}
+    account = make_account(*windows, answered=answered, refused=1)
+    found = together.sum_up(together.Case("x", 2, apps=False), replace(FULL, limit=10), account)
+    expected = {"x.used": used, "x.refused": 4 / 16, "x.refused.count": 4, "x.fairness": fairness}
     assert expected == pytest.approx(found)
 
 
