@@ -41,6 +41,9 @@ CONCURRENCY: Final = 64
 GUESSED_RATE: Final = 600.0
 """Calls a second of one after another where latency is nothing, to choose how many are made; the ratio is measured."""
 
+FEWEST: Final = 12
+"""Calls of a loop, however long one takes: latencies differ."""
+
 OTHERS: Final = {
     "requests": (REQUESTS, "`requests.post` in a loop"),
     "sdk": (SDK, "the `python-intercom` SDK in a loop"),
@@ -52,7 +55,7 @@ OTHERS: Final = {
 def choose_count(contestant: Contestant, milliseconds: int, scale: Scale) -> int:
     """Choose so many events that a contestant is busy for some seconds."""
     rate = contestant.in_flight / max(milliseconds / 1000, 1 / GUESSED_RATE)
-    return max(min(int(scale.loop_seconds * rate), scale.loop_events), 4)
+    return max(min(int(scale.loop_seconds * rate), scale.loop_events), FEWEST)
 
 
 def choose_events(milliseconds: int, scale: Scale) -> int:
