@@ -101,9 +101,8 @@ clean: ## remove the environment and all that tools left behind
 		$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[tests]'
 	@touch $@
 
-# The address of the repository for links in the package: that of git's remote, where it is one that a browser can open.
-REPOSITORY_URL ?= $(shell git remote get-url origin 2>/dev/null | sed -nE \
-	's,^git@([^:]+):,https://\1/,; s,^https://[^@/]*@,https://,; s,\.git$$,,; /^https:/p')
+# The address of the repository for links in the package; setup.py makes one of git's remote that a browser can open.
+REPOSITORY_URL ?= $(shell git remote get-url origin 2>/dev/null)
 
 .venv-build/.ready: integration_tests/package/build-constraints.txt
 	@rm -rf $(@D)

@@ -14,7 +14,20 @@ VERSION = "0.1.0"
 SOURCE_ROOT = "destination-intercom"
 PACKAGES = find_packages(SOURCE_ROOT)
 
-REPOSITORY_URL = os.environ.get("REPOSITORY_URL", "").rstrip("/")
+
+def find_address(remote: str) -> str:
+    """Return where a browser finds what git calls `remote`, an https address; "" where that cannot be told.
+
+    Nobody's user name, password or token is in it, for it is published with the package.
+    """
+    web = re.fullmatch(r"https://(?:[^/]*@)?([^/@?#]+)/+([^@?#]+)", remote)
+    ssh = re.fullmatch(r"ssh://(?:[^/]*@)?([^/@:?#]+)(?::\d+)?/+([^@?#]+)", remote)
+    short = re.fullmatch(r"[^/@:]+@([^/@:]+):/*([^@?#]+)", remote)
+    found = web or ssh or short
+    return "" if found is None else f"https://{found[1]}/{found[2].rstrip('/').removesuffix('.git')}"
+
+
+REPOSITORY_URL = find_address(os.environ.get("REPOSITORY_URL", "").strip())
 """Where everybody can read the project, for links in the package; `make package` takes it from git's remote."""
 
 S3 = ["boto3>=1.40,<2"]

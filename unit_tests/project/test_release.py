@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import pytest
+import setuptools
 
 from integration_tests.package.release_check import PAGES, find, write
 
@@ -84,3 +87,39 @@ def test_release_when_the_package_is_of_another_version_then_every_place_is_name
 def test_release_when_a_link_of_the_package_leads_nowhere_then_it_says_so(repository: Path, made: Message) -> None:
     """Relative links, and no address that they could lead to."""
     assert 1 == sum(not each.agrees for each in find(repository, made))
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://host.test/team/project.git", "https://host.test/team/project"),
+        ("https://host.test:8443/team/project/", "https://host.test:8443/team/project"),
+        ("https://host.test/team/project.git/", "https://host.test/team/project"),
+        ("https://user:t0ken@host.test/team/project.git", "https://host.test/team/project"),
+        ("https://user:t0ken@with@host.test/team/project", "https://host.test/team/project"),
+        ("https://t0ken@host.test/team/project", "https://host.test/team/project"),
+        ("git@host.test:team/project.git", "https://host.test/team/project"),
+        ("git@host.test:/team/project.git", "https://host.test/team/project"),
+        ("somebody@host.test:team/project.git", "https://host.test/team/project"),
+        ("ssh://git@host.test/team/project.git", "https://host.test/team/project"),
+        ("ssh://git@host.test:2222/team/project.git", "https://host.test/team/project"),
+        ("https://user:t0ken/t0ken@host.test/team/project", ""),
+        ("https://host.test/team/project?token=t0ken", ""),
+        ("http://user:t0ken@host.test/team/project", ""),
+        ("/home/somebody/project", ""),
+        ("../project.git", ""),
+        ("file:///home/somebody/project", ""),
+        ("", ""),
+    ],
+)
+def test_address_when_git_names_it_so_then_the_package_names_it_without_any_secret(
+    remote: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package is published: its links are for a browser, and hold nobody's token."""
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **named: told.update(named))
+    monkeypatch.setenv("REPOSITORY_URL", remote)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path(str(ROOT / "setup.py"))
+    assert (address or None) == told["url"]
+    assert "t0ken" not in str(told)
