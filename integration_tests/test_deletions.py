@@ -418,6 +418,16 @@ def test_deletions_beyond_the_limit_say_nothing_of_the_mapping() -> None:
     assert (0, 5) == counts(result)
 
 
+def test_deletions_beyond_the_limit_do_not_hide_that_too_much_was_rejected() -> None:
+    """The sync ends with one error of the two, and its log tells the other: else the next sync would be the first to."""
+    result = place(ADA).write(
+        tombstone(), configuration=users(**ARCHIVE, delivery={"max_deletions": 0, "max_rejected_percent": 5})
+    )
+    assert result.error is not None
+    assert "max_deletions" in result.error.message
+    assert result.logged("delivery.max_rejected_percent allows: 1 of 1 that were not filtered (limit: 5%)")
+
+
 def test_deletions_up_to_the_limit_are_no_error() -> None:
     """Who was not there, or there no more, does not count."""
     contacts = [person(A, external_id="u1"), person(B, external_id="u2")]

@@ -133,23 +133,26 @@ class Sync:
             yield from self._due()
         self._stop()
         self._summarise(failure)
+        errors = self._refuse_success() if failure is None else [failure]
+        # A sync ends with one error: the log tells the others.
+        for other in errors[1:]:
+            self.report.tell(other.message)
         yield from self.report.lines()
-        if failure is not None:
-            raise failure
-        self._refuse_success()
+        if errors:
+            raise errors[0]
         if self.dry_run is not None:
             # No scheduler may take a dry run for a sync.
             raise ConfigurationError("Dry run finished: nothing was written. Set delivery.dry_run to false to sync.")
 
-    def _refuse_success(self) -> None:
-        """End the sync as an error, though all states have left, where somebody is to hear of what became of it."""
+    def _refuse_success(self) -> list[IntercomDestinationError]:
+        """Make the errors for a sync of which all states have left, where somebody is to hear of what became of it."""
         if self.dry_run is not None:
-            return
+            return []
         errors = [kind.final_error() for kind in self.kinds.values()]
         if self.max_rejected_percent is not None:
-            errors.append(self.report.refuse_rejected(self.max_rejected_percent))
-        for error in filter(None, errors):
-            raise error
+            is_kept = self.rejects is not None
+            errors.append(self.report.refuse_rejected(self.max_rejected_percent, keeps_rejected=is_kept))
+        return [error for error in errors if error is not None]
 
     def _prepare(self) -> Iterator[bytes]:
         """Settle with the workspace which attributes there are, before the first record is looked at."""

@@ -31,9 +31,10 @@ WORDS: Final = {
     ),
     " of the sync was rejected: ": " of the replay was rejected: ",
     "All else is done, and all states are acknowledged.": "All else is done.",
-    "All else is done, and all states are acknowledged: the next sync does not read these records again.": (
+    "All else is done, and all states are acknowledged: an incremental sync does not read these records again.": (
         "All else is done."
     ),
+    "let a sync read these records once more.": "{again}.",
     "and sync these records again.": "and send these records again.",
     "Set delivery.dry_run to false to sync.": "Set delivery.dry_run to false to send the records.",
 }

@@ -346,5 +346,22 @@ def test_rejected_share_when_it_is_exactly_the_limit_then_it_is_no_error() -> No
     """0.57 as a float times 10,000 is less than 5,700."""
     report = Report()
     _take(report, *[outcomes.rejected(outcomes.INVALID_TIME)] * 57, *[outcomes.DELIVERED] * 9_943)
-    assert None is report.refuse_rejected(0.57)
-    assert None is not report.refuse_rejected(0.569)
+    assert None is report.refuse_rejected(0.57, keeps_rejected=False)
+    assert None is not report.refuse_rejected(0.569, keeps_rejected=False)
+
+
+@pytest.mark.parametrize(
+    ("keeps_rejected", "cure"),
+    [
+        (True, "then send the stored ones again with the command replay."),
+        (False, "then let a sync read these records once more."),
+    ],
+)
+def test_too_many_rejected_when_told_then_the_cure_is_one_that_is_there(keeps_rejected: bool, cure: str) -> None:
+    """Only what is stored can be replayed; and a full refresh reads all records again by itself."""
+    report = Report()
+    _take(report, outcomes.rejected(outcomes.INVALID_TIME))
+    error = report.refuse_rejected(0, keeps_rejected=keeps_rejected)
+    assert error is not None
+    assert error.message.endswith(cure)
+    assert "an incremental sync does not read these records again" in error.message

@@ -108,7 +108,7 @@ ROWS = [
     ("does not name a readable file or folder of PEM certificates", MACHINE, "correct or unset it"),
     ("The request could not be made", MAKERS, "report this"),
     ("The proxy in the environment", MACHINE, "correct it"),
-    ("than delivery.max_rejected_percent allows", USER, "Correct what the warnings above name"),
+    ("than delivery.max_rejected_percent allows", USER, "Correct what the warnings in the log name"),
     ("than delivery.max_deletions allows", USER, "raise delivery.max_deletions"),
     ("Dry run finished", USER, "Set delivery.dry_run to false"),
     ("Rejected records could not be stored", MACHINE, "the next sync continues from there"),

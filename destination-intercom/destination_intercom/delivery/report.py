@@ -157,17 +157,26 @@ class Report:
         refused = sum(counts.statuses[Status.REJECTED] for counts in self._streams.values())
         return f"{read:,} records read, {done:,} done, {refused:,} of them rejected, {read - done:,} left to do"
 
-    def refuse_rejected(self, most_percent: float) -> ConfigurationError | None:
-        """Make the error that a sync ends with if too many records were rejected; None if not."""
+    def refuse_rejected(self, most_percent: float, *, keeps_rejected: bool) -> ConfigurationError | None:
+        """Make the error that a sync ends with if too many records were rejected; None if not.
+
+        `keeps_rejected` says that they are in a storage, from which `replay` sends them.
+        """
         statuses = sum((counts.statuses for counts in self._streams.values()), Counter[Status]())
         rejected, kept = statuses[Status.REJECTED], statuses.total() - statuses[Status.FILTERED]
         # As a decimal: 0.57 of a hundred floats is not 0.57.
         if rejected * 100 <= Decimal(str(most_percent)) * kept:
             return None
+        again = (
+            "send the stored ones again with the command replay."
+            if keeps_rejected
+            else "let a sync read these records once more."
+        )
         return ConfigurationError(
             f"More records were rejected than delivery.max_rejected_percent allows: {rejected:,} of {kept:,} that were"
-            f" not filtered (limit: {most_percent:g}%). All else is done, and all states are acknowledged: the next"
-            " sync does not read these records again. Correct what the warnings above name, then send them again."
+            f" not filtered (limit: {most_percent:g}%). All else is done, and all states are acknowledged: an"
+            " incremental sync does not read these records again. Correct what the warnings in the log name, then"
+            f" {again}"
         )
 
     def tell(self, text: str) -> None:
