@@ -167,6 +167,22 @@ def make_lobby() -> Iterator[Callable[..., Lobby]]:
     yield from closed_afterwards(Lobby)
 
 
+@pytest.mark.parametrize("before", [(), (Pause(60),)], ids=["all the time", "for a part"])
+def test_wait_for_a_name_when_its_holder_is_held_up_counts_among_the_ten_minutes_of_a_record(
+    make_lobby: Callable[..., Lobby], before: Sequence[Step]
+) -> None:
+    """Some minutes in the queue, while the holder's call fails, leave the rest for calls of one's own, which fail too."""
+    lobby = make_lobby()
+    fails: list[End] = ["retry"]
+    lobby.send("a", X, call(*fails * 20), END_X)
+    lobby.send("b", *before, X, END_X, call(*fails * 100))
+    lobby.send("c", *[step for _ in range(100) for step in (Pause(15), call())])  # so that it is no outage
+    lobby.collect()
+    assert 1 == len(lobby.failures)
+    assert 100 < lobby.freed["x"][0][1] < 500
+    assert 600 <= lobby.now < 740
+
+
 def test_name_when_several_want_it_goes_to_each_in_the_order_of_their_asking(make_lobby: Callable[..., Lobby]) -> None:
     """One after the other; another name goes its own way beside it."""
     lobby = make_lobby()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from destination_intercom.bounded import Bounded
@@ -79,6 +79,33 @@ class Rules:
 ORDINARY: Final = Rules()
 
 
+@dataclass(slots=True)
+class _Hold:
+    """A name that one job holds and others wait for, each noted with `seconds` as they were when it began to.
+
+    `_before` are the seconds for which failures held up those who held it earlier, `_since` those of the holder's own
+    when it got it.
+    """
+
+    holder: Job
+    _since: float
+    _before: float = 0.0
+    waiting: deque[tuple[Job, float]] = field(default_factory=deque)
+
+    @property
+    def seconds(self) -> float:
+        """Tell for how long failures of those who hold it have held up those who wait, as far as that counts."""
+        return self._before + self.holder.trouble.held - self._since
+
+    def pass_on(self) -> Job:
+        """Give it to the job that has waited longest, which was held up as long as the holders were meanwhile."""
+        self._before = self.seconds
+        self.holder, began = self.waiting.popleft()
+        self.holder.trouble.held += self._before - began
+        self._since = self.holder.trouble.held
+        return self.holder
+
+
 class Scheduler:
     """Delivers jobs with up to `concurrency` workers and posts each outcome to the mailbox; thread-safe.
 
@@ -108,7 +135,7 @@ class Scheduler:
         self._turns: Workers[Lane | Job] = Workers(clock, concurrency=concurrency, work=self._work)
         self._changed = self._turns.changed
         self._lanes: dict[LaneKey, Lane] = {}
-        self._held: dict[Hashable, deque[Job]] = {}
+        self._held: dict[Hashable, _Hold] = {}
         self._failures = Failures()
         self._endpoints = Endpoints()
         self._open: Bounded[Key, int] = Bounded(MAX_OPEN)
@@ -404,21 +431,21 @@ class Scheduler:
 
     def _acquire(self, job: Job, name: Hashable) -> bool:
         """Let a job hold `name`; False if another one does, which will wake it."""
-        waiting = self._held.get(name)
-        if waiting is None:
-            self._held[name] = deque()
+        hold = self._held.get(name)
+        if hold is None:
+            self._held[name] = _Hold(job, job.trouble.held)
             job.held.append(name)
             return True
-        waiting.append(job)
+        hold.waiting.append((job, hold.seconds))
         return False
 
     def _release(self, job: Job, name: Hashable) -> None:
         """Give `name` to the job that has waited for it longest."""
         job.held.remove(name)
-        if not self._held[name]:
+        if not self._held[name].waiting:
             del self._held[name]
             return
-        heir = self._held[name].popleft()
+        heir = self._held[name].pass_on()
         heir.held.append(name)
         self._turns.add(heir)
 
