@@ -152,6 +152,25 @@ def test_report_when_the_program_has_run_then_it_is_the_emulators_settings(
 
 
 @pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "Nothing: all answers are those that it gives by default."),
+        ({"tag_unknown": "leave_out"}, '| `tag_unknown` | `"leave_out"` | `"refuse"` |'),
+    ],
+)
+def test_report_when_read_then_it_says_first_what_differs_and_what_to_do_with_it(
+    settings: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    """Whoever has run it has a page that nobody has explained to them."""
+    place = Place(tmp_path, settings)
+    place.main("--only", "9")
+    head = (place.out / "answers.md").read_text(encoding="utf-8").partition("## Answers")[0]
+    assert told in head
+    assert "Please send the project `answers.md`" in head
+    assert "start it with `settings.json`" in head
+
+
+@pytest.mark.parametrize(
     ("number", "fault", "outside"),
     [
         ("19b", {"endpoint": "POST /contacts/{id}/unarchive", "kind": "status", "status": 409}, "unarchive_deleted"),

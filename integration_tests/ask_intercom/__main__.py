@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -24,6 +25,7 @@ from integration_tests.ask_intercom.report import write_report
 from integration_tests.ask_intercom.run import Outcome, Say, run
 from integration_tests.ask_intercom.wire import Answer, Clock, NoAnswer, Wire
 from integration_tests.ask_intercom.workspace import Workspace
+from intercom_emulator import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGE = 1000
@@ -79,8 +81,10 @@ def main(
         say("Nothing was written.")
         return _INTERRUPTED
     date = dt.datetime.fromtimestamp(clock.wall(), tz=dt.timezone.utc).date().isoformat()
-    files = write_report(options.out, outcome, date=date, not_asked=NOT_ASKED)
+    defaults = dataclasses.asdict(Settings())
+    files = write_report(options.out, outcome, date=date, not_asked=NOT_ASKED, defaults=defaults)
     say(f"\n{wire.calls} calls. The report: " + ", ".join(map(str, files)))
+    say(f"It holds no personal data. The first lines of {files[0].name} say what to do with it.")
     for kind, count in outcome.left.items():
         say(f"Left behind: {count} × {kind}. Run it again, which takes them away.")
     return _INTERRUPTED if outcome.interrupted else 1 if outcome.left else 0
