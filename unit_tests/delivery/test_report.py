@@ -365,3 +365,13 @@ def test_too_many_rejected_when_told_then_the_cure_is_one_that_is_there(keeps_re
     assert error is not None
     assert error.message.endswith(cure)
     assert "an incremental sync does not read these records again" in error.message
+
+
+@pytest.mark.parametrize(("most", "told"), [(5.0, "5%"), (99.9999999, "99.9999999%"), (0.57, "0.57%")])
+def test_too_many_rejected_when_told_then_the_limit_is_as_it_was_set(most: float, told: str) -> None:
+    """Rounded to 100% nothing could be beyond it."""
+    report = Report()
+    _take(report, outcomes.rejected(outcomes.INVALID_TIME))
+    error = report.refuse_rejected(most, keeps_rejected=False)
+    assert error is not None
+    assert f"(limit: {told})" in error.message

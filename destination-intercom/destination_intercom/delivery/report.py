@@ -174,7 +174,7 @@ class Report:
         )
         return ConfigurationError(
             f"More records were rejected than delivery.max_rejected_percent allows: {rejected:,} of {kept:,} that were"
-            f" not filtered (limit: {most_percent:g}%). All else is done, and all states are acknowledged: an"
+            f" not filtered (limit: {most_percent:.15g}%). All else is done, and all states are acknowledged: an"
             " incremental sync does not read these records again. Correct what the warnings in the log name, then"
             f" {again}"
         )
