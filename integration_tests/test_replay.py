@@ -457,3 +457,33 @@ def test_rejected_and_replayed_when_the_cause_is_mended_then_intercom_has_what_a
     names = [f"s3://refused/{key}" for key in storage.objects]
     result = world.replay(*names, storage=storage, configuration=configuration, reasons=["unknown_user"])
     assert (None, 30) == (result.error, len(result.events))
+
+
+def mixed(name: str, at: Any, **more: Any) -> dict[str, Any]:
+    """A record of which a contact and an event are made."""
+    return record("both", user_id="p1", name=name, at=at, event="played", **more)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_record_of_which_only_the_event_was_rejected_when_replayed_then_its_contact_is_not_written_again(
+    world: World, *, force: bool
+) -> None:
+    """It was delivered, and a row after it, of which nothing was rejected, in the same second: both are in Intercom."""
+    storage, both = FakeStorage(world.clock), {"stream": "both"}
+    entry = {**both, "event_name_property": "event", "created_at_property": "at"}
+    events: dict[str, Any] = {"mode": "enabled", "selected_events": ["*"], "streams": [entry]}
+    sections = {"users": {**PEOPLE, "streams": [both]}, "object_storage_config": S3_SECTION}
+    first = write(
+        [mixed("Ada the First", "yesterday", sent=1_767_225_600), mixed("Ada the Second", 1_767_225_601)],
+        intercom=world.intercom,
+        clock=world.clock,
+        storage=storage,
+        configuration=config(events=events, **sections),
+    )
+    assert (None, "Ada the Second", 1) == (first.error, world.name("p1"), len(storage.rows))
+    mended = {**events, "streams": [{**entry, "created_at_property": "sent"}]}
+    result = world.replay(
+        "s3://refused/intercom/", storage=storage, configuration=config(events=mended, **sections), force=force
+    )
+    assert (None, 2) == (result.error, len(result.events))
+    assert ("Ada the First" if force else "Ada the Second") == world.name("p1")

@@ -108,6 +108,7 @@ NO_IDENTITY_PROPERTY: Final = "no_identity_property"
 TOO_OLD: Final = "too_old"
 DELETED: Final = "deleted"
 SUPERSEDED: Final = "superseded"
+NOT_REJECTED: Final = "not_rejected"
 
 FILTER_REASONS: Final = {
     NOT_SELECTED: "the event's name is not among the selected ones",
@@ -119,6 +120,7 @@ FILTER_REASONS: Final = {
     DELETED: "the source marks the row as deleted",
     TOO_OLD: "the event is older than not_before",
     SUPERSEDED: "the contact was updated in Intercom after the record had been rejected; only in a replay",
+    NOT_REJECTED: "the contact or company of a record of which only another part was rejected; only in a replay",
 }
 
 INVALID_IDENTITY: Final = "invalid_identity"

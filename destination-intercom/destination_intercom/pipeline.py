@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from destination_intercom import outcomes
 from destination_intercom.airbyte.echo import echo_state
 from destination_intercom.airbyte.messages import Message, RecordMessage, StateMessage, StreamEnd, parse_line
 from destination_intercom.airbyte.reader import EndOfInput, Lines
@@ -43,7 +44,7 @@ from destination_intercom.errors import (
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import Call
 from destination_intercom.intercom.quota import Quota
-from destination_intercom.outcomes import Outcome, Status
+from destination_intercom.outcomes import Outcome, Status, filtered
 from destination_intercom.payloads import Payload
 from destination_intercom.rejects.collector import RejectedRecords
 
@@ -61,6 +62,8 @@ STORE_SECONDS: Final = 3.0
 
 STORE_SECONDS_AFTER_FAILURE: Final = 60.0
 """For the same where the sync fails by itself and nobody waits for it to end."""
+
+NOT_REJECTED: Final = filtered(outcomes.NOT_REJECTED)
 
 LINES_BETWEEN_NOTICES: Final = 256
 """Lines that are handled between two looks at what the workers have concluded."""
@@ -277,7 +280,11 @@ class Sync:
         data = plan.repair(message.data, message.changed)
         if plan.watch.is_open:
             plan.watch.look(data)
-        made = [(part.kind, part.map_record(data)) for part in plan.parts]
+        kinds = message.kinds
+        made = [
+            (part.kind, part.map_record(data) if kinds is None or part.kind in kinds else NOT_REJECTED)
+            for part in plan.parts
+        ]
         kept = line if self.rejects is not None else None
         shows = any(not isinstance(part, Outcome) or part.shows_identity for _, part in made)
         entry = self.ledger.enter(

@@ -6,7 +6,7 @@ sync that promise anything are replaced by its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import Final
@@ -15,6 +15,7 @@ import orjson
 
 from destination_intercom.airbyte.messages import RecordMessage
 from destination_intercom.contacts.earlier import EarlierUpdates
+from destination_intercom.events.kind import Events
 from destination_intercom.rejects.rows import RejectedRows, parse_row
 
 STILL_THERE: Final = "What was not delivered is still in the objects that it was read from."
@@ -53,8 +54,10 @@ class Replay:
     force: bool = False
 
     def parse(self, line: bytes, number: int) -> RecordMessage:
-        """Parse the line of row `number`."""
-        return parse_row(line, f"Row {number}").record
+        """Parse the line of row `number`: what of it was not rejected is older by now than what came after it."""
+        row = parse_row(line, f"Row {number}")
+        # A row that was written by hand may not say which part it was.
+        return row.record if self.force or not row.kinds else replace(row.record, kinds=row.kinds | {Events.name})
 
     @cached_property
     def earlier(self) -> EarlierUpdates:

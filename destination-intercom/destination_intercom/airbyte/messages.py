@@ -22,7 +22,8 @@ _LONG_NUMBER: Final = b"0" * 19
 class RecordMessage:
     """A record; `data` is the source's own object, `changed` are the fields that were not kept as they had been.
 
-    One that is sent again, after it was rejected, says when that was: `rejected_at`, in unix seconds.
+    One that is sent again, after it was rejected, says when that was: `rejected_at`, in unix seconds, and of which
+    `kinds` of object its parts are to be sent: None for all.
     """
 
     stream: str
@@ -32,6 +33,7 @@ class RecordMessage:
     emitted_at: int | None = None
     """When the source sent it, in unix milliseconds."""
     rejected_at: float | None = None
+    kinds: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

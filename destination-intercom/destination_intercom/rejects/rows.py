@@ -31,11 +31,15 @@ MOST_STRETCHES: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: the record, which says when it was rejected; the reasons of its parts; its number in the sync, if told."""
+    """A row: the record, which says when it was rejected; its number in the sync, if told.
+
+    `reasons` are those of its rejected parts, and `kinds` the kinds of object that these are.
+    """
 
     record: RecordMessage
     rejected_at: float
     reasons: frozenset[str] = field(repr=False)
+    kinds: frozenset[str] = field(repr=False)
     ordinal: int | None
 
     @property
@@ -67,7 +71,8 @@ def parse_row(line: bytes, place: str) -> Row:
     return Row(
         replace(record, rejected_at=rejected_at),
         rejected_at,
-        frozenset(_reasons(document)),
+        frozenset(_tell_of_parts(document, "reason")),
+        frozenset(_tell_of_parts(document, "part")),
         ordinal if isinstance(ordinal, int) else None,
     )
 
@@ -82,11 +87,11 @@ def _read_time(value: Any) -> float | None:
     return moment.timestamp() if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc).timestamp()
 
 
-def _reasons(document: dict[str, Any]) -> Iterator[str]:
+def _tell_of_parts(document: dict[str, Any], name: str) -> Iterator[str]:
     others = document.get("other_parts")
     for part in (document, *(others if isinstance(others, list) else ())):
-        if isinstance(part, dict) and isinstance(part.get("reason"), str):
-            yield part["reason"]
+        if isinstance(part, dict) and isinstance(part.get(name), str):
+            yield part[name]
 
 
 @dataclass(slots=True)
