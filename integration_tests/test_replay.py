@@ -255,6 +255,25 @@ def test_deleted_row_when_the_person_was_updated_since_then_they_stay(
     assert stays is ("superseded 1" in summary(result, "users"))
 
 
+def test_deleted_row_when_a_live_one_came_in_the_same_second_then_the_person_stays(world: World) -> None:
+    """The sync had no leave to delete, and then wrote the person, who is back: nobody tells which came first."""
+    storage = FakeStorage(world.clock)
+    users = {**PEOPLE, "deleted_records": "delete"}
+    gone = record("users", user_id="p1", _ab_cdc_deleted_at="2026-01-01T00:00:00Z")
+    settings: dict[str, Any] = {"users": users, "object_storage_config": S3_SECTION}
+    write(
+        [user("p1", "Ada"), gone, user("p1", "Ada Again")],
+        intercom=world.intercom,
+        clock=world.clock,
+        storage=storage,
+        configuration=config(**settings, delivery={"max_deletions": 0}),
+    )
+    assert (["too_many_deletions"], "Ada Again") == ([each["reason"] for each in storage.rows], world.name("p1"))
+    result = world.replay("s3://refused/intercom/", storage=storage, configuration=config(**settings))
+    assert (None, [False]) == (result.error, [each["deleted"] for each in result.contents["contacts"]])
+    assert "superseded 1" in summary(result, "users")
+
+
 def test_archived_contact_when_rows_bring_it_back_then_they_are_written(world: World) -> None:
     """To restore it is an update of the replay's own."""
     world.seed({"external_id": "p1", "name": "Ada Before", "archived": True})

@@ -5,6 +5,7 @@ The search lags, so that whoever it shows may be somebody else by now, or gone; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -214,7 +215,9 @@ class ContactDeleter:
         """Archive or delete a contact that was read just now."""
         if deletion.is_mark and self._live.has_any(keys_of(contact)):
             return self._keep()
-        if self._cache.supersedes(contact, deletion.key, deletion.rejected_at):
+        # Intercom's seconds are whole: a later row may have come in the same one, and nobody can be brought back.
+        second = None if deletion.rejected_at is None else math.floor(deletion.rejected_at) - 1
+        if self._cache.supersedes(contact, deletion.key, second):
             return SUPERSEDED
         if not self._limit.take():
             return rejected(outcomes.TOO_MANY_DELETIONS)
