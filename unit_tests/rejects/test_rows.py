@@ -72,6 +72,23 @@ def test_rows_of_many_objects_are_given_out_oldest_first(stored: list[list[float
     assert sorted(due) == due
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
+def test_rows_of_one_attempt_when_rejected_in_the_same_moment_then_they_keep_the_order_of_the_source(
+    ending: str,
+) -> None:
+    """One person's rows may be in objects of two streams; what was rejected late holds up no row that came before."""
+    first = [row(9, 1), row(3, 2), row(3, 5)]
+    other = [row(8, 3), row(3, 4), row(300, 6), row(5, 7)]
+    later = [row(100, 1), row(101, 2)]
+    made = [b"\n".join(body) for body in (other, first, later)]
+    names = [f"2026_01_01_1_1_{mark}{ending}" for mark in ("0123456789ab", "0123456789ab", "ba9876543210")]
+    objects = [make_object(name, body) for name, body in zip(names, made, strict=True)]
+    given_out = [parse_row(line, "Line 1") for line in find_rows(objects).read()]
+    of_first = [each.ordinal for each in given_out if not 100 <= each.rejected_at - BEGIN <= 101]
+    assert [1, 2, 3, 4, 5, 6, 7] == of_first
+    assert [1, 2, 3, 4, 5, 1, 2, 6, 7] == [each.ordinal for each in given_out]
+
+
 @given(st.lists(STORED.map(sorted), min_size=1, max_size=6))
 def test_rows_of_objects_put_together_are_given_out_oldest_first(stored: list[list[float]]) -> None:
     """As if they had been objects of their own, each from ordinal 1 on, as those of several syncs are."""

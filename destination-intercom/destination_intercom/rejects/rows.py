@@ -1,9 +1,10 @@
 """Rejected records, read again: every row is looked at once before any is sent, then all are given out oldest first.
 
 A row is a line that `collector` has made. The rows of an object are in the order of the source, by their ordinals, and
-were rejected within seconds of one another; so an object is given out in its own order, and those of many objects are
-merged by when they were rejected, each object opened when its time has come. Where the rows of one file are in no such
-order, since it was put together of several objects, each stretch of it that is in order counts as an object.
+so are those of all objects of one attempt at a sync, whose mark is in their names: one person's rows may be in objects
+of several streams, rejected in the same moment. What attempts have left is merged by when it was rejected, and so are
+objects without a mark. Each object is opened when its time has come. Where the rows of one file are in no such order,
+since it was put together of several objects, each stretch of it that is in order counts as an object.
 
 Memory holds a piece of each object that is open, and where each stretch begins. It knows nothing of Intercom.
 """
@@ -12,10 +13,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from destination_intercom.airbyte.messages import RecordMessage, parse_json, read_record
 from destination_intercom.airbyte.reader import CHUNK_BYTES, EndOfInput, InputSink, Lines
@@ -25,8 +29,15 @@ from destination_intercom.rejects.objects import RejectObject, read_lines_of
 SECONDS_APART: Final = 60.0
 """No row of a stretch is older by more than this than one before it: an object is closed after ten seconds."""
 
+ATTEMPT: Final = re.compile(r"_([0-9a-f]{12})\.jsonl(?:\.gz)?$")
+"""The mark of the attempt at a sync in an object's name, as the connector stores it."""
+
 MOST_STRETCHES: Final = 1_000
 """Stretches of one object: each is read by itself, and a compressed one from the beginning."""
+
+
+_Keyed: TypeAlias = Iterator[tuple[tuple[float, float], bytes]]
+"""Lines of rows with what they are merged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +107,17 @@ def _tell_of_parts(document: dict[str, Any], name: str) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Stretch:
-    """Rows of an object that are in order, from line `number` at `offset` on; `lines` of them, blank ones too."""
+    """Rows of an object that are in order, from line `number` at `offset` on; `lines` of them, blank ones too.
+
+    `first` tells when the first one was rejected, `ordinal` its number; `attempt` the mark of the attempt at a sync.
+    """
 
     one: RejectObject
     offset: int
     number: int
     first: float
+    ordinal: float
+    attempt: str | None
     lines: int = 0
 
 
@@ -120,34 +136,26 @@ class RejectedRows:
 
     def read(self) -> Iterator[bytes]:
         """Give out the lines of all rows, oldest first; see the module."""
-        waiting = sorted(self._stretches, key=lambda stretch: stretch.first)[::-1]
-        heap: list[tuple[float, float, int, bytes, Iterator[tuple[float, float, bytes]]]] = []
-        opened = 0
-        while waiting or heap:
-            while waiting and (not heap or waiting[-1].first <= heap[0][0]):
-                opened += 1
-                rows = self._rows_of(waiting.pop())
-                if (head := next(rows, None)) is not None:
-                    heapq.heappush(heap, (head[0], head[1], opened, head[2], rows))
-            if not heap:
-                continue
-            _, _, number, line, rows = heap[0]
+        attempts = defaultdict[object, list[_Stretch]](list)
+        for stretch in self._stretches:
+            attempts[stretch.attempt or (stretch.one.name, stretch.number)].append(stretch)
+        sources = [(min(each.first for each in some), partial(self._rows_of, some)) for some in attempts.values()]
+        for _, line in _merge(sources):
             yield line
-            head = next(rows, None)
-            if head is None:
-                heapq.heappop(heap)
-            else:
-                heapq.heapreplace(heap, (head[0], head[1], number, head[2], rows))
 
-    def _rows_of(self, stretch: _Stretch) -> Iterator[tuple[float, float, bytes]]:
-        """Give out the rows of a stretch with what they are merged by: when they were rejected, and the ordinal."""
+    def _rows_of(self, stretches: list[_Stretch]) -> _Keyed:
+        """Give out the rows of one attempt in their order, with when they were rejected."""
+        for (ordinal, rejected_at), line in _merge([(each.ordinal, partial(self._read, each)) for each in stretches]):
+            yield (rejected_at, ordinal), line
+
+    def _read(self, stretch: _Stretch) -> _Keyed:
         lines = read_lines_of(stretch.one, offset=stretch.offset, number=stretch.number)
         for _, line in zip(range(stretch.lines), lines, strict=False):
             if not line.content.strip():
                 continue
             row = parse_row(line.content, f"Line {line.number} of {stretch.one.name}")
             if self.wants(row):
-                yield row.rejected_at, math.inf if row.ordinal is None else row.ordinal, line.content
+                yield (_order(row), row.rejected_at), line.content
 
     def wants(self, row: Row) -> bool:
         """Say whether a row is to be given out."""
@@ -167,6 +175,32 @@ class RejectedRows:
         self._stretches += stretches
 
 
+def _order(row: Row) -> float:
+    return math.inf if row.ordinal is None else row.ordinal
+
+
+def _merge(sources: Iterable[tuple[float, Callable[[], _Keyed]]]) -> _Keyed:
+    """Merge rows by what they come with, each source opened when its first is due."""
+    waiting = sorted(sources, key=lambda source: source[0])[::-1]
+    heap: list[tuple[tuple[float, float], int, bytes, _Keyed]] = []
+    opened = 0
+    while waiting or heap:
+        while waiting and (not heap or waiting[-1][0] <= heap[0][0][0]):
+            opened += 1
+            rows = waiting.pop()[1]()
+            if (head := next(rows, None)) is not None:
+                heapq.heappush(heap, (head[0], opened, head[1], rows))
+        if not heap:
+            continue
+        key, number, line, rows = heap[0]
+        yield key, line
+        head = next(rows, None)
+        if head is None:
+            heapq.heappop(heap)
+        else:
+            heapq.heapreplace(heap, (head[0], number, head[1], rows))
+
+
 def find_rows(objects: Iterable[RejectObject], reasons: Collection[str] = ()) -> RejectedRows:
     """Look at every row of the objects; of `reasons` only, if there are any.
 
@@ -182,15 +216,19 @@ def find_rows(objects: Iterable[RejectObject], reasons: Collection[str] = ()) ->
 def _look_through(one: RejectObject, rows: RejectedRows) -> list[_Stretch]:
     stretches: list[_Stretch] = []
     begin, latest, last = 0, -math.inf, -math.inf
+    named = ATTEMPT.search(one.name)
+    attempt = None if named is None else named[1]
     for line in read_lines_of(one):
         if line.content.strip():
             place = f"Line {line.number} of {one.name}"
             row = parse_row(line.content, place)
             rows.note(row, place)
             goes_back = row.ordinal is not None and row.ordinal <= last
-            if not stretches or goes_back or row.rejected_at < latest - SECONDS_APART:
-                stretches.append(_Stretch(one, begin, line.number, row.rejected_at))
+            is_older = attempt is None and row.rejected_at < latest - SECONDS_APART
+            if not stretches or goes_back or is_older:
+                stretches.append(_Stretch(one, begin, line.number, row.rejected_at, _order(row), attempt))
                 latest = -math.inf
+            stretches[-1].first = min(stretches[-1].first, row.rejected_at)
             latest, last = max(latest, row.rejected_at), last if row.ordinal is None else row.ordinal
             stretches[-1].lines = line.number - stretches[-1].number + 1
         begin = line.end
