@@ -255,7 +255,8 @@ def test_deleted_row_when_the_person_was_updated_since_then_they_stay(
     assert stays is ("superseded 1" in summary(result, "users"))
 
 
-def test_deleted_row_when_a_live_one_came_in_the_same_second_then_the_person_stays(world: World) -> None:
+@pytest.mark.parametrize("api", ["standard", "bulk"])
+def test_deleted_row_when_a_live_one_came_in_the_same_second_then_the_person_stays(world: World, api: str) -> None:
     """The sync had no leave to delete, and then wrote the person, who is back: nobody tells which came first."""
     storage = FakeStorage(world.clock)
     users = {**PEOPLE, "deleted_records": "delete"}
@@ -266,7 +267,7 @@ def test_deleted_row_when_a_live_one_came_in_the_same_second_then_the_person_sta
         intercom=world.intercom,
         clock=world.clock,
         storage=storage,
-        configuration=config(**settings, delivery={"max_deletions": 0}),
+        configuration=config(**settings, delivery={"max_deletions": 0, "contacts_api": api}),
     )
     assert (["too_many_deletions"], "Ada Again") == ([each["reason"] for each in storage.rows], world.name("p1"))
     result = world.replay("s3://refused/intercom/", storage=storage, configuration=config(**settings))

@@ -62,7 +62,8 @@ class Outcome:
 
     `trims` are attributes that were left out because Intercom refused them, each with why. `is_around_identity` says
     of an anonymous record that it is not the identity that is null, but what should hold it, and `is_early` of an
-    event that its person may be on the way, though it could wait no longer.
+    event that its person may be on the way, though it could wait no longer. One that others of the person were written
+    after, before it was told, says when it was come to: `at`, in seconds of the sync's clock.
     """
 
     status: Status
@@ -71,11 +72,16 @@ class Outcome:
     trims: tuple[tuple[str, str], ...] = ()
     is_around_identity: bool = field(default=False, compare=False)
     is_early: bool = field(default=False, compare=False)
+    at: float | None = field(default=None, compare=False)
 
     @property
     def shortened(self) -> Outcome:
         """Cut what Intercom said to what may be remembered very often."""
         return self if self.refusal is None else replace(self, refusal=self.refusal.shortened)
+
+    def date(self, now: float) -> Outcome:
+        """Note when a rejection was come to, unless that is known."""
+        return self if self.status is not Status.REJECTED or self.at is not None else replace(self, at=now)
 
     @property
     def lacks_identity(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from datetime import datetime, timezone
 from typing import Any
 
 import orjson
@@ -98,6 +99,17 @@ def test_row_when_several_parts_were_rejected_then_it_tells_of_all_and_of_no_sec
         "ordinal": 1,
         "rejected_at": "2026-01-01T00:00:00.250Z",
     }
+
+
+def test_row_when_a_part_was_rejected_earlier_than_it_was_told_then_it_tells_when_that_was() -> None:
+    """Others of the person were written meanwhile, and are newer."""
+    desk = Desk()
+    now, moment = desk.clock.now(), datetime.fromtimestamp(desk.clock.wall(), timezone.utc)
+    desk.clock.sleep(30)
+    desk.reject(outcome=PLAIN.date(now).date(desk.clock.now()))
+    desk.rejects.close()
+    desk.notices(1)
+    assert f"{moment:%Y-%m-%dT%H:%M:%S}.000Z" == desk.storage.rows[0]["rejected_at"]
 
 
 def test_row_when_there_is_nothing_odd_in_it_then_every_parser_takes_it() -> None:

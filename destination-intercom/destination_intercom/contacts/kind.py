@@ -302,6 +302,8 @@ class Contacts(Kind):
                     raise
                 # What came before it has its own outcome.
                 ends += [error.outcome] * size
+            # What is written next makes the contact newer than what was rejected here.
+            ends = [end.date(self.cache.now()) for end in ends]
         return ends
 
     def _deliver_run(

@@ -100,6 +100,7 @@ class ContactUpserter:
                 alone.append(self._end(ends, change, trims))
             except UndeliverableError as error:
                 alone.append(error.outcome)
+            alone[-1] = alone[-1].date(self._cache.now())
         return alone
 
     def _bulk_for(self, *, differing: bool) -> BulkContacts | None:

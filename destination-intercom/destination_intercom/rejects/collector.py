@@ -120,7 +120,9 @@ class RejectedRecords:
     def add(self, entry: Entry) -> None:
         """Collect a record, all of whose parts have their outcome."""
         now = self._clock.now()
-        row = make_row(entry, self._parts.pop(entry), rejected_at=self._clock.wall(), secret=self._secret)
+        parts = self._parts.pop(entry)
+        ago = now - min((outcome.at for _, outcome in parts if outcome.at is not None), default=now)
+        row = make_row(entry, parts, rejected_at=self._clock.wall() - ago, secret=self._secret)
         entry.line = None
         if (buffer := self._buffers.get(entry.stream)) is None:
             buffer = self._buffers[entry.stream] = _Buffer(now)
