@@ -229,7 +229,7 @@ class ContactCache:
     def supersedes(self, contact: KnownContact, key: Key, rejected_at: float | None) -> bool:
         """Say whether a contact was updated, by others, after a row of the person `key` had been rejected."""
         if self.maker_in_bulk(key) is not None:
-            self.earlier.note_own(contact.contact_id)
+            self.earlier.claim(contact)
         return self.earlier.supersede(contact, rejected_at)
 
     def note_made_in_bulk(self, key: Key, address: str | None) -> None:

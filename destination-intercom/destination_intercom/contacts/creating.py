@@ -165,7 +165,7 @@ class ContactCreation:
             return None
         contact = self._write.read(answer)
         self._cache.note_written(maker, contact)
-        self._cache.earlier.note_own(contact.contact_id)
+        self._cache.earlier.claim(contact)
         if contact.email is not None:
             self._cache.made_with.note(contact.email, contact.contact_id)
         return (yield from self._write.update_read(contact)) if is_same_person(self._change, contact) else None

@@ -39,6 +39,15 @@ class EarlierUpdates:
         if self._began is not None:
             self._note(contact_id, NEVER)
 
+    def claim(self, contact: KnownContact) -> None:
+        """Take a contact for the replay's own that it may have made, unless it was updated before the replay began.
+
+        Others may have made it just before, which the search does not show yet.
+        """
+        updated_at = math.inf if contact.updated_at is None else contact.updated_at
+        if self._began is not None and updated_at >= math.floor(self._began):
+            self._note(contact.contact_id, NEVER)
+
     def supersede(self, contact: KnownContact, rejected_at: float | None) -> bool:
         """Say whether a contact was updated after a row of theirs was rejected; if it was not, it may be written now.
 

@@ -95,7 +95,7 @@ class LeadCreation:
             # Nor does the search say it; the create must not be made again for that.
             contact = None
         if contact is not None:
-            self._cache.earlier.note_own(contact.contact_id)
+            self._cache.earlier.claim(contact)
         outcome = None if contact is None else (yield from self._write_to(contact))
         if outcome is None:
             self._lost.note_uncertain(self._address, refusal)

@@ -177,7 +177,7 @@ class ContactWrite:
     def claim_if_equal(self, contact: KnownContact) -> None:
         """Take a contact for one of the replay's own that is in the way of a create and is just as that one said."""
         if not diff(self.change, contact, self._reader).update_body:
-            self.cache.earlier.note_own(contact.contact_id)
+            self.cache.earlier.claim(contact)
 
     def _least(self, known: KnownContact, *, always: bool) -> ContactChange | Outcome:
         """Tell what is to be written, by what is known of the contact now; an outcome if it is another person's."""
