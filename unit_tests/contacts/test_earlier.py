@@ -62,6 +62,27 @@ def test_supersede_when_the_replay_has_made_the_contact_then_never() -> None:
     assert not earlier.supersede(contact(1, int(BEGAN) + 1), 50.0)
 
 
+@pytest.mark.parametrize(("updated_at", "superseded"), [(int(BEGAN) - 1, True), (int(BEGAN), False), (None, False)])
+def test_supersede_when_the_replay_may_have_made_the_contact_then_only_an_update_before_it_began_counts(
+    updated_at: int | None, *, superseded: bool
+) -> None:
+    """Others may have made it a moment before."""
+    earlier = EarlierUpdates(BEGAN)
+    earlier.claim(contact(1, updated_at))
+    assert superseded is earlier.supersede(contact(1, updated_at), 50.0)
+
+
+def test_supersede_when_the_contact_is_not_fresh_then_it_is_to_be_read_and_its_newest_time_counts() -> None:
+    """The search lags."""
+    earlier = EarlierUpdates(BEGAN)
+    assert not earlier.supersede(contact(1, 100), 150.0, is_fresh=False)
+    assert earlier.is_to_be_read("c1", 150.0)
+    assert not earlier.is_to_be_read("c1", None)
+    assert earlier.supersede(contact(1, 160), 150.0)
+    assert not earlier.supersede(contact(1, 160), 170.0)
+    assert not earlier.is_to_be_read("c1", 170.0)
+
+
 @pytest.mark.parametrize(("updated_at", "superseded"), [(int(BEGAN) - 1, True), (int(BEGAN), False)])
 def test_supersede_when_a_replay_is_continued_then_updates_since_its_beginning_do_not_count(
     updated_at: int, *, superseded: bool

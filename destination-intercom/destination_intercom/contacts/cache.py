@@ -226,11 +226,11 @@ class ContactCache:
         contact_id, until = self.leads.get(key.digest) or (None, 0.0)
         return contact_id if self.now() < until else None
 
-    def supersedes(self, contact: KnownContact, key: Key, rejected_at: float | None) -> bool:
+    def supersedes(self, contact: KnownContact, key: Key, rejected_at: float | None, *, is_fresh: bool = True) -> bool:
         """Say whether a contact was updated, by others, after a row of the person `key` had been rejected."""
         if self.maker_in_bulk(key) is not None:
             self.earlier.claim(contact)
-        return self.earlier.supersede(contact, rejected_at)
+        return self.earlier.supersede(contact, rejected_at, is_fresh=is_fresh)
 
     def note_made_in_bulk(self, key: Key, address: str | None) -> None:
         """Note that a bulk job has made, or may have made, the user `key`, with an address."""

@@ -48,10 +48,14 @@ class EarlierUpdates:
         if self._began is not None and updated_at >= math.floor(self._began):
             self._note(contact.contact_id, NEVER)
 
-    def supersede(self, contact: KnownContact, rejected_at: float | None) -> bool:
+    def is_to_be_read(self, contact_id: str, rejected_at: float | None) -> bool:
+        """Say whether a contact has to be read before it is written: the search may be minutes behind others."""
+        return self._began is not None and rejected_at is not None and contact_id not in self._before
+
+    def supersede(self, contact: KnownContact, rejected_at: float | None, *, is_fresh: bool = True) -> bool:
         """Say whether a contact was updated after a row of theirs was rejected; if it was not, it may be written now.
 
-        `rejected_at` is in unix seconds; None for what is not sent again.
+        `rejected_at` is in unix seconds; None for what is not sent again. One that is not fresh has to be read first.
         """
         if self._began is None or rejected_at is None:
             return False
@@ -61,7 +65,8 @@ class EarlierUpdates:
             before = NEVER if before >= self._own_since else before
         if before > rejected_at:
             return True
-        self._note(contact.contact_id, before)
+        if is_fresh:
+            self._note(contact.contact_id, before)
         return False
 
     def _note(self, contact_id: str, before: float) -> None:

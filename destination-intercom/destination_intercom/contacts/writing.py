@@ -107,8 +107,13 @@ class ContactWrite:
             self.cache.note_lead(self.change.key, known.contact_id)
         if self.policy.write_mode == "create_only":
             return outcomes.UNCHANGED
-        if self.is_superseded(known):
+        if self.is_superseded(known, is_fresh=is_fresh):
             return SUPERSEDED
+        if not is_fresh and self.cache.earlier.is_to_be_read(known.contact_id, self.change.rejected_at):
+            return (yield from self._update_once_read(known.contact_id))
+        return (yield from self._update(known, is_fresh=is_fresh))
+
+    def _update(self, known: KnownContact, *, is_fresh: bool) -> Maybe:
         always = (self._always and not is_fresh) or self.policy.send_unchanged
         least = self._least(known, always=always)
         self.contact = self.cache.written.by_id(known.contact_id) or known
@@ -133,6 +138,16 @@ class ContactWrite:
             # Intercom's own word that both are one person.
             return (yield from self.follow(answer.canonical_id))
         return (yield from self.finish(sending, answer, known))
+
+    def _update_once_read(self, contact_id: str) -> Maybe:
+        """Bring a contact up to date by what it is now, and not by what the search shows."""
+        call = GetContact(contact_id)
+        answer = yield call
+        if answer.canonical_id is not None:
+            return (yield from self.follow(answer.canonical_id))
+        if not call.is_answered_by(answer):
+            return None if answer.status == 404 else reject(answer)  # noqa: PLR2004
+        return (yield from self.update(self.read(answer), is_fresh=True))
 
     def _find_links(self, contact: KnownContact) -> Generator[Step, Answer, Links]:
         """Tell what of companies and tags can ride along in bulk."""
@@ -170,9 +185,9 @@ class ContactWrite:
             self.cache.written.forget(self.change.key)
         return outcome
 
-    def is_superseded(self, contact: KnownContact) -> bool:
+    def is_superseded(self, contact: KnownContact, *, is_fresh: bool = True) -> bool:
         """Say whether a contact was updated after the record had been rejected that is sent again now."""
-        return self.cache.supersedes(contact, self.change.key, self.change.rejected_at)
+        return self.cache.supersedes(contact, self.change.key, self.change.rejected_at, is_fresh=is_fresh)
 
     def claim_if_equal(self, contact: KnownContact) -> None:
         """Take a contact for one of the replay's own that is in the way of a create and is just as that one said."""
