@@ -111,7 +111,8 @@ def _add_replay_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--force",
         action="store_true",
-        help="write contacts, too, that were updated in Intercom after the record was rejected",
+        help="write contacts, too, that were updated in Intercom after the record was rejected, and parts that were not"
+        " rejected",
     )
     command.add_argument(
         "--resume",

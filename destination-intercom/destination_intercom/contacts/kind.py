@@ -296,14 +296,15 @@ class Contacts(Kind):
         for run in split_runs(payloads):
             size = 1 if isinstance(run, ContactDeletion) else len(run)
             try:
-                ends += yield from self._deliver_run(run, found, neighbours)
+                come_to = yield from self._deliver_run(run, found, neighbours)
             except UndeliverableError as error:
                 if size == len(payloads):
                     raise
                 # What came before it has its own outcome.
-                ends += [error.outcome] * size
+                come_to = [error.outcome] * size
             # What is written next makes the contact newer than what was rejected here.
-            ends = [end.date(self.cache.now()) for end in ends]
+            now = self.cache.now()
+            ends += [end.date(now) for end in come_to]
         return ends
 
     def _deliver_run(
