@@ -527,3 +527,4 @@ def test_record_of_which_only_the_event_was_rejected_when_replayed_then_its_cont
     )
     assert (None, 2) == (result.error, len(result.events))
     assert ("Ada the First" if force else "Ada the Second") == world.name("p1")
+    assert force is not result.logged("Parts: contacts filtered 1, events delivered 1")
