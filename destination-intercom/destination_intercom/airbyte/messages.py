@@ -33,7 +33,7 @@ class RecordMessage:
     emitted_at: int | None = None
     """When the source sent it, in unix milliseconds."""
     rejected_at: float | None = None
-    kinds: frozenset[str] | None = None
+    kinds: frozenset[str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class _Stretch:
     number: int
     first: float
     ordinal: float
-    attempt: str | None
+    attempt: str | None = field(repr=False)
     lines: int = 0
 
 
