@@ -46,6 +46,8 @@ async function refresh() {
   if (answer.status === 404) return "This is no longer there.";
   if (!answer.ok) throw new Error(String(answer.status));
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // An answer that was on its way when somebody paused must not move what they read.
+  if (paused) return told.textContent;
   const selected = String(getSelection());
   for (const old of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(old.id);
