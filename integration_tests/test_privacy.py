@@ -196,7 +196,9 @@ def test_situations_cover_every_reason_of_the_tables() -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("name", REJECTING)
+@pytest.mark.parametrize(
+    "name", [*REJECTING[:2], *(pytest.param(name, marks=pytest.mark.long) for name in REJECTING[2:])]
+)
 def test_nothing_personal_is_printed_when_rejected_rows_are_sent_again(
     name: str, tmp_path: Path, everything_said: None, *, force: bool
 ) -> None:
