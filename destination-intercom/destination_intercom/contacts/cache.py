@@ -228,7 +228,7 @@ class ContactCache:
 
     def supersedes(self, contact: KnownContact, key: Key, rejected_at: float | None, *, is_fresh: bool = True) -> bool:
         """Say whether a contact was updated, by others, after a row of the person `key` had been rejected."""
-        if self.maker_in_bulk(key) is not None:
+        if self.earlier.remembers and self.maker_in_bulk(key) is not None:
             self.earlier.claim(contact)
         return self.earlier.supersede(contact, rejected_at, is_fresh=is_fresh)
 

@@ -34,6 +34,11 @@ class EarlierUpdates:
         self._most_contacts = most_contacts
         self._before: Bounded[str, float] = Bounded(most_contacts)
 
+    @property
+    def remembers(self) -> bool:
+        """Say whether anything is remembered, as in a replay alone."""
+        return self._began is not None
+
     def note_own(self, contact_id: str) -> None:
         """Note that the replay has made a contact, or is about to bring it back."""
         if self._began is not None:

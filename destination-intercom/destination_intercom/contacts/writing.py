@@ -191,7 +191,7 @@ class ContactWrite:
 
     def claim_if_equal(self, contact: KnownContact) -> None:
         """Take a contact for one of the replay's own that is in the way of a create and is just as that one said."""
-        if not diff(self.change, contact, self._reader).update_body:
+        if self.cache.earlier.remembers and not diff(self.change, contact, self._reader).update_body:
             self.cache.earlier.claim(contact)
 
     def _least(self, known: KnownContact, *, always: bool) -> ContactChange | Outcome:
