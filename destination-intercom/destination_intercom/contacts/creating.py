@@ -23,6 +23,7 @@ from destination_intercom.delivery.tasks import Pause, Step, Steps
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
+    NOT_FOUND,
     OK,
     ArchiveContact,
     CreateContact,
@@ -47,7 +48,6 @@ RESTORED_PAUSE_SECONDS: Final = 0.5
 DELETED_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each further create of somebody whom this run has deleted: the conflict lasts a while (an issue)."""
 
-NOT_FOUND: Final = 404
 MERGED: Final = 410
 
 

@@ -27,6 +27,7 @@ from destination_intercom.errors import ConfigurationError
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
 from destination_intercom.intercom.calls import (
+    NOT_FOUND,
     ArchivePerson,
     DeleteContact,
     FindByExternalId,
@@ -37,7 +38,6 @@ from destination_intercom.intercom.calls import (
 from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, filtered, rejected
 
-NOT_FOUND: Final = 404
 GONE: Final = frozenset({NOT_FOUND, 410})
 """Answers by which a contact is not there: unknown, archived, deleted, or merged into another one."""
 

@@ -18,7 +18,7 @@ from destination_intercom.contacts.matching import Found, choose, is_same_person
 from destination_intercom.contacts.writing import ContactWrite, Maybe
 from destination_intercom.delivery.tasks import Pause, Step, Steps, UndeliverableError
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import GetContact, SearchContacts
+from destination_intercom.intercom.calls import NOT_FOUND, GetContact, SearchContacts
 from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, rejected
 
@@ -31,8 +31,6 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 
 YOUNG_PAUSE_SECONDS: Final = 1.0
 """Before a contact is read once more that is not shown: it may have been made a moment ago."""
-
-NOT_FOUND: Final = 404
 
 
 class LeadCreation:

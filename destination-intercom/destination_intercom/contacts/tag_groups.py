@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from destination_intercom.bounded import Bounded
 from destination_intercom.delivery.tasks import Acquire, Pause, Release, Step, UndeliverableError
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import TagContacts
+from destination_intercom.intercom.calls import NOT_FOUND, TagContacts
 
 MOST_PEOPLE: Final = 50
 """Of one call: the advice of an old version of Intercom's reference."""
@@ -26,7 +26,6 @@ WAIT_SECONDS: Final = 2.0
 MOST_REFUSED: Final = 10_000
 """Names that Intercom refuses which a run remembers."""
 
-NOT_FOUND: Final = 404
 REFUSALS: Final = frozenset({400, NOT_FOUND, 422})
 FAILED: Final = 0
 """Stands for the status of a call that failed again and again."""

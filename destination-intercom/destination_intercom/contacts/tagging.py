@@ -16,7 +16,7 @@ from destination_intercom.contacts.tag_groups import TagGroups
 from destination_intercom.delivery.kinds import Note, Notes
 from destination_intercom.delivery.tasks import Acquire, Release, Step, UndeliverableError
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import ListContactTags, ListTags, TagContacts, UntagContact
+from destination_intercom.intercom.calls import NOT_FOUND, ListContactTags, ListTags, TagContacts, UntagContact
 from destination_intercom.values import Trim
 
 MOST_TAGS: Final = 100_000
@@ -34,7 +34,6 @@ BELIEVED_SECONDS: Final = 600.0
 REFUSED: Final = "tag_refused"
 """A word of `TRIM_REASONS`."""
 
-NOT_FOUND: Final = 404
 
 _CONTRADICTED: Final = -1
 """Stands for the names of a person whose records name different ones: Python's hash is never that."""

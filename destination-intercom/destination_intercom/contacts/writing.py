@@ -26,7 +26,7 @@ from destination_intercom.contacts.turns import Turn, Waits
 from destination_intercom.delivery.tasks import Pause, Step, Steps
 from destination_intercom.digests import UNKNOWN
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import OK, GetContact
+from destination_intercom.intercom.calls import NOT_FOUND, OK, GetContact
 from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, Refusal, filtered, rejected
 from destination_intercom.standard_fields import FIELDS
@@ -132,7 +132,7 @@ class ContactWrite:
             return self.conclude(outcomes.DELIVERED)
         sending = self.sending(least, known.contact_id)
         answer = yield from sending.send()
-        if answer is not None and answer.status == 404:  # noqa: PLR2004
+        if answer is not None and answer.status == NOT_FOUND:
             return None
         if answer is not None and answer.canonical_id is not None:
             # Intercom's own word that both are one person.
@@ -146,7 +146,7 @@ class ContactWrite:
         if answer.canonical_id is not None:
             return (yield from self.follow(answer.canonical_id))
         if not call.is_answered_by(answer):
-            return None if answer.status == 404 else reject(answer)  # noqa: PLR2004
+            return None if answer.status == NOT_FOUND else reject(answer)
         return (yield from self.update(self.read(answer), is_fresh=True))
 
     def _find_links(self, contact: KnownContact) -> Generator[Step, Answer, Links]:
@@ -343,7 +343,7 @@ def read_in_the_way(contact_id: str, conflict: Refusal) -> Generator[Step, Answe
     """Read the contact that a conflict names."""
     call = GetContact(contact_id)
     answer = yield call
-    if answer.status == 404 and "archived" not in (conflict.message or "").lower():  # noqa: PLR2004
+    if answer.status == NOT_FOUND and "archived" not in (conflict.message or "").lower():
         # It may have been made a moment ago, by an attempt of ours whose answer was lost.
         yield Pause(1.0)
         answer = yield call

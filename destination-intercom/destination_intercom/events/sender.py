@@ -19,7 +19,7 @@ from destination_intercom.delivery.tasks import Aside, Batch, Pause, Step, Steps
 from destination_intercom.events.mapping import EventPayload
 from destination_intercom.identity import Key
 from destination_intercom.intercom.answers import Answer
-from destination_intercom.intercom.calls import PostEvent
+from destination_intercom.intercom.calls import NOT_FOUND, PostEvent
 from destination_intercom.intercom.classify import read_refusal
 from destination_intercom.outcomes import Outcome, Refusal, Status, rejected
 
@@ -292,7 +292,7 @@ def _knows_nobody(call: PostEvent, answer: Answer) -> bool:
         # A contact that was merged or deleted: whatever it says, the identity is asked for next.
         return answer.status in {404, 410}
     # Only this code means the person; another 404 says nothing about them.
-    return answer.status == 404 and read_refusal(answer).code == "not_found"  # noqa: PLR2004
+    return answer.status == NOT_FOUND and read_refusal(answer).code == "not_found"
 
 
 def _is_name_limit(refusal: Refusal) -> bool:

@@ -16,6 +16,7 @@ from destination_intercom.intercom.answers import Answer, first_error
 
 OK: Final = 200
 ACCEPTED: Final = 202
+NOT_FOUND: Final = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +279,7 @@ class GetContact(_ContactCall, ReadCall):
     permission: ClassVar[str] = "Read one user and one company"
 
 
-GONE: Final = Answer(404, "json", {"type": "error.list", "errors": [{"code": "not_found"}]})
+GONE: Final = Answer(NOT_FOUND, "json", {"type": "error.list", "errors": [{"code": "not_found"}]})
 """What Intercom answers for a contact that is not there."""
 
 

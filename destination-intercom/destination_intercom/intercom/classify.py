@@ -25,7 +25,7 @@ from typing import Final
 
 from destination_intercom.errors import AttemptError, ConfigurationError
 from destination_intercom.intercom.answers import Answer, as_word, first_error
-from destination_intercom.intercom.calls import Call
+from destination_intercom.intercom.calls import NOT_FOUND, Call
 from destination_intercom.outcomes import Refusal
 
 REJECTING: Final = frozenset({400, 404, 409, 410, 413, 422})
@@ -104,7 +104,7 @@ def is_word(call: Call, answer: Answer) -> bool:
     """Say whether Intercom's answer shows that its endpoint works: what was asked for, `not_found` or a conflict."""
     if call.is_answered_by(answer) or answer.status == 409:  # noqa: PLR2004
         return True
-    return answer.status == 404 and read_refusal(answer).code == "not_found"  # noqa: PLR2004
+    return answer.status == NOT_FOUND and read_refusal(answer).code == "not_found"
 
 
 def _is_bare_refusal(answer: Answer) -> bool:
