@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.connector import PEOPLE, Connector, Source, serving, show
-from benchmarks.figures import Found, Part, Row, show_rows
-from benchmarks.scale import FULL, QUICK, Scale
+from benchmarks.connector import PEOPLE, Connector, Source, serving
+from benchmarks.figures import Found, Part, Row, measure_once
+from benchmarks.scale import Scale
 
 LATENCY: Final = 0.08
 
@@ -57,13 +56,5 @@ def measure(scale: Scale, _turn: int) -> Found:
 PART: Final = Part("busy", "A busy person", make_rows, measure)
 
 
-def main() -> None:
-    """Measure once."""
-    parser = argparse.ArgumentParser(description="Measure a busy person.")
-    parser.add_argument("--quick", action="store_true", help="only see that it works")
-    scale = QUICK if parser.parse_args().quick else FULL
-    show("A busy person", show_rows(make_rows(scale), measure(scale, 0)))
-
-
 if __name__ == "__main__":
-    main()
+    measure_once(PART)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -19,9 +18,9 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.connector import CATALOG, EVENTS, ROOT, TOKEN, serving, show
-from benchmarks.figures import Found, Part, Row, show_rows
-from benchmarks.scale import FULL, QUICK, Scale
+from benchmarks.connector import CATALOG, EVENTS, ROOT, TOKEN, serving
+from benchmarks.figures import Found, Part, Row, measure_once
+from benchmarks.scale import Scale
 
 COMMANDS: Final = {
     "spec": "`spec`",
@@ -97,13 +96,5 @@ def measure(scale: Scale, _turn: int) -> Found:
 PART: Final = Part("cold-start", "Cold start", make_rows, measure)
 
 
-def main() -> None:
-    """Measure once."""
-    parser = argparse.ArgumentParser(description="Measure cold starts.")
-    parser.add_argument("--quick", action="store_true", help="only see that it works")
-    scale = QUICK if parser.parse_args().quick else FULL
-    show("Cold start", show_rows(make_rows(scale), measure(scale, 0)))
-
-
 if __name__ == "__main__":
-    main()
+    measure_once(PART)

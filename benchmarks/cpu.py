@@ -8,7 +8,6 @@ CPU is user and system time of the process; that of a process that makes no call
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,12 +25,11 @@ from benchmarks.connector import (
     Contestant,
     Source,
     serving,
-    show,
     state,
 )
-from benchmarks.figures import Found, Part, Row, show_rows
+from benchmarks.figures import Found, Part, Row, measure_once
 from benchmarks.quota import phase_of
-from benchmarks.scale import FULL, QUICK, Scale
+from benchmarks.scale import Scale
 
 LATENCY: Final = 0.08
 ATTRIBUTES: Final = 20
@@ -159,13 +157,5 @@ def measure(scale: Scale, _turn: int) -> Found:
 PART: Final = Part("cpu", "CPU", make_rows, measure, ("cpu.svg",))
 
 
-def main() -> None:
-    """Measure once."""
-    parser = argparse.ArgumentParser(description="Measure CPU against `requests` alone.")
-    parser.add_argument("--quick", action="store_true", help="only see that it works")
-    scale = QUICK if parser.parse_args().quick else FULL
-    show("CPU", show_rows(make_rows(scale), measure(scale, 0)))
-
-
 if __name__ == "__main__":
-    main()
+    measure_once(PART)

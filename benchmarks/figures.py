@@ -9,6 +9,7 @@ median of all runs, with the least and the most of them. A ratio is made of two 
 
 from __future__ import annotations
 
+import argparse
 import re
 import statistics
 import sys
@@ -19,7 +20,8 @@ from typing import Any, Final, TypeAlias
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.scale import Scale
+from benchmarks.connector import show
+from benchmarks.scale import FULL, QUICK, Scale
 
 Values: TypeAlias = Mapping[str, float]
 """What one run of a part found, by the keys of its rows."""
@@ -196,3 +198,11 @@ def show_rows(rows: Sequence[Row], found: Found) -> list[list[object]]:
             figure += f"; {write_number(found.values[key], unit)} {what}"
         table.append([row.environment, row.data, row.configuration, figure])
     return table
+
+
+def measure_once(part: Part) -> None:
+    """Measure a part by itself, and print what was found: the command line of its script."""
+    parser = argparse.ArgumentParser(description=f"Measure once: {part.title}.")
+    parser.add_argument("--quick", action="store_true", help="only see that it works")
+    scale = QUICK if parser.parse_args().quick else FULL
+    show(part.title, show_rows(part.make_rows(scale), part.measure(scale, 0)))

@@ -53,7 +53,6 @@ def _bars(
         labels = [f"{height:,.{0 if height >= 10 or height == int(height) else 1}f}{unit}" for height in heights]
         axes.bar_label(drawn, labels, fontsize=size, padding=2)
     axes.set_xticks(range(len(groups)), groups)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def draw_events(part: dict[str, Any], plt: Any) -> Any:
@@ -73,7 +72,7 @@ def draw_events(part: dict[str, Any], plt: Any) -> Any:
     axes.set_yscale("log")
     axes.set_ylim(top=axes.get_ylim()[1] * 2)
     axes.set_ylabel("events a second, against requests.post")
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.legend(loc="upper left")
     axes.set_title("Events a second without a limit")
     return figure
 
@@ -105,9 +104,8 @@ def draw_quota(part: dict[str, Any], plt: Any) -> Any:
         axes.set_title(f"{title}: {count:,} calls refused", fontsize=9, loc="left")
         axes.set_ylim(0, max(limit / period * 2.2, max(own) * 1.1))
         axes.set_ylabel("calls a second")
-        axes.spines[["top", "right"]].set_visible(False)
     places[-1].set_xlabel("seconds; dotted lines are where a window of the quota begins")
-    places[-1].legend(frameon=False, fontsize=8, loc="upper right", ncols=4)
+    places[-1].legend(loc="upper right", ncols=4)
     return figure
 
 
@@ -131,7 +129,7 @@ def draw_contacts(part: dict[str, Any], plt: Any) -> Any:
     places[0].set_title("contacts", fontsize=10)
     places[1].set_title("known contacts with a company and two tags", fontsize=10)
     places[0].set_ylim(top=places[0].get_ylim()[1] * 6)
-    places[0].legend(frameon=False, fontsize=8, loc="upper left")
+    places[0].legend(loc="upper left")
     return figure
 
 
@@ -154,7 +152,6 @@ def draw_cpu(part: dict[str, Any], plt: Any) -> Any:
         axes.bar_label(drawn, [f"{middle:.2f}×"], fontsize=8, padding=2)
     axes.set_xticks(range(len(names)), names.values(), fontsize=8)
     axes.set_ylabel("CPU for as many calls,\nagainst requests alone")
-    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -177,8 +174,7 @@ def draw_memory(part: dict[str, Any], plt: Any) -> Any:
     axes.set_ylim(0, 560)
     axes.set_xlabel("records")
     axes.set_ylabel("memory at most, MiB")
-    axes.legend(frameon=False, fontsize=8, loc="center right")
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="center right")
     return figure
 
 
@@ -203,7 +199,7 @@ def draw_together(part: dict[str, Any], plt: Any) -> Any:
     axes.set_ylim(0, 135)
     axes.set_yticks(range(0, 101, 20))
     axes.tick_params(axis="x", labelsize=8)
-    axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
+    axes.legend(loc="upper center", ncols=3)
     return figure
 
 
@@ -224,7 +220,8 @@ def main(results: str, folder: str) -> None:
     mpl.use("svg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 - after its backend is chosen
 
-    mpl.rcParams["svg.hashsalt"] = "benchmarks"
+    mpl.rcParams.update({"svg.hashsalt": "benchmarks", "axes.spines.top": False, "axes.spines.right": False})
+    mpl.rcParams.update({"legend.frameon": False, "legend.fontsize": 8})
     for part in json.loads(Path(results).read_text(encoding="utf-8"))["parts"]:
         for name in part["plots"]:
             figure = PLOTS[name](part, plt)

@@ -10,7 +10,6 @@ has a filter on the last digit of their ids.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -21,10 +20,10 @@ from typing import Any, Final, TypeAlias
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "destination-intercom"))
 
-from benchmarks.connector import EPOCH, EVENTS, SELECTED, show
+from benchmarks.connector import EPOCH, EVENTS, SELECTED
 from benchmarks.contacts import LAG, SECONDS_OF_A_CALL, UNLIMITED, all_calls, turn_around
-from benchmarks.figures import Found, Part, Row, show_rows
-from benchmarks.scale import FULL, QUICK, Scale
+from benchmarks.figures import Found, Part, Row, measure_once
+from benchmarks.scale import Scale
 from destination_intercom import destination
 from destination_intercom.delivery.mailbox import Mailbox
 from integration_tests.support.harness import (
@@ -177,13 +176,5 @@ def measure(scale: Scale, turn: int) -> Found:
 PART: Final = Part("same-people", "Two connections and the same people", make_rows, measure)
 
 
-def main() -> None:
-    """Count once."""
-    parser = argparse.ArgumentParser(description="Count what two connections make of the same people.")
-    parser.add_argument("--quick", action="store_true", help="only see that it works")
-    scale = QUICK if parser.parse_args().quick else FULL
-    show("Two connections and the same people", show_rows(make_rows(scale), measure(scale, 0)))
-
-
 if __name__ == "__main__":
-    main()
+    measure_once(PART)

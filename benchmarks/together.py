@@ -13,7 +13,6 @@ which any was. Fairness is the fewest calls that a connector made while all were
 
 from __future__ import annotations
 
-import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,10 +21,10 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.connector import EPOCH, TOKEN, Account, Connector, Source, serving, show
-from benchmarks.figures import Found, Part, Row, show_rows
+from benchmarks.connector import EPOCH, TOKEN, Account, Connector, Source, serving
+from benchmarks.figures import Found, Part, Row, measure_once
 from benchmarks.quota import phase_of
-from benchmarks.scale import FULL, QUICK, Scale
+from benchmarks.scale import Scale
 
 LATENCY: Final = 0.08
 LEAD: Final = 6.0
@@ -157,13 +156,5 @@ def measure(scale: Scale, _turn: int) -> Found:
 PART: Final = Part("together", "Several connections at once", make_rows, measure, ("together.svg",))
 
 
-def main() -> None:
-    """Measure once."""
-    parser = argparse.ArgumentParser(description="Measure several connectors at once.")
-    parser.add_argument("--quick", action="store_true", help="only see that it works")
-    scale = QUICK if parser.parse_args().quick else FULL
-    show("Several connections at once", show_rows(make_rows(scale), measure(scale, 0)))
-
-
 if __name__ == "__main__":
-    main()
+    measure_once(PART)
