@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from requests.adapters import BaseAdapter
 
-from destination_intercom.clock import SystemClock
+from destination_intercom.clock import Clock, SystemClock
 from destination_intercom.configuration.config import REGION_HOSTS, parse_config
 from destination_intercom.errors import ConfigurationError
 from integration_tests.ask_intercom.journal import Journal
@@ -23,7 +23,7 @@ from integration_tests.ask_intercom.question import Question
 from integration_tests.ask_intercom.questions import NOT_ASKED, all_questions
 from integration_tests.ask_intercom.report import write_report
 from integration_tests.ask_intercom.run import Outcome, Say, run
-from integration_tests.ask_intercom.wire import Answer, Clock, NoAnswer, Wire
+from integration_tests.ask_intercom.wire import Answer, NoAnswer, Wire
 from integration_tests.ask_intercom.workspace import Workspace
 from intercom_emulator import Settings
 

@@ -9,11 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.auth import AuthBase
+
+from destination_intercom.clock import Clock
 
 VERSION = "2.16"
 TIMEOUT = (10.0, 30.0)
@@ -32,19 +34,6 @@ _WORDS = frozenset(
         *("events", "companies", "tags", "bulk"),
     )
 )
-
-
-class Clock(Protocol):
-    """Where time comes from."""
-
-    def now(self) -> float:
-        """Tell the seconds since some fixed moment."""
-
-    def wall(self) -> float:
-        """Tell the unix time in seconds."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass."""
 
 
 class NoAnswer(Exception):  # noqa: N818 - of Intercom's, not a failure of this program

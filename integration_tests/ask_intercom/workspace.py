@@ -12,8 +12,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from destination_intercom.clock import Clock
 from integration_tests.ask_intercom.journal import Journal
-from integration_tests.ask_intercom.wire import VERSION, Answer, Clock, NoAnswer, Wire
+from integration_tests.ask_intercom.wire import VERSION, Answer, NoAnswer, Wire
 
 PREFIX = "ask-intercom-"
 OURS = re.compile(rf"{PREFIX}(?:[0-9a-f]{{14}}-\d{{1,4}}(?:@example\.com)?|event|e|options|text|company)")
